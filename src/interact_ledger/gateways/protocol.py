@@ -1,0 +1,464 @@
+"""What a payment gateway adapter is. To write one, read this file and nothing else of this package.
+
+The ledger calls an adapter only between two writes of its own: the intent is durable before the call, the outcome
+after it. Whatever happens to the process in between, recovery asks `find_charge` what became of the intent. Hence
+the three rules on which the safety of money rests:
+
+1. **An attempt's id is the gateway's idempotency key.** Repeating the same attempt never charges twice.
+2. **`Unknown` is a result.** If any try of an attempt may have reached the gateway and its answer was lost, the
+   outcome is `Unknown`, whatever later tries said. `NotAttempted` is said only when every try surely failed before
+   it was sent, or was refused outright. Retries inside an SDK hide the difference: switch them off.
+3. **Nothing is sent after `send_before`.** Check it immediately before each request that can charge.
+
+Money results are values. Exceptions (`GatewayMisconfigured`, `GatewayUnsupported`, `GatewayInvalidRequest`,
+`NoticeRejected` of `interact_ledger.errors`) are for what is not about money. Tokens never show in a `repr`.
+All amounts are gross `moneyed.Money` in the currency's minor unit as ISO 4217 has it; an adapter owns the
+exponent and step in which its gateway wants them. All times are aware UTC datetimes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol, TypeAlias, runtime_checkable
+
+from moneyed import Money
+
+__all__ = [
+    "ActionRequired",
+    "Advice",
+    "Begun",
+    "Cancelled",
+    "Capabilities",
+    "CardDetails",
+    "CardFunding",
+    "CardRequest",
+    "CardResult",
+    "CardSaved",
+    "ChargeRequest",
+    "ChargeResult",
+    "CurrencyTerms",
+    "DeclineReason",
+    "Declined",
+    "ForgetResult",
+    "Forgotten",
+    "Found",
+    "Gateway",
+    "Indeterminate",
+    "Initiator",
+    "NewCard",
+    "NotAttempted",
+    "NotFound",
+    "Notice",
+    "NoticeSubject",
+    "PaymentSource",
+    "Pending",
+    "RefundRequest",
+    "RefundResult",
+    "Refunded",
+    "SavedCard",
+    "Succeeded",
+    "Unknown",
+]
+
+
+class Initiator(StrEnum):
+    """Who sets a charge off; card schemes want to be told each time."""
+
+    CUSTOMER = "customer"
+    UNSCHEDULED = "unscheduled"
+    """The merchant, when a balance runs low (auto top-up)."""
+    RECURRING = "recurring"
+    """The merchant, on an agreed day (monthly recharge)."""
+
+
+class DeclineReason(StrEnum):
+    """Why a card was declined, in one vocabulary for all gateways."""
+
+    INSUFFICIENT_FUNDS = "insufficient_funds"
+    EXPIRED_CARD = "expired_card"
+    INCORRECT_DETAILS = "incorrect_details"
+    LOST_OR_STOLEN = "lost_or_stolen"
+    FRAUD = "fraud"
+    AUTHENTICATION_REQUIRED = "authentication_required"
+    AUTHENTICATION_FAILED = "authentication_failed"
+    METHOD_UNUSABLE = "method_unusable"
+    LIMIT_EXCEEDED = "limit_exceeded"
+    DO_NOT_HONOUR = "do_not_honour"
+    OTHER = "other"
+
+
+class Advice(StrEnum):
+    """What may be tried after a decline."""
+
+    NEVER = "never"
+    """Never charge this card again."""
+    NEW_METHOD = "new_method"
+    """Another card, or the same one with its details put right."""
+    CUSTOMER_PRESENT = "customer_present"
+    """The same card, with the customer there to authenticate."""
+    LATER = "later"
+    """The same card, at another time."""
+
+
+class CardFunding(StrEnum):
+    """Where a card's money comes from."""
+
+    CREDIT = "credit"
+    DEBIT = "debit"
+    PREPAID = "prepaid"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardDetails:
+    """What may be shown and kept of a card."""
+
+    brand: str
+    """Lower case with underscores: visa, mastercard, american_express, maestro, discover, jcb, …"""
+    last_four: str
+    expiry_month: int
+    expiry_year: int
+    funding: CardFunding = CardFunding.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class NewCard:
+    """A card that the customer just typed into the gateway's own fields."""
+
+    token: str = field(repr=False)
+    """The gateway's one-time token or nonce. Never stored by the ledger."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedCard:
+    """A card that the gateway keeps for us."""
+
+    token: str = field(repr=False)
+    """The gateway's reusable token."""
+
+
+PaymentSource: TypeAlias = NewCard | SavedCard
+
+
+# Requests ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeRequest:
+    """One attempt to charge a card; equal on every repeat of the attempt, but for `reference`."""
+
+    attempt_id: str
+    """The idempotency key at the gateway."""
+    transaction_id: str
+    """Our id of the top-up, the same for each of its attempts; put it into the gateway's metadata."""
+    account_id: str
+    """Our account; put it into the gateway's metadata."""
+    customer_id: str
+    """The customer at the gateway, as `link_customer` returned it."""
+    amount: Money
+    source: PaymentSource
+    save_card: bool
+    """Whether the customer chose to save the new card. If not, nothing chargeable may stay behind."""
+    initiator: Initiator
+    send_before: datetime
+    """Nothing that can charge may be sent from this moment on."""
+    reference: str | None = None
+    """What `begin` returned for this attempt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardRequest:
+    """One attempt to save a card without charging it."""
+
+    attempt_id: str
+    """The idempotency key at the gateway."""
+    account_id: str
+    customer_id: str
+    source: NewCard
+    send_before: datetime
+    reference: str | None = None
+    """The gateway's id of the saving, once it has said one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundRequest:
+    """One attempt to pay back all or part of a captured charge."""
+
+    attempt_id: str
+    """The idempotency key at the gateway."""
+    transaction_id: str
+    account_id: str
+    charge_reference: str
+    """The reference under which the charge succeeded."""
+    amount: Money
+    """What to pay back, gross."""
+    send_before: datetime
+
+
+# Results ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """Something that can later be charged exists at the gateway; nothing can be charged yet."""
+
+    reference: str
+    client_secret: str | None = field(default=None, repr=False)
+    """For the browser. Never stored by the ledger; it is fetched again when needed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardSaved:
+    """The gateway keeps the card for us."""
+
+    reference: str
+    """The gateway's id of the saving (its setup object), or of the card where it has none."""
+    token: str = field(repr=False)
+    """The reusable token."""
+    details: CardDetails
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Succeeded:
+    """The money is captured."""
+
+    reference: str
+    amount: Money
+    """What the gateway says it captured, gross."""
+    captured_at: datetime
+    """The gateway's own time."""
+    card: CardDetails
+    saved_card: CardSaved | None = None
+    """The card, if the request asked to save it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """The gateway will know later; a notice or `find_charge` will tell."""
+
+    reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionRequired:
+    """The customer must authenticate in the browser before the charge or the saving can go on."""
+
+    reference: str
+    client_secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declined:
+    """A definite no."""
+
+    reason: DeclineReason
+    advice: Advice
+    raw_code: str
+    """The gateway's own code, for support."""
+    reference: str | None = None
+    still_payable: bool = False
+    """Whether the gateway's object could yet be paid by someone; the ledger then cancels it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled:
+    """The gateway's object is cancelled and can no longer be paid."""
+
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotAttempted:
+    """Nothing reached the gateway, for sure."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """A try may have reached the gateway and its answer was lost. Look it up; never send it under a new key."""
+
+    why: str
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """The gateway no longer keeps the card, or never did."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refunded:
+    """The money is on its way back."""
+
+    reference: str
+    amount: Money
+    refunded_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotFound:
+    """The gateway knows of no such thing, and its look-ups have caught up with the attempt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Indeterminate:
+    """The look-up itself failed or may lag; ask again later."""
+
+    why: str
+
+
+ChargeResult: TypeAlias = Succeeded | Pending | ActionRequired | Declined | Cancelled | NotAttempted | Unknown
+CardResult: TypeAlias = CardSaved | Pending | ActionRequired | Declined | Cancelled | NotAttempted | Unknown
+ForgetResult: TypeAlias = Forgotten | NotAttempted | Unknown
+RefundResult: TypeAlias = Refunded | Pending | Declined | NotAttempted | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The gateway knows it, and this is its present state."""
+
+    result: ChargeResult | CardResult | RefundResult
+
+
+# Notices ----------------------------------------------------------------------------------------------------------
+
+
+class NoticeSubject(StrEnum):
+    """What a notice is about."""
+
+    CHARGE = "charge"
+    CARD = "card"
+    REFUND = "refund"
+    DISPUTE = "dispute"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """An authentic hint that something changed; the object's present state is looked up, never read from it."""
+
+    notice_id: str
+    """The same for each delivery of the same notice."""
+    subject: NoticeSubject
+    reference: str
+    """The gateway's id of the charge, saving, refund or dispute."""
+    transaction_id: str | None
+    """Our id from the object's metadata, None if it bears none (a foreign object)."""
+    occurred_at: datetime
+
+
+# Capabilities -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurrencyTerms:
+    """What one currency may be charged in at this gateway; decimal amounts in the currency's major unit."""
+
+    step: Decimal
+    """Amounts must be multiples of this (ISK at some gateways: 1, though sent as hundredths)."""
+    minimum: Decimal
+    maximum: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a gateway can do, declared once and checked by the conformance kit."""
+
+    currencies: Mapping[str, CurrencyTerms]
+    """By ISO 4217 code."""
+    countries: frozenset[str] | None
+    """ISO 3166-1 alpha-2 codes of customers served, None for all."""
+    brands: frozenset[str]
+    """Card brands, named as in `CardDetails.brand`."""
+    saves_without_charging: bool
+    partial_refunds: bool
+    refunds_before_settlement: bool
+    replay_window: timedelta
+    """How long repeating an attempt's id is safe; zero if the gateway has no such keys."""
+    settles_within: timedelta
+    """How long a request may still take effect after its answer timed out."""
+    lookup_lag: timedelta
+    """How far look-ups may lag behind what was charged."""
+
+    @property
+    def safe_delay(self) -> timedelta:
+        """How long after `send_before` "not found" is proof that nothing was charged."""
+        return self.settles_within + self.lookup_lag
+
+
+# The protocol -----------------------------------------------------------------------------------------------------
+
+
+@runtime_checkable
+class Gateway(Protocol):
+    """A payment gateway. Methods may be called from several threads at once."""
+
+    @property
+    def gateway_id(self) -> str:
+        """A short, stable name, stored in events: letters, digits, underscores."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def link_customer(self, account_id: str) -> str:
+        """Return the gateway's id for the account's customer, creating it if need be; idempotent by account.
+
+        Raises `GatewayError` if that cannot be done; nothing chargeable depends on it yet.
+        """
+        ...
+
+    def begin(self, request: ChargeRequest) -> Begun | NotAttempted | Unknown | None:
+        """Create what can later be charged, or return None where the gateway has no such step. Idempotent."""
+        ...
+
+    def charge(self, request: ChargeRequest) -> ChargeResult:
+        """Charge the card. Repeating the same attempt returns its present state."""
+        ...
+
+    def find_charge(self, request: ChargeRequest) -> Found | NotFound | Indeterminate:
+        """Tell the present state of an attempt, found by its reference or by our ids. Changes nothing.
+
+        `request.source` may hold an empty token: a look-up never needs it.
+        """
+        ...
+
+    def cancel(self, request: ChargeRequest) -> ChargeResult:
+        """Make sure the attempt can no longer be paid. `Succeeded` if it was paid already. Idempotent."""
+        ...
+
+    def save(self, request: CardRequest) -> CardResult:
+        """Save a card without charging it. Idempotent by attempt."""
+        ...
+
+    def complete_save(self, request: CardRequest) -> CardResult:
+        """Go on with a saving after the customer authenticated; returns its present state."""
+        ...
+
+    def find_card(self, request: CardRequest) -> Found | NotFound | Indeterminate:
+        """Tell the present state of a saving. Changes nothing. `request.source` may hold an empty token."""
+        ...
+
+    def forget(self, card: SavedCard, customer_id: str) -> ForgetResult:
+        """Make the saved card unusable. Already gone is success."""
+        ...
+
+    def refund(self, request: RefundRequest) -> RefundResult:
+        """Pay back. Idempotent by attempt."""
+        ...
+
+    def find_refund(self, request: RefundRequest) -> Found | NotFound | Indeterminate:
+        """Tell the present state of a refund. Changes nothing."""
+        ...
+
+    def notices(self, body: bytes, headers: Mapping[str, str]) -> Sequence[Notice]:
+        """Verify a webhook and say what it is about.
+
+        Raises `NoticeRejected` for anything not authentic, too old, from the future, or unreadable.
+        """
+        ...
