@@ -98,7 +98,7 @@ class Event(BaseModel):
     """By old version: turns that version's stored fields into the next one's."""
 
     OPERATIONS: ClassVar[tuple[str, ...]] = ()
-    """The fields that name operations this event belongs to, its own first."""
+    """The fields that name what this event is found by again: its own operation first, then a card, hold or quote."""
     STARTS: ClassVar[bool] = False
     """Whether it is the first event of its own operation."""
 
@@ -181,30 +181,18 @@ class AccountReinstated(Event):
     reason: PersonalText
 
 
-class BalancePaidOut(OperationStarted):
-    """What was left was paid to the customer outside the ledger."""
+class AccountClosed(OperationStarted):
+    """The account takes no command any more; facts about its money are still recorded."""
 
-    TOPIC = "balance-paid-out"
-
-    amount: Amount
-    currency: CurrencyCode
-    reference: PersonalText
-
-
-class BalanceWrittenOff(OperationStarted):
-    """What was left was less than can be paid, or was given up."""
-
-    TOPIC = "balance-written-off"
-
-    amount: Amount
-    currency: CurrencyCode
-    reason: PersonalText
-
-
-class AccountClosed(Event):
     TOPIC = "account-closed"
 
     reason: PersonalText
+    paid_out: Amount
+    """What the service paid to the customer outside the ledger."""
+    payout_reference: PersonalText | None
+    written_off: Amount
+    """What was left and is less than the currency's minor unit."""
+    currency: CurrencyCode
 
 
 # Checkout and top-up ----------------------------------------------------------------------------------------------
@@ -237,9 +225,6 @@ class TopUpRequested(OperationStarted):
     OPERATIONS = ("operation_id", "quote_id")
 
     quote_id: str
-    recharge: Amount
-    credit: Amount
-    taxes: tuple[TaxLine, ...]
     total: Amount
     currency: CurrencyCode
     card_id: str | None
@@ -249,14 +234,22 @@ class TopUpRequested(OperationStarted):
 
 
 class PaymentAttempted(OperationEvent):
-    """The intent to charge, durable before anything is sent. Its id is the idempotency key at the gateway."""
+    """The intent to charge, whole, durable before anything is sent."""
 
     TOPIC = "payment-attempted"
 
     attempt_id: str
+    """The idempotency key at the gateway."""
+    number: int
+    """1 for the first attempt of the top-up; the next one opens only after a definite no."""
     gateway: str
-    amount: Amount
+    credit: Amount
+    taxes: tuple[TaxLine, ...]
+    total: Amount
     currency: CurrencyCode
+    card_id: str | None
+    save_card: bool
+    initiator: Initiator
     send_before: datetime
     """Nothing that can charge is sent from this moment on."""
 
@@ -386,13 +379,23 @@ class GatewayCustomerLinked(Event):
 
 
 class CardSavingRequested(OperationStarted):
-    """The intent to have a card kept without charging it."""
+    """A card is to be kept without charging it."""
 
     TOPIC = "card-saving-requested"
 
+
+class CardSavingAttempted(OperationEvent):
+    """The intent to have the gateway keep a card, durable before anything is sent."""
+
+    TOPIC = "card-saving-attempted"
+
     attempt_id: str
+    number: int
     gateway: str
     send_before: datetime
+
+
+SavingOutcome = Literal["declined", "cancelled", "expired", "not_attempted"]
 
 
 class CardSavingEvent(OperationEvent):
@@ -426,7 +429,7 @@ class CardSavingFailed(CardSavingEvent):
 
     TOPIC = "card-saving-failed"
 
-    outcome: Literal["declined", "cancelled", "not_attempted"]
+    outcome: SavingOutcome
     reason: DeclineReason | None
     advice: Advice | None
     detail: str
@@ -437,6 +440,7 @@ class CardSaved(OperationEvent):
     """The gateway keeps the card; the operation is the saving, or the top-up that the card was saved with."""
 
     TOPIC = "card-saved"
+    OPERATIONS = ("operation_id", "card_id")
 
     card_id: str
     gateway: str
@@ -453,14 +457,17 @@ class CardRemovalRequested(OperationStarted):
     """From here on the card is not charged any more; the gateway is told next."""
 
     TOPIC = "card-removal-requested"
+    OPERATIONS = ("operation_id", "card_id")
 
     card_id: str
+    requested_at: datetime
 
 
 class CardRemoved(OperationEvent):
     """The gateway no longer keeps the card."""
 
     TOPIC = "card-removed"
+    OPERATIONS = ("operation_id", "card_id")
 
     card_id: str
 

@@ -149,7 +149,7 @@ PaymentSource: TypeAlias = NewCard | SavedCard
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargeRequest:
-    """One attempt to charge a card; equal on every repeat of the attempt, but for `reference`."""
+    """One attempt to charge a card, all but its token: equal on every repeat, but for `reference`."""
 
     attempt_id: str
     """The idempotency key at the gateway."""
@@ -160,7 +160,6 @@ class ChargeRequest:
     customer_id: str
     """The customer at the gateway, as `link_customer` returned it."""
     amount: Money
-    source: PaymentSource
     save_card: bool
     """Whether the customer chose to save the new card. If not, nothing chargeable may stay behind."""
     initiator: Initiator
@@ -172,13 +171,12 @@ class ChargeRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardRequest:
-    """One attempt to save a card without charging it."""
+    """One attempt to save a card without charging it, all but its token."""
 
     attempt_id: str
     """The idempotency key at the gateway."""
     account_id: str
     customer_id: str
-    source: NewCard
     send_before: datetime
     reference: str | None = None
     """The gateway's id of the saving, once it has said one."""
@@ -322,7 +320,8 @@ RefundResult: TypeAlias = Refunded | Pending | Declined | NotAttempted | Unknown
 class Found:
     """The gateway knows it, and this is its present state."""
 
-    result: ChargeResult | CardResult | RefundResult
+    result: ChargeResult | CardResult | RefundResult | Begun
+    """`Begun` says that it exists and was never sent for charging."""
 
 
 # Notices ----------------------------------------------------------------------------------------------------------
@@ -417,22 +416,19 @@ class Gateway(Protocol):
         """Create what can later be charged, or return None where the gateway has no such step. Idempotent."""
         ...
 
-    def charge(self, request: ChargeRequest) -> ChargeResult:
+    def charge(self, request: ChargeRequest, source: PaymentSource) -> ChargeResult:
         """Charge the card. Repeating the same attempt returns its present state."""
         ...
 
     def find_charge(self, request: ChargeRequest) -> Found | NotFound | Indeterminate:
-        """Tell the present state of an attempt, found by its reference or by our ids. Changes nothing.
-
-        `request.source` may hold an empty token: a look-up never needs it.
-        """
+        """Tell the present state of an attempt, found by its reference or by our ids. Changes nothing."""
         ...
 
     def cancel(self, request: ChargeRequest) -> ChargeResult:
         """Make sure the attempt can no longer be paid. `Succeeded` if it was paid already. Idempotent."""
         ...
 
-    def save(self, request: CardRequest) -> CardResult:
+    def save(self, request: CardRequest, card: NewCard) -> CardResult:
         """Save a card without charging it. Idempotent by attempt."""
         ...
 
@@ -441,7 +437,7 @@ class Gateway(Protocol):
         ...
 
     def find_card(self, request: CardRequest) -> Found | NotFound | Indeterminate:
-        """Tell the present state of a saving. Changes nothing. `request.source` may hold an empty token."""
+        """Tell the present state of a saving. Changes nothing."""
         ...
 
     def forget(self, card: SavedCard, customer_id: str) -> ForgetResult:
