@@ -108,6 +108,7 @@ class CardSaving:
     status: AttemptStatus = AttemptStatus.REQUESTED
     reference: str | None = None
     action_expires_at: datetime | None = None
+    cancelling: e.CancelReason | None = None
     failure: e.CardSavingFailed | None = None
     saved: e.CardSaved | None = None
 
@@ -117,7 +118,7 @@ class CardSaving:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing is left to ask the gateway."""
+        """Whether nothing is left to ask or tell the gateway."""
         return self.status not in UNDECIDED
 
 
@@ -494,6 +495,8 @@ def _evolve_card_saving(saving: CardSaving | None, event: e.Event) -> CardSaving
             )
         case e.CardSavingUnknown():
             return replace(saving, status=AttemptStatus.UNKNOWN)
+        case e.CardSavingCancelRequested():
+            return replace(saving, cancelling=event.reason)
         case e.CardSavingFailed():
             return replace(saving, status=AttemptStatus(event.outcome), failure=event)
         case e.CardSaved():

@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 __all__ = ["local_date", "next_monthly_due"]
 
+_MONTHS = 12
+
 
 def local_date(moment: datetime, time_zone: str) -> date:
     """Return the calendar day that a moment falls on in an IANA zone."""
@@ -27,6 +29,6 @@ def next_monthly_due(anchor_day: int, after: datetime, time_zone: str) -> dateti
         time_zone: IANA name.
     """
     today = local_date(after, time_zone)
-    year, month = (today.year + 1, 1) if today.month == 12 else (today.year, today.month + 1)
-    day = min(anchor_day, calendar.monthrange(year, month)[1])
-    return datetime.combine(date(year, month, day), time.min, ZoneInfo(time_zone)).astimezone(UTC)
+    next_month = date(today.year + today.month // _MONTHS, today.month % _MONTHS + 1, 1)
+    day = min(anchor_day, calendar.monthrange(next_month.year, next_month.month)[1])
+    return datetime.combine(next_month.replace(day=day), time.min, ZoneInfo(time_zone)).astimezone(UTC)

@@ -24,6 +24,7 @@ from interact_ledger.ids import derived_id
 
 __all__ = [
     "attempt_saving_again",
+    "cancel_saving",
     "card_saved",
     "choose_default",
     "expire_saving",
@@ -89,14 +90,30 @@ def record_saving_result(
         return [] if known else card_saved(account, saving.operation_id, saving.intent.gateway, result)
     if attempt_id != saving.intent.attempt_id or saving.is_over:
         return []
+    if saving.cancelling:
+        return [_cancelled(saving)] if isinstance(result, Cancelled | Declined) else []
     return _moved(saving, result, action_expires_at)
 
 
+def cancel_saving(saving: CardSaving, reason: e.CancelReason = e.CancelReason.CUSTOMER) -> list[e.Event]:
+    """Ask for a saving to be made impossible, unless it is over or that was asked before."""
+    if saving.is_over or saving.cancelling:
+        return []
+    return [
+        e.CardSavingCancelRequested(
+            operation_id=saving.operation_id,
+            attempt_id=saving.intent.attempt_id,
+            gateway=saving.intent.gateway,
+            reason=reason,
+        )
+    ]
+
+
 def expire_saving(saving: CardSaving, now: datetime) -> list[e.Event]:
-    """Give up a saving that the customer did not authenticate in time."""
+    """Cancel a saving that the customer did not authenticate in time."""
     if saving.status is not AttemptStatus.ACTION_REQUIRED or saving.action_expires_at is None:
         return []
-    return [_failed(saving, "expired", "not authenticated in time")] if now >= saving.action_expires_at else []
+    return cancel_saving(saving, e.CancelReason.EXPIRED) if now >= saving.action_expires_at else []
 
 
 def card_saved(account: Account, operation_id: str, gateway: str, card: CardSaved) -> list[e.Event]:
@@ -168,10 +185,15 @@ def _moved(saving: CardSaving, result: CardResult, action_expires_at: datetime) 
         case NotAttempted(why=why):
             return [_failed(saving, "not_attempted", why)]
         case Cancelled():
-            return [_failed(saving, "cancelled", "cancelled at the gateway")]
+            return [_cancelled(saving)]
         case Unknown(why=why) if saving.status is AttemptStatus.REQUESTED:
             return [e.CardSavingUnknown(operation_id=operation_id, attempt_id=attempt_id, gateway=gateway, why=why)]
     return []
+
+
+def _cancelled(saving: CardSaving) -> e.CardSavingFailed:
+    expired = saving.cancelling is e.CancelReason.EXPIRED
+    return _failed(saving, "expired" if expired else "cancelled", "can no longer be completed at the gateway")
 
 
 def _failed(saving: CardSaving, outcome: e.SavingOutcome, detail: str) -> e.CardSavingFailed:

@@ -90,7 +90,7 @@ class LineReversal(NamedTuple):
 class Event(BaseModel):
     """A fact. Subclasses with a TOPIC are what streams hold."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_temporal="iso8601")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     TOPIC: ClassVar[str]
     VERSION: ClassVar[int] = 1
@@ -424,6 +424,14 @@ class CardSavingUnknown(CardSavingEvent):
     why: str
 
 
+class CardSavingCancelRequested(CardSavingEvent):
+    """The intent to make sure that the saving cannot be completed any more."""
+
+    TOPIC = "card-saving-cancel-requested"
+
+    reason: CancelReason
+
+
 class CardSavingFailed(CardSavingEvent):
     """No card was saved, for sure."""
 
@@ -624,6 +632,10 @@ class InvoiceIssued(Event):
     """Derived from the transaction, so that one transaction gets one number."""
     transaction_id: str
     account_id: str
+    seller_id: str
+    seller_name: str
+    seller_address: str
+    seller_tax_number: str | None
 
 
 # The envelope -----------------------------------------------------------------------------------------------------

@@ -436,6 +436,10 @@ class Gateway(Protocol):
         """Go on with a saving after the customer authenticated; returns its present state."""
         ...
 
+    def cancel_save(self, request: CardRequest) -> CardResult:
+        """Make sure the saving can no longer be completed. `CardSaved` if it was already. Idempotent."""
+        ...
+
     def find_card(self, request: CardRequest) -> Found | NotFound | Indeterminate:
         """Tell the present state of a saving. Changes nothing."""
         ...
