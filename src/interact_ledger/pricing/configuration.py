@@ -106,7 +106,7 @@ def read_file(path: Path) -> dict[str, Any]:
     if parse is None:
         raise ConfigurationError(f"{path}: is neither a .toml nor a .json file")
     try:
-        content = parse(path.read_text(encoding="utf-8"))
+        content = parse(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:

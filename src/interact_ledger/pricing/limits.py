@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, TypeAlias
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from interact_ledger.errors import AboveMaximum, BelowMinimum, InvalidRequest
 from interact_ledger.money import decimal_places, plain
@@ -34,7 +34,7 @@ def _each_usable(limits: Mapping[str, Limits]) -> Mapping[str, Limits]:
     return limits
 
 
-TopUpLimits: TypeAlias = Annotated[Mapping[Currency, Limits], AfterValidator(_each_usable)]
+TopUpLimits: TypeAlias = Annotated[Mapping[Currency, Limits], Field(min_length=1), AfterValidator(_each_usable)]
 """By currency; a currency that is not in it is not offered."""
 
 

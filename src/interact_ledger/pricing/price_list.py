@@ -5,7 +5,6 @@ A spend records the prices it was made at and the version of the list, so a new 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from functools import cached_property
@@ -100,18 +99,20 @@ class PriceList(Configuration):
         lines = tuple(self._lines(items, currency))
         if not lines:
             raise InvalidRequest("names nothing to buy; pass at least one message or number", field="items")
-        if len({line.reference for line in lines}) < len(lines):
-            raise InvalidRequest(f"{_first_repeated(lines)!r} comes twice", field="reference")
+        references = [line.reference for line in lines]
+        if len(set(references)) < len(references):
+            raise InvalidRequest(_repetition(references), field="reference")
         return lines
 
     def _lines(self, items: Iterable[Item], currency: str) -> Iterator[SpendLine]:
         message_prices = self._message_prices.get(currency, {})
+        number_prices = self._number_prices.get(currency, {})
         for position, item in enumerate(items):
             if isinstance(item, Message):
                 priced = message_prices.get(item.destination) or self._refuse_message(item.destination, currency)
                 yield SpendLine(item.reference, priced.item, item.quantity, item.segments, priced.unit_price)
             elif isinstance(item, Number):
-                set_up, month = self._number_prices(item, currency)
+                set_up, month = number_prices.get((item.country, item.kind)) or self._refuse_number(item, currency)
                 yield SpendLine(item.reference, set_up.item, 1, 1, set_up.unit_price)
                 yield SpendLine(item.reference + MONTH_SUFFIX, month.item, 1, 1, month.unit_price)
             else:
@@ -128,22 +129,27 @@ class PriceList(Configuration):
             prices.setdefault(price.currency, {})[price.destination] = priced
         return prices
 
-    def _number_prices(self, number: Number, currency: str) -> tuple[_Priced, _Priced]:
-        wanted = (number.country, number.kind)
+    @cached_property
+    def _number_prices(self) -> Mapping[str, Mapping[tuple[str, str], tuple[_Priced, _Priced]]]:
+        """By currency, country and kind: the set-up and the month."""
+        prices: dict[str, dict[tuple[str, str], tuple[_Priced, _Priced]]] = {}
         for price in self.numbers:
-            if (price.country, price.kind) == wanted and price.currency == currency:
-                name = f"{price.country}/{price.kind}"
-                return _Priced(f"number-setup/{name}", price.set_up), _Priced(f"number-month/{name}", price.monthly)
-        others = sorted({f"{p.country}/{p.kind}" for p in self.numbers if p.currency == currency})
-        raise PriceNotFound(
-            f"{self._no_price} for a {number.kind} number from {number.country} in {currency}; {_instead(others)}",
-            field="country",
-        )
+            name = f"{price.country}/{price.kind}"
+            priced = _Priced(f"number-setup/{name}", price.set_up), _Priced(f"number-month/{name}", price.monthly)
+            prices.setdefault(price.currency, {})[price.country, price.kind] = priced
+        return prices
 
     def _refuse_message(self, destination: str, currency: str) -> NoReturn:
         others = sorted(self._message_prices.get(currency, ()))
         raise PriceNotFound(
             f"{self._no_price} for messages to {destination} in {currency}; {_instead(others)}", field="destination"
+        )
+
+    def _refuse_number(self, number: Number, currency: str) -> NoReturn:
+        others = sorted("/".join(key) for key in self._number_prices.get(currency, ()))
+        raise PriceNotFound(
+            f"{self._no_price} for a {number.kind} number from {number.country} in {currency}; {_instead(others)}",
+            field="country",
         )
 
     @property
@@ -175,5 +181,10 @@ def _instead(others: list[str]) -> str:
     return f"add one, or choose from {shown}" if others else "it has no such prices in this currency; add them"
 
 
-def _first_repeated(lines: Iterable[SpendLine]) -> str:
-    return Counter(line.reference for line in lines).most_common(1)[0][0]
+def _repetition(references: list[str]) -> str:
+    """Say which lines share a reference, without repeating it: it has not been checked for what it must not hold."""
+    first: dict[str, int] = {}
+    for number, reference in enumerate(references, start=1):
+        if first.setdefault(reference, number) != number:
+            return f"comes twice, on lines {first[reference]} and {number} (a number takes two lines)"
+    raise AssertionError("some reference comes twice")
