@@ -134,6 +134,8 @@ class Card:
     expiry_month: int
     expiry_year: int
     funding: CardFunding
+    saved_by: str
+    """The saving, or the top-up that it was saved with."""
     removal_id: str | None = None
     """The operation that removes it; from then on it is not charged."""
     removal_requested_at: datetime | None = None
@@ -338,6 +340,7 @@ def _(event: e.CardSaved, account: Account) -> Account:
         expiry_month=event.expiry_month,
         expiry_year=event.expiry_year,
         funding=event.funding,
+        saved_by=event.operation_id,
     )
     return replace(
         account,

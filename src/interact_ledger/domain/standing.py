@@ -12,10 +12,12 @@ from interact_ledger.errors import AccountClosed, AccountNotEmpty, AccountSuspen
 __all__ = [
     "change_details",
     "close",
+    "record_tax_number",
     "refuse_closed",
     "refuse_inactive",
     "reinstate",
     "suspend",
+    "withdraw_tax_number",
 ]
 
 
@@ -60,8 +62,26 @@ def reinstate(account: Account, reason: str) -> list[e.Event]:
     return [] if account.standing is Standing.OPEN else [e.AccountReinstated(reason=reason)]
 
 
+def record_tax_number(account: Account, verified: e.TaxNumberVerified) -> list[e.Event]:
+    """Keep a tax number that the service had verified; each verification is kept."""
+    refuse_closed(account)
+    return [verified]
+
+
+def withdraw_tax_number(account: Account, reason: str) -> list[e.Event]:
+    """Forget that a tax number was verified. Repeating it changes nothing."""
+    refuse_closed(account)
+    return [e.TaxNumberWithdrawn(reason=reason)] if account.tax_number else []
+
+
 def close(
-    account: Account, request: Request, reason: str, *, paid_out: tuple[Decimal, str] | None, minor_unit: Decimal
+    account: Account,
+    request: Request,
+    reason: str,
+    *,
+    paid_out: Decimal,
+    payout_reference: str | None,
+    minor_unit: Decimal,
 ) -> list[e.Event]:
     """Close an account that is empty, or whose last balance is paid out, or too small to be paid out.
 
@@ -69,13 +89,13 @@ def close(
         account: the account to close.
         request: the command, to be recognised when repeated.
         reason: why it is closed.
-        paid_out: the amount that the service paid to the customer outside the ledger, and its reference.
+        paid_out: the amount that the service paid to the customer outside the ledger.
+        payout_reference: the service's reference of that payment.
         minor_unit: the least that can be paid in the currency; less than that is written off.
     """
     refuse_closed(account)
     _refuse_open_ends(account)
-    amount, reference = paid_out or (Decimal(0), None)
-    rest = account.balance - amount
+    rest = account.balance - paid_out
     if not 0 <= rest < minor_unit:
         raise AccountNotEmpty(
             f"the balance would be {rest} {account.currency}; pay it out or adjust it to zero first",
@@ -85,8 +105,8 @@ def close(
         e.AccountClosed(
             **request.fields,
             reason=reason,
-            paid_out=amount,
-            payout_reference=reference,
+            paid_out=paid_out,
+            payout_reference=payout_reference,
             written_off=rest,
             currency=account.currency,
         )

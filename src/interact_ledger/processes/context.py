@@ -8,7 +8,7 @@ from datetime import datetime
 
 from interact_ledger.clock import Clock
 from interact_ledger.errors import ConfigurationError
-from interact_ledger.gateways.protocol import Gateway
+from interact_ledger.gateways.protocol import Capabilities, Gateway
 from interact_ledger.settings import Settings
 from interact_ledger.storage.accounts import Accounts, Cause, Decide
 
@@ -40,6 +40,10 @@ class Context:
             raise ConfigurationError(
                 f"the gateway {gateway_id!r} is needed, but the ledger was opened without it", field="gateways"
             ) from None
+
+    def capabilities(self) -> dict[str, Capabilities]:
+        """Return what each open gateway can do, by its id."""
+        return {gateway_id: gateway.capabilities for gateway_id, gateway in self.gateways.items()}
 
     def transact(self, account_id: str, decide: Decide) -> None:
         """Decide and append, on behalf of this context's cause."""

@@ -40,6 +40,7 @@ from interact_ledger.gateways.protocol import (
     SavedCard,
     Unknown,
 )
+from interact_ledger.processes.checkout import refuse_unoffered_brand
 from interact_ledger.processes.context import Context
 from interact_ledger.storage.accounts import History
 
@@ -81,14 +82,15 @@ def top_up(
         if request.is_repeated(past):
             return ()
         quote = checkout.usable_quote(history(quote_id), context.now())
-        card_id = None
-        if isinstance(card, str):
-            card_id = usable_card(account, card, history(card)).card_id
+        saved = None if isinstance(card, NewCard) else usable_card(account, card, history(card))
+        if saved is not None:
+            refuse_unoffered_brand(context, account, saved.brand)
         return life.request_top_up(
             account,
             request,
             quote,
-            card_id=card_id,
+            gateway=saved.gateway if saved else quote.gateway,
+            card_id=saved.card_id if saved else None,
             save_card=save_card,
             initiator=initiator,
             send_before=send_before,

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from interact_ledger.domain.account import Account
 from interact_ledger.domain.events import Recorded
-from interact_ledger.tables import ColumnType, RowChange, Table
+from interact_ledger.tables import ColumnType, Query, RowChange, Table
 
-__all__ = ["ACCOUNTS", "rows"]
+__all__ = ["ACCOUNTS", "account_ids", "rows"]
 
 ACCOUNTS = Table(
     name="accounts",
@@ -23,6 +23,16 @@ ACCOUNTS = Table(
     key=("account_id",),
     indexes=(("owner", "account_id"),),
 )
+
+
+def account_ids(query: Query, *, owner: str | None, after: str | None, limit: int) -> list[str]:
+    """Return account ids in their own order, from just after one, of one owner or of all."""
+    condition, parameters = ("owner=? AND ", [owner]) if owner is not None else ("", [])
+    rows = query(
+        f"SELECT account_id FROM accounts WHERE {condition}account_id>? ORDER BY account_id LIMIT ?",
+        [*parameters, after or "", limit],
+    )
+    return [row["account_id"] for row in rows]
 
 
 def rows(recorded: Recorded, before: Account | None, after: Account | None) -> Iterator[RowChange]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
 
+from moneyed import Money
 from pydantic_core import to_json
 
 from interact_ledger.domain.account import Account
 from interact_ledger.domain.events import CheckoutQuoted, Recorded
-from interact_ledger.tables import ColumnType, RowChange, Table
+from interact_ledger.tables import ColumnType, Query, RowChange, Table
+from interact_ledger.views import Tax, taxes_from_json
 
-__all__ = ["CHECKOUTS", "rows"]
+__all__ = ["CHECKOUTS", "CheckoutSummary", "checkout", "rows"]
 
 CHECKOUTS = Table(
     name="checkouts",
@@ -30,6 +34,43 @@ CHECKOUTS = Table(
     key=("quote_id",),
     nullable=frozenset({"method"}),
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckoutSummary:
+    """What the customer is shown before paying; exactly this is charged."""
+
+    quote_id: str
+    account_id: str
+    recharge: Money
+    """What the customer entered."""
+    taxes: tuple[Tax, ...]
+    total: Money
+    """What the card will be charged."""
+    credit: Money
+    """What the balance will grow by; less than the recharge where that includes tax."""
+    method: str | None
+    expires_at: datetime
+    """Until when it can be charged, UTC."""
+
+
+def checkout(query: Query, quote_id: str) -> CheckoutSummary | None:
+    """Return a checkout summary, None if there is no such quote."""
+    found = query("SELECT * FROM checkouts WHERE quote_id=?", [quote_id])
+    if not found:
+        return None
+    row = CHECKOUTS.read(found[0])
+    currency = row["currency"]
+    return CheckoutSummary(
+        quote_id=quote_id,
+        account_id=row["account_id"],
+        recharge=Money(row["recharge"], currency),
+        taxes=taxes_from_json(row["taxes"], currency),
+        total=Money(row["total"], currency),
+        credit=Money(row["credit"], currency),
+        method=row["method"],
+        expires_at=row["expires_at"],
+    )
 
 
 def rows(recorded: Recorded, before: Account | None, after: Account | None) -> Iterator[RowChange]:

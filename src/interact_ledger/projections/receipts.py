@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
+from moneyed import Money
 from pydantic_core import to_json
 
+from interact_ledger.clock import iso
 from interact_ledger.domain.account import Account
 from interact_ledger.domain.events import InvoiceIssued, PaymentCaptured, Recorded
-from interact_ledger.tables import ColumnType, RowChange, Table
+from interact_ledger.tables import ColumnType, Query, RowChange, Table
+from interact_ledger.views import Tax, taxes_from_json
 
-__all__ = ["INVOICES", "RECEIPTS", "rows"]
+__all__ = ["INVOICES", "INVOICES_DUE", "RECEIPTS", "Receipt", "invoices_due", "receipt", "receipts", "rows"]
 
 RECEIPTS = Table(
     name="receipts",
@@ -51,6 +57,69 @@ INVOICES = Table(
 )
 
 
+INVOICES_DUE = Table(
+    name="invoices_due",
+    columns={
+        "transaction_id": ColumnType.TEXT,
+        "account_id": ColumnType.TEXT,
+        "recorded_at": ColumnType.TIME,
+    },
+    key=("transaction_id",),
+    indexes=(("account_id",),),
+)
+"""Captured payments that have no number yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """A captured payment, as the customer and the tax office want to see it."""
+
+    transaction_id: str
+    """The same as on the payment confirmation."""
+    invoice_number: str
+    """Gapless per seller: the seller's id and a number from 1."""
+    issued_at: datetime
+    seller_name: str
+    seller_address: tuple[str, ...]
+    seller_tax_number: str | None
+    account_id: str
+    paid_at: datetime
+    """The gateway's own time of the capture, UTC."""
+    credit: Money
+    """What the balance grew by, net of tax."""
+    taxes: tuple[Tax, ...]
+    total: Money
+    """What the card was charged."""
+    brand: str
+    last_four: str
+    funding: str
+    """credit, debit, prepaid or unknown."""
+    gateway: str
+    gateway_reference: str
+
+
+def receipt(query: Query, transaction_id: str) -> Receipt | None:
+    """Return the receipt of a transaction, None if it has none or no number yet."""
+    found = query(f"{_SELECT} WHERE r.transaction_id=? ORDER BY r.version LIMIT 1", [transaction_id])
+    return _receipt(found[0]) if found else None
+
+
+def receipts(query: Query, account_id: str, *, after: datetime | None, limit: int) -> list[Receipt]:
+    """Return an account's receipts in the order they were recorded, from just after a moment."""
+    rows = query(
+        f"{_SELECT} WHERE r.account_id=? AND r.recorded_at>? ORDER BY r.recorded_at, r.version LIMIT ?",
+        [account_id, iso(after) if after else "", limit],
+    )
+    return [_receipt(row) for row in rows]
+
+
+def invoices_due(query: Query, account_id: str | None) -> list[tuple[str, str]]:
+    """Return the transactions and accounts of payments that have no number yet, the earliest first."""
+    condition, parameters = ("WHERE account_id=?", [account_id]) if account_id else ("", [])
+    rows = query(f"SELECT * FROM invoices_due {condition} ORDER BY recorded_at, transaction_id", parameters)
+    return [(row["transaction_id"], row["account_id"]) for row in rows]
+
+
 def rows(recorded: Recorded, before: Account | None, after: Account | None) -> Iterator[RowChange]:
     """Yield the row of a capture or of an invoice number."""
     event = recorded.event
@@ -73,6 +142,9 @@ def rows(recorded: Recorded, before: Account | None, after: Account | None) -> I
             gateway=event.gateway,
             reference=event.reference,
         )
+        yield INVOICES_DUE.put(
+            transaction_id=event.operation_id, account_id=recorded.stream_id, recorded_at=recorded.recorded_at
+        )
     elif isinstance(event, InvoiceIssued):
         yield INVOICES.insert(
             transaction_id=event.transaction_id,
@@ -83,3 +155,32 @@ def rows(recorded: Recorded, before: Account | None, after: Account | None) -> I
             seller_address=event.seller_address,
             seller_tax_number=event.seller_tax_number,
         )
+        yield INVOICES_DUE.delete(transaction_id=event.transaction_id)
+
+
+_SELECT = """
+SELECT r.*, i.seller_id, i.number, i.issued_at, i.seller_name, i.seller_address, i.seller_tax_number
+FROM receipts r JOIN invoices i ON i.transaction_id = r.transaction_id"""
+
+
+def _receipt(row: Mapping[str, Any]) -> Receipt:
+    read = {**INVOICES.read(row), **RECEIPTS.read(row), "issued_at": INVOICES.read(row)["issued_at"]}
+    currency = read["currency"]
+    return Receipt(
+        transaction_id=read["transaction_id"],
+        invoice_number=f"{read['seller_id']}-{read['number']:06d}",
+        issued_at=read["issued_at"],
+        seller_name=read["seller_name"],
+        seller_address=tuple(read["seller_address"].split("\n")),
+        seller_tax_number=read["seller_tax_number"],
+        account_id=read["account_id"],
+        paid_at=read["captured_at"],
+        credit=Money(read["credit"], currency),
+        taxes=taxes_from_json(read["taxes"], currency),
+        total=Money(read["total"], currency),
+        brand=read["brand"],
+        last_four=read["last_four"],
+        funding=read["funding"],
+        gateway=read["gateway"],
+        gateway_reference=read["reference"],
+    )

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
 
+from moneyed import Money
+
+from interact_ledger.clock import iso
 from interact_ledger.domain.account import Account
 from interact_ledger.domain.events import Recorded
-from interact_ledger.tables import ColumnType, RowChange, Table
+from interact_ledger.tables import ColumnType, Query, RowChange, Table
 
-__all__ = ["STATEMENT_LINES", "rows"]
+__all__ = ["STATEMENT_LINES", "Balance", "Statement", "StatementLine", "balance_at", "rows", "statement"]
 
 STATEMENT_LINES = Table(
     name="statement_lines",
@@ -33,6 +40,112 @@ Recorded times never run backwards within an account, so the key finds the balan
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """A balance and its parts at one moment."""
+
+    available: Money
+    """What can be spent or held."""
+    held: Money
+    """What holds reserve."""
+    total: Money
+    """Available and held."""
+    pending: Money
+    """What top-ups under way would add; not part of the total."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementLine:
+    """One change of the total."""
+
+    recorded_at: datetime
+    version: int
+    """The event, by its position in the account's history."""
+    kind: str
+    """The event's topic: payment-captured, spent, spend-reversed, …"""
+    transaction_id: str | None
+    amount: Money
+    """Negative if the balance fell."""
+    balance: Money
+    """The total after it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """The changes of a balance in a period; opening and amounts add up to closing."""
+
+    account_id: str
+    start: datetime | None
+    """From this moment on, UTC; None from the account's opening."""
+    end: datetime | None
+    """Before this moment, UTC; None up to now."""
+    opening: Money
+    lines: tuple[StatementLine, ...]
+    closing: Money
+    next_cursor: int | None
+    """Pass it as `after` for the lines that follow, None if there are none."""
+
+
+def balance_at(query: Query, account_id: str, currency: str, moment: datetime, version: int | None = None) -> Balance:
+    """Return the balance as it was just after a moment, or after a version recorded at that moment."""
+    found = query(
+        "SELECT * FROM statement_lines WHERE account_id=? AND recorded_at<=? AND version<=?"
+        " ORDER BY recorded_at DESC, version DESC LIMIT 1",
+        [account_id, iso(moment), _VERSION_MAX if version is None else version],
+    )
+    row = STATEMENT_LINES.read(found[0]) if found else {"total": _ZERO, "held": _ZERO, "pending": _ZERO}
+    return Balance(
+        available=Money(row["total"] - row["held"], currency),
+        held=Money(row["held"], currency),
+        total=Money(row["total"], currency),
+        pending=Money(row["pending"], currency),
+    )
+
+
+def statement(
+    query: Query,
+    account_id: str,
+    currency: str,
+    *,
+    start: datetime | None,
+    end: datetime | None,
+    after: int,
+    limit: int,
+) -> Statement:
+    """Return a page of a statement.
+
+    Args:
+        query: reads the tables.
+        account_id: whose.
+        currency: the account's.
+        start: the first moment of the period, None for the account's opening.
+        end: the first moment behind the period, None for now.
+        after: lines of this version and before are left out; 0 for the first page.
+        limit: how many lines at most.
+    """
+    found = query(
+        "SELECT * FROM statement_lines WHERE account_id=? AND recorded_at>=? AND recorded_at<? AND version>?"
+        " AND amount<>? ORDER BY recorded_at, version LIMIT ?",
+        [account_id, iso(start) if start else "", iso(end) if end else "9", after, "0", limit + 1],
+    )
+    rows = [STATEMENT_LINES.read(row) for row in found[:limit]]
+    lines = tuple(_line(row, currency) for row in rows)
+    if rows:
+        opening = rows[0]["total"] - rows[0]["amount"]
+        closing = rows[-1]["total"]
+    else:
+        opening = closing = _total_before(query, account_id, start, after)
+    return Statement(
+        account_id=account_id,
+        start=start,
+        end=end,
+        opening=Money(opening, currency),
+        lines=lines,
+        closing=Money(closing, currency),
+        next_cursor=rows[-1]["version"] if len(found) > limit else None,
+    )
+
+
 def rows(recorded: Recorded, before: Account | None, after: Account | None) -> Iterator[RowChange]:
     """Yield the row of an event that changed any of the balance's parts."""
     if before is None or after is None:
@@ -51,4 +164,30 @@ def rows(recorded: Recorded, before: Account | None, after: Account | None) -> I
         total=after.balance,
         held=after.held,
         pending=after.pending,
+    )
+
+
+_ZERO = Decimal(0)
+_VERSION_MAX = 2**62
+
+
+def _total_before(query: Query, account_id: str, start: datetime | None, after: int) -> Decimal:
+    found = query(
+        "SELECT total FROM statement_lines WHERE account_id=? AND (recorded_at<? OR version<=?)"
+        " ORDER BY recorded_at DESC, version DESC LIMIT 1",
+        [account_id, iso(start) if start else "", after],
+    )
+    total = STATEMENT_LINES.read(found[0])["total"] if found else _ZERO
+    assert isinstance(total, Decimal)
+    return total
+
+
+def _line(row: Mapping[str, Any], currency: str) -> StatementLine:
+    return StatementLine(
+        recorded_at=row["recorded_at"],
+        version=row["version"],
+        kind=row["kind"],
+        transaction_id=row["operation_id"],
+        amount=Money(row["amount"], currency),
+        balance=Money(row["total"], currency),
     )

@@ -5,14 +5,26 @@ Decisions rely on them, so they are written in the same append as the events, an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import NamedTuple
 
 from interact_ledger.domain.account import Account
-from interact_ledger.domain.agenda import agenda
+from interact_ledger.domain.agenda import AgendaKind, agenda
 from interact_ledger.domain.events import Recorded
-from interact_ledger.tables import ColumnType, RowChange, Table
+from interact_ledger.tables import ColumnType, Query, RowChange, Table
 
-__all__ = ["AGENDA", "GATEWAY_REFERENCES", "INDEX_TABLES", "OPERATIONS", "OPERATION_STEPS", "agenda_rows", "index_rows"]
+__all__ = [
+    "AGENDA",
+    "GATEWAY_REFERENCES",
+    "INDEX_TABLES",
+    "OPERATIONS",
+    "OPERATION_STEPS",
+    "DueItem",
+    "agenda_rows",
+    "due_items",
+    "index_rows",
+]
 
 OPERATIONS = Table(
     name="operations",
@@ -61,6 +73,16 @@ AGENDA = Table(
 )
 """What is to be done, by due time."""
 
+
+class DueItem(NamedTuple):
+    """One thing to do for one account."""
+
+    account_id: str
+    kind: AgendaKind
+    subject: str
+    due_at: datetime
+
+
 INDEX_TABLES = (OPERATIONS, OPERATION_STEPS, GATEWAY_REFERENCES, AGENDA)
 
 
@@ -79,6 +101,18 @@ def index_rows(recorded: Recorded) -> Iterator[RowChange]:
         yield GATEWAY_REFERENCES.put(
             gateway=gateway, reference=reference, stream_id=recorded.stream_id, operation_id=event.operations()[0]
         )
+
+
+def due_items(query: Query, kinds: Sequence[AgendaKind]) -> list[DueItem]:
+    """Return what of these kinds is on all accounts' agendas, the earliest first."""
+    marks = ", ".join("?" * len(kinds))
+    rows = query(
+        f"SELECT * FROM agenda WHERE kind IN ({marks}) ORDER BY due_at, stream_id, subject",
+        [kind.value for kind in kinds],
+    )
+    return [
+        DueItem(row["stream_id"], AgendaKind(row["kind"]), row["subject"], AGENDA.read(row)["due_at"]) for row in rows
+    ]
 
 
 def agenda_rows(before: Account | None, after: Account) -> Iterator[RowChange]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, cast
 from uuid import uuid4
 
@@ -16,7 +16,7 @@ from eventsourcing.persistence import (
     PersistenceError,
     StoredEvent,
 )
-from eventsourcing.sqlite import SQLiteDatastore
+from eventsourcing.sqlite import SQLiteCursor, SQLiteDatastore
 from eventsourcing.utils import Environment, EnvType
 
 from interact_ledger.domain.events import Recorded
@@ -27,7 +27,7 @@ from interact_ledger.storage.schema import migrate
 from interact_ledger.storage.sqlite import LedgerSQLiteFactory, LedgerSQLiteRecorder
 from interact_ledger.tables import RowChange, Table
 
-__all__ = ["Conflict", "Link", "Log", "LoggedEvent"]
+__all__ = ["START", "Conflict", "Link", "Log", "LoggedEvent", "storage_errors"]
 
 _PAGE = 500
 
@@ -115,7 +115,7 @@ class Log:
             stored.append(self._application.mapper.to_stored_event(cast("Any", Chained(recorded, chain))))
             chain = chain_value(stored[-1])
         try:
-            with _storage_errors():
+            with storage_errors():
                 self._recorder.insert_events(stored, changes=changes)
         except IntegrityError as error:
             raise Conflict(str(error)) from error
@@ -134,13 +134,13 @@ class Log:
         self, stream_id: str, *, after: int = 0, upto: int | None = None, limit: int | None = None
     ) -> list[tuple[Recorded, Link]]:
         """Return part of a stream at once."""
-        with _storage_errors():
+        with storage_errors():
             stored = self._recorder.select_events(stream_id, gt=after, lte=upto, limit=limit)
         return [self._linked(one) for one in stored]
 
     def last(self, stream_id: str) -> tuple[Recorded | None, Link]:
         """Return a stream's latest event and the link that ends there; (None, START) before its first."""
-        with _storage_errors():
+        with storage_errors():
             stored = self._recorder.select_events(stream_id, desc=True, limit=1)
         return self._linked(stored[0]) if stored else (None, START)
 
@@ -151,7 +151,7 @@ class Log:
     def all_events(self, *, after: int = 0) -> Iterator[LoggedEvent]:
         """Yield every event of every stream, in the order of the whole log."""
         while True:
-            with _storage_errors():
+            with storage_errors():
                 page = self._recorder.select_notifications(after, _PAGE, inclusive_of_start=False)
             for notification in page:
                 yield LoggedEvent(notification.id, self._linked(notification)[0])
@@ -159,28 +159,44 @@ class Log:
                 return
             after = page[-1].id
 
+    def stream_ids(self, cursor: SQLiteCursor | None = None) -> list[str]:
+        """Return the ids of all streams, through a cursor that holds the write lock if one is given."""
+        if cursor is None:
+            return [row["originator_id"] for row in self.query("SELECT DISTINCT originator_id FROM stored_events")]
+        cursor.execute("SELECT DISTINCT originator_id FROM stored_events")
+        return [row["originator_id"] for row in cursor.fetchall()]
+
+    def read_locked(self, cursor: SQLiteCursor, stream_id: str, known: int) -> Iterator[Recorded]:
+        """Yield a stream's events through a cursor that holds the write lock; none if none came after `known`."""
+        cursor.execute("SELECT MAX(originator_version) FROM stored_events WHERE originator_id=?", (stream_id,))
+        if cursor.fetchone()[0] == known:
+            return
+        cursor.execute("SELECT * FROM stored_events WHERE originator_id=? ORDER BY originator_version", (stream_id,))
+        for row in cursor.fetchall():
+            yield self._linked(StoredEvent(*row))[0]
+
     def position(self) -> int:
         """Return the position of the latest event of the whole log, 0 if there is none."""
-        with _storage_errors():
+        with storage_errors():
             return self._recorder.max_notification_id() or 0
 
-    def query(self, sql: str, parameters: Sequence[object] = ()) -> list[Mapping[str, Any]]:
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
         """Run a reading statement and return its rows by column name."""
-        with _storage_errors(), self.datastore.transaction(commit=False) as cursor:
+        with storage_errors(), self.datastore.transaction(commit=False) as cursor:
             cursor.execute(sql, parameters)
             return [dict(row) for row in cursor.fetchall()]
 
     def latest_snapshot(self, stream_id: str) -> StoredEvent | None:
         """Return the latest snapshot of a stream, whatever it is worth."""
         assert self._application.snapshots is not None
-        with _storage_errors():
+        with storage_errors():
             found = self._application.snapshots.recorder.select_events(stream_id, desc=True, limit=1)
         return found[0] if found else None
 
     def save_snapshot(self, snapshot: StoredEvent) -> None:
         """Keep a snapshot; one that is there already is as good."""
         assert self._application.snapshots is not None
-        with contextlib.suppress(IntegrityError), _storage_errors():
+        with contextlib.suppress(IntegrityError), storage_errors():
             self._application.snapshots.recorder.insert_events([snapshot])
 
     def close(self) -> None:
@@ -193,7 +209,8 @@ class Log:
 
 
 @contextlib.contextmanager
-def _storage_errors() -> Iterator[None]:
+def storage_errors() -> Iterator[None]:
+    """Turn what a database driver raises into `Busy` or `StorageUnavailable`; conflicts pass."""
     try:
         yield
     except IntegrityError:

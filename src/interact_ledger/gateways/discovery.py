@@ -1,0 +1,39 @@
+"""Gateway adapters are found by entry point, so that a third party's package needs nothing but to be installed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from typing import Protocol, cast
+
+from interact_ledger.errors import ConfigurationError
+from interact_ledger.gateways.protocol import Gateway
+
+__all__ = ["ENTRY_POINT_GROUP", "gateway_from_env", "gateway_names"]
+
+ENTRY_POINT_GROUP = "interact_ledger.gateways"
+
+
+class GatewayClass(Protocol):
+    """What an entry point names: a class that can be made from environment variables."""
+
+    def from_env(self, environ: Mapping[str, str]) -> Gateway: ...
+
+
+def gateway_names() -> list[str]:
+    """Return the names of the adapters that are installed, without importing any."""
+    return sorted(entry_point.name for entry_point in entry_points(group=ENTRY_POINT_GROUP))
+
+
+def gateway_from_env(name: str, environ: Mapping[str, str]) -> Gateway:
+    """Import an adapter by its entry point's name and make it from environment variables.
+
+    Raises:
+        ConfigurationError: if no such adapter is installed.
+    """
+    found = entry_points(group=ENTRY_POINT_GROUP, name=name)
+    if not found:
+        raise ConfigurationError(
+            f"no gateway {name!r} is installed; there are: {', '.join(gateway_names())}", field="gateways"
+        )
+    return cast("GatewayClass", next(iter(found)).load()).from_env(environ)

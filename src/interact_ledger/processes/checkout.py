@@ -1,0 +1,91 @@
+"""Quoting a top-up: limits, taxes and gateway are settled here, and what comes out is what is charged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from interact_ledger.domain import events as e
+from interact_ledger.domain.account import Account
+from interact_ledger.domain.standing import refuse_closed
+from interact_ledger.errors import InvalidAmount
+from interact_ledger.gateways.protocol import CurrencyTerms
+from interact_ledger.money import card_amount_in, plain
+from interact_ledger.pricing.availability import PaymentMethod, choose_gateway, payment_methods
+from interact_ledger.pricing.limits import check_recharge
+from interact_ledger.pricing.taxes import Breakdown, tax_breakdown
+from interact_ledger.processes.context import Context
+from interact_ledger.storage.accounts import History
+
+__all__ = ["breakdown", "offered_methods", "quote", "refuse_unoffered_brand"]
+
+
+def quote(context: Context, account_id: str, quote_id: str, amount: object, method: str | None) -> None:
+    """Record what a top-up would cost, and that it may be charged until it expires.
+
+    Args:
+        context: what to work with.
+        account_id: the account to top up.
+        quote_id: a fresh id.
+        amount: the recharge amount that the customer entered, a Money in the currency's minor unit.
+        method: the payment method that the customer named, if any.
+
+    Raises:
+        InvalidAmount, BelowMinimum, AboveMaximum, CurrencyMismatch, MethodNotOffered, AccountClosed
+    """
+
+    def decide(account: Account, _: History) -> Sequence[e.Event]:
+        refuse_closed(account)
+        currency = account.currency
+        recharge = check_recharge(context.settings.top_up, card_amount_in(currency, amount, "amount"), currency)
+        broken_down = breakdown(context, account, recharge)
+        capabilities = context.capabilities()
+        gateway = choose_gateway(context.settings.availability, capabilities, currency, account.country, method)
+        _refuse_unchargeable(broken_down.total, currency, capabilities[gateway].currencies[currency])
+        return (
+            e.CheckoutQuoted(
+                quote_id=quote_id,
+                recharge=broken_down.recharge,
+                credit=broken_down.credit,
+                taxes=broken_down.taxes,
+                total=broken_down.total,
+                currency=currency,
+                method=method,
+                gateway=gateway,
+                expires_at=context.now() + context.settings.quote_lifetime,
+            ),
+        )
+
+    context.transact(account_id, decide)
+
+
+def breakdown(context: Context, account: Account, recharge: Decimal) -> Breakdown:
+    """Break a recharge amount down into credit, taxes and total, as they are for this account."""
+    return tax_breakdown(
+        recharge,
+        account.currency,
+        context.settings.taxes,
+        country=account.country,
+        region=account.region,
+        tax_status=account.tax_status,
+        tax_number_verified=account.tax_number is not None,
+    )
+
+
+def offered_methods(context: Context, account: Account) -> tuple[PaymentMethod, ...]:
+    """Return the payment methods offered to an account (product rule 8)."""
+    return payment_methods(context.settings.availability, context.capabilities(), account.currency, account.country)
+
+
+def refuse_unoffered_brand(context: Context, account: Account, brand: str) -> None:
+    """A saved card is charged only where its brand is offered to the account as it is now."""
+    choose_gateway(context.settings.availability, context.capabilities(), account.currency, account.country, brand)
+
+
+def _refuse_unchargeable(total: Decimal, currency: str, terms: CurrencyTerms) -> None:
+    if total % terms.step or not terms.minimum <= total <= terms.maximum:
+        raise InvalidAmount(
+            f"comes to {plain(total, currency)} {currency} with taxes; the gateway charges from"
+            f" {plain(terms.minimum, currency)} to {plain(terms.maximum, currency)} in steps of {terms.step:f}",
+            field="amount",
+        )

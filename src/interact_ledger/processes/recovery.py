@@ -1,0 +1,78 @@
+"""Bringing every open attempt, of whatever kind, to its true end, from the log and the gateways alone.
+
+Safe to run at any moment, by several processes at once, and at start-up: it never charges and never saves. An
+attempt that may still be under way (before its `send_before` and the gateway's safe delay) is looked up and, if
+nothing is found, left alone; its sender cannot send any more once that time is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from interact_ledger.domain.agenda import AgendaKind
+from interact_ledger.errors import Busy, ConfigurationError, GatewayError
+from interact_ledger.processes import cards, top_up
+from interact_ledger.processes.context import Context
+from interact_ledger.storage.index import DueItem, due_items
+from interact_ledger.tables import Query
+
+__all__ = ["Recovered", "recover"]
+
+KINDS = (AgendaKind.PAYMENT, AgendaKind.CARD_SAVING, AgendaKind.CARD_REMOVAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What became of one thing that was open."""
+
+    account_id: str
+    kind: str
+    """payment, card_saving or card_removal."""
+    subject: str
+    """The transaction, saving or card."""
+    outcome: str
+    """Its state now, or why it could not be learned."""
+    is_over: bool
+    """Whether nothing is left to ask or tell the gateway."""
+    due_at: datetime
+    """Since when it could have been decided; one long past that is not over deserves a person's attention."""
+
+
+def recover(
+    context: Context, query: Query, on_progress: Callable[[int, int], None] = lambda _done, _of: None
+) -> list[Recovered]:
+    """Settle everything open at any gateway whose time has come.
+
+    Args:
+        context: what to work with.
+        query: reads the agenda.
+        on_progress: called with how many are done, of how many.
+    """
+    now = context.now()
+    due = [item for item in due_items(query, KINDS) if item.due_at <= now]
+    recovered = []
+    for done, item in enumerate(due, start=1):
+        recovered.append(_recover(context, item))
+        on_progress(done, len(due))
+    return recovered
+
+
+def _recover(context: Context, item: DueItem) -> Recovered:
+    try:
+        outcome, is_over = _settle(context, item)
+    except (GatewayError, ConfigurationError, Busy) as error:
+        outcome, is_over = f"{error.code}: {error.message}", False
+    return Recovered(item.account_id, item.kind.value, item.subject, outcome, is_over, item.due_at)
+
+
+def _settle(context: Context, item: DueItem) -> tuple[str, bool]:
+    if item.kind is AgendaKind.PAYMENT:
+        attempt = top_up.settle(context, item.account_id, item.subject).top_up
+        return attempt.status.value, attempt.is_over
+    if item.kind is AgendaKind.CARD_SAVING:
+        saving = cards.settle_saving(context, item.account_id, item.subject).saving
+        return saving.status.value, saving.is_over
+    forgotten = cards.forget(context, item.account_id, item.subject)
+    return ("removed" if forgotten else "not yet confirmed"), forgotten

@@ -1,0 +1,219 @@
+"""Opening accounts, changing their details and standing, and adjusting their balance by hand."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from moneyed import Money
+
+from interact_ledger.domain import adjustments, standing
+from interact_ledger.domain import events as e
+from interact_ledger.errors import InvalidRequest
+from interact_ledger.free_text import free_text
+from interact_ledger.ids import derived_id
+from interact_ledger.money import amount_in, card_amount_in, decimal_places, known_currency
+from interact_ledger.pricing.countries import check_region, known_country
+from interact_ledger.pricing.limits import limits_for
+from interact_ledger.pricing.tax_numbers import check_tax_number_form
+from interact_ledger.pricing.taxes import require_region
+from interact_ledger.verbs.base import KEY_LENGTH_MAX, Verbs, aware, exact
+from interact_ledger.views import AccountDetails, account_details
+
+__all__ = ["AccountVerbs"]
+
+
+class AccountVerbs(Verbs):
+    """Verbs about accounts themselves."""
+
+    def open_account(
+        self,
+        owner: str,
+        currency: str,
+        country: str,
+        *,
+        region: str | None = None,
+        tax_status: str = "consumer",
+        time_zone: str = "UTC",
+        idempotency_key: str | None = None,
+    ) -> AccountDetails:
+        """Open an account with an empty balance.
+
+        Args:
+            owner: the service's opaque reference to the customer, 1 to 200 characters; no name, no address. One
+                owner may have several accounts, one per currency or more.
+            currency: ISO 4217; never changes. It must have top-up limits in the settings.
+            country: the customer's, ISO 3166-1 alpha-2; taxes and payment methods depend on it.
+            region: the second part of the customer's ISO 3166-2 code, where taxes depend on it.
+            tax_status: "consumer" or "business".
+            time_zone: IANA name; months and days of this account are reckoned in it.
+            idempotency_key: if given, repeating it for this owner returns the account that is there.
+
+        Raises:
+            InvalidRequest: naming the field.
+        """
+        free_text(owner, "owner")
+        limits_for(self._context.settings.top_up, known_currency(currency, "currency"))
+        details = self._details(country, region, tax_status, time_zone)
+        if idempotency_key is None:
+            account_id = self._ids.new("acct")
+        else:
+            key = free_text(idempotency_key, "idempotency_key", length_max=KEY_LENGTH_MAX)
+            account_id = derived_id("acct", owner, key)
+        opened = e.AccountOpened(
+            owner=owner,
+            currency=currency,
+            country=details.country,
+            region=details.region,
+            tax_status=details.tax_status,
+            time_zone=details.time_zone,
+        )
+        return account_details(self._context.accounts.open(account_id, self._context.cause, opened).account)
+
+    def change_details(
+        self, account_id: str, *, country: str, region: str | None, tax_status: str, time_zone: str
+    ) -> AccountDetails:
+        """Set an account's details, all of them, as in `open_account`. Moving abroad drops a verified tax number."""
+        details = self._details(country, region, tax_status, time_zone)
+        return account_details(self._decide(account_id, lambda account, _: standing.change_details(account, details)))
+
+    def record_tax_number(
+        self, account_id: str, number: str, *, verified_by: str, verified_at: datetime, reference: str
+    ) -> AccountDetails:
+        """Record that the service had the customer's VAT number confirmed by the authority that issues it.
+
+        The ledger checks the form only. From then on a reverse charge applies where the tax rules have one.
+
+        Args:
+            account_id: the account.
+            number: the VAT number; its country is the account's.
+            verified_by: who or what asked the authority.
+            verified_at: when, with a time zone.
+            reference: the authority's reference of the consultation.
+        """
+        verified = aware(verified_at, "verified_at")
+        free_text(verified_by, "verified_by")
+        free_text(reference, "reference")
+        assert verified is not None
+        return account_details(
+            self._decide(
+                account_id,
+                lambda account, _: standing.record_tax_number(
+                    account,
+                    e.TaxNumberVerified(
+                        number=check_tax_number_form(account.country, number),
+                        country=account.country,
+                        verified_by=verified_by,
+                        verified_at=verified,
+                        reference=reference,
+                    ),
+                ),
+            )
+        )
+
+    def withdraw_tax_number(self, account_id: str, reason: str) -> AccountDetails:
+        """Record that the tax number is no longer valid. Repeating it changes nothing."""
+        free_text(reason, "reason")
+        return account_details(
+            self._decide(account_id, lambda account, _: standing.withdraw_tax_number(account, reason))
+        )
+
+    def suspend(self, account_id: str, reason: str) -> AccountDetails:
+        """Stop an account from being spent from; it may still be topped up by hand."""
+        free_text(reason, "reason")
+        return account_details(self._decide(account_id, lambda account, _: standing.suspend(account, reason)))
+
+    def reinstate(self, account_id: str, reason: str) -> AccountDetails:
+        """Let a suspended account be spent from again."""
+        free_text(reason, "reason")
+        return account_details(self._decide(account_id, lambda account, _: standing.reinstate(account, reason)))
+
+    def close_account(
+        self,
+        account_id: str,
+        reason: str,
+        *,
+        idempotency_key: str,
+        paid_out: Money | None = None,
+        payout_reference: str | None = None,
+    ) -> AccountDetails:
+        """Close an account. Less than a minor unit that is left is written off; more must be paid out first.
+
+        Args:
+            account_id: the account, with nothing held, under way, saved or rented on it.
+            reason: why.
+            idempotency_key: names this request; repeating it changes nothing.
+            paid_out: what the service paid to the customer outside the ledger, in minor units.
+            payout_reference: the service's reference of that payment; needed with `paid_out`.
+
+        Raises:
+            AccountNotEmpty: if something is left open, or a minor unit or more would be left.
+        """
+        free_text(reason, "reason")
+        if (paid_out is None) != (payout_reference is None):
+            raise InvalidRequest("pass paid_out and payout_reference together", field="payout_reference")
+        if payout_reference is not None:
+            free_text(payout_reference, "payout_reference")
+        written = exact(paid_out, "paid_out") if paid_out is not None else None
+        request = self._request(account_id, idempotency_key, "close_account", reason, written, payout_reference)
+        return account_details(
+            self._once(
+                account_id,
+                request,
+                lambda account, _: standing.close(
+                    account,
+                    request,
+                    reason,
+                    paid_out=card_amount_in(account.currency, paid_out, "paid_out")
+                    if paid_out is not None
+                    else Decimal(0),
+                    payout_reference=payout_reference,
+                    minor_unit=Decimal(1).scaleb(-decimal_places(account.currency)),
+                ),
+            )
+        )
+
+    def adjust(self, account_id: str, amount: Money, reason: str, *, idempotency_key: str) -> Money:
+        """Change a balance by hand; who did is the actor that the ledger acts on behalf of.
+
+        Args:
+            account_id: the account.
+            amount: what to add, negative to take away; at most six decimal places.
+            reason: why.
+            idempotency_key: names this request; repeating it changes nothing.
+
+        Returns the available balance afterwards.
+
+        Raises:
+            InvalidAmount, CurrencyMismatch, InsufficientBalance, AccountClosed, IdempotencyConflict
+        """
+        free_text(reason, "reason")
+        request = self._request(account_id, idempotency_key, "adjust", exact(amount, "amount"), reason)
+        account = self._once(
+            account_id,
+            request,
+            lambda account, _: adjustments.adjust(
+                account, request, amount_in(account.currency, amount, "amount"), reason
+            ),
+        )
+        return Money(account.available, account.currency)
+
+    def _details(self, country: str, region: str | None, tax_status: str, time_zone: str) -> e.AccountDetailsChanged:
+        known_country(country, "country")
+        if region is not None:
+            check_region(region, "region")
+        require_region(self._context.settings.taxes, country, region)
+        if tax_status not in set(e.TaxStatus):
+            raise InvalidRequest('must be "consumer" or "business"', field="tax_status")
+        _check_time_zone(time_zone)
+        return e.AccountDetailsChanged(
+            country=country, region=region, tax_status=e.TaxStatus(tax_status), time_zone=time_zone
+        )
+
+
+def _check_time_zone(name: object) -> None:
+    try:
+        ZoneInfo(str(name))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise InvalidRequest("is no IANA time zone such as 'Europe/London'", field="time_zone") from None

@@ -1,0 +1,45 @@
+"""What operators and schedulers run: recovery, what is due, rebuilding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from interact_ledger.processes import invoicing, recovery, schedule
+from interact_ledger.storage.rebuild import rebuild
+from interact_ledger.verbs.base import Verbs
+
+__all__ = ["OperationVerbs"]
+
+
+def _silently(_done: int, _of: int) -> None:
+    return
+
+
+class OperationVerbs(Verbs):
+    """Verbs that services call at start-up and from a schedule."""
+
+    def recover(self, on_progress: Callable[[int, int], None] = _silently) -> list[recovery.Recovered]:
+        """Bring everything open at a gateway, of whatever kind, to its true end.
+
+        Safe at any moment, by several processes at once, and at start-up; never charges and never saves. What is
+        returned with `is_over` false is still open; run it again later.
+
+        Args:
+            on_progress: called with how many are done, of how many.
+        """
+        recovered = recovery.recover(self._context, self._query, on_progress)
+        invoicing.issue_invoices(self._context, self._invoices, self._query)
+        return recovered
+
+    def run_due(self, on_progress: Callable[[int, int], None] = _silently) -> list[schedule.Done]:
+        """Do all that has fallen due: expire holds, charge rented numbers, number invoices.
+
+        Harmless when repeated, late, or run by several processes at once.
+        """
+        done = schedule.run_due(self._context, self._query, on_progress)
+        invoicing.issue_invoices(self._context, self._invoices, self._query)
+        return done
+
+    def rebuild(self, on_progress: Callable[[int, int], None] = _silently) -> int:
+        """Fill every table that follows from the log anew, while writers go on; return how many events were read."""
+        return rebuild(self._log, self._readers, on_progress)

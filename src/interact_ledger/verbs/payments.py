@@ -1,0 +1,207 @@
+"""Adding balance by card, and keeping cards (product rules 2, 3, 5 to 8, 11 and 12)."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+
+from moneyed import Money
+
+from interact_ledger.domain import cards as card_rules
+from interact_ledger.errors import Busy, InvalidRequest, QuoteNotFound
+from interact_ledger.free_text import free_text
+from interact_ledger.gateways.protocol import Initiator, NewCard
+from interact_ledger.pricing.availability import PaymentMethod, choose_gateway
+from interact_ledger.processes import cards, checkout, invoicing, top_up
+from interact_ledger.processes.cards import Progress as SavingProgress
+from interact_ledger.processes.top_up import Progress as TopUpProgress
+from interact_ledger.projections import checkouts
+from interact_ledger.verbs.base import Verbs
+from interact_ledger.views import (
+    CardSavingResult,
+    SavedCardDetails,
+    TopUpResult,
+    card_saving_result,
+    saved_cards,
+    top_up_result,
+)
+
+__all__ = ["PaymentVerbs"]
+
+TOKEN_LENGTH_MAX = 2000
+
+
+class PaymentVerbs(Verbs):
+    """Verbs about money coming in, and cards."""
+
+    def payment_methods(self, account_id: str) -> tuple[PaymentMethod, ...]:
+        """Return the payment methods offered for the account's currency and country."""
+        return checkout.offered_methods(self._context, self._account(account_id))
+
+    def checkout(self, account_id: str, amount: Money, *, method: str | None = None) -> checkouts.CheckoutSummary:
+        """Return the breakdown of a top-up to show before paying, and keep it so that exactly it can be charged.
+
+        Args:
+            account_id: the account to top up.
+            amount: the recharge amount that the customer entered, in the currency's minor unit.
+            method: the code of the payment method that the customer named, if any.
+
+        Raises:
+            BelowMinimum, AboveMaximum, InvalidAmount, CurrencyMismatch, MethodNotOffered, AccountClosed
+        """
+        quote_id = self._ids.new("quote")
+        checkout.quote(self._context, account_id, quote_id, amount, method)
+        return self.checkout_summary(account_id, quote_id)
+
+    def checkout_summary(self, account_id: str, quote_id: str) -> checkouts.CheckoutSummary:
+        """Return an earlier checkout summary.
+
+        Raises:
+            QuoteNotFound: if the account has no such quote.
+        """
+        summary = checkouts.checkout(self._query, quote_id)
+        if summary is None or summary.account_id != account_id:
+            raise QuoteNotFound("there is no such quote on this account; call checkout first", field="quote_id")
+        return summary
+
+    def top_up(
+        self,
+        account_id: str,
+        quote_id: str,
+        *,
+        idempotency_key: str,
+        card_token: str | None = None,
+        card_id: str | None = None,
+        save_card: bool = False,
+    ) -> TopUpResult:
+        """Charge exactly what `checkout` showed, once.
+
+        Repeating the same request returns its present state; if it is then sure that nothing was charged, it goes
+        on with a new attempt. Money results are values: look at `status`, and at `client_secret` if the customer
+        must authenticate.
+
+        Args:
+            account_id: the account to top up.
+            quote_id: from `checkout`.
+            idempotency_key: names this request, 1 to 255 characters.
+            card_token: the gateway's one-time token for a card just typed in; or
+            card_id: a saved card.
+            save_card: whether the customer chose to save the new card.
+
+        Raises:
+            QuoteNotFound, QuoteExpired, QuoteAlreadyUsed, CardNotFound, CardRemoved, MethodNotOffered,
+            AccountClosed, IdempotencyConflict, InvalidRequest: nothing was stored or sent.
+            GatewayError: the gateway refuses us, or the token; nothing was charged.
+            Busy, StorageUnavailable: repeat with the same key.
+        """
+        card = _card(card_token, card_id, save_card=save_card)
+        token = card_token if isinstance(card, NewCard) else None
+        request = self._request(account_id, idempotency_key, "top_up", quote_id, token, card_id, save_card)
+        progress = top_up.top_up(
+            self._context,
+            account_id,
+            request,
+            quote_id=quote_id,
+            card=card,
+            save_card=save_card,
+            initiator=Initiator.CUSTOMER,
+        )
+        return self._confirmation(account_id, progress)
+
+    def complete(self, account_id: str, transaction_id: str) -> TopUpResult:
+        """Go on with a top-up after the customer authenticated, or learn what became of it, by asking the gateway.
+
+        Raises:
+            TransactionNotFound: if the account has no such top-up.
+        """
+        return self._confirmation(account_id, top_up.settle(self._context, account_id, transaction_id))
+
+    def cancel(self, account_id: str, transaction_id: str) -> TopUpResult:
+        """Call a top-up off. One that is over stays as it is; one that was paid meanwhile is credited."""
+        return self._confirmation(account_id, top_up.cancel(self._context, account_id, transaction_id))
+
+    def top_up_result(self, account_id: str, transaction_id: str) -> TopUpResult:
+        """Return where a top-up stands, as far as the ledger knows, without asking the gateway."""
+        found = top_up.load(self._context, account_id, transaction_id)
+        return top_up_result(self._account(account_id), found, None)
+
+    def save_card(
+        self, account_id: str, card_token: str, *, idempotency_key: str, method: str | None = None
+    ) -> CardSavingResult:
+        """Save a card without charging it.
+
+        Args:
+            account_id: whose card it is.
+            card_token: the gateway's one-time token.
+            idempotency_key: names this request.
+            method: the code of the payment method that the customer named, if any; it may decide the gateway.
+
+        Raises:
+            MethodNotOffered, AccountClosed, IdempotencyConflict, GatewayError
+        """
+        card = NewCard(free_text(card_token, "card_token", length_max=TOKEN_LENGTH_MAX))
+        request = self._request(account_id, idempotency_key, "save_card", card_token, method)
+        account = self._account(account_id)
+        gateway_id = choose_gateway(
+            self._context.settings.availability,
+            self._context.capabilities(),
+            account.currency,
+            account.country,
+            method,
+        )
+        return self._saving(account_id, cards.save_card(self._context, account_id, request, gateway_id, card))
+
+    def complete_saving(self, account_id: str, saving_id: str) -> CardSavingResult:
+        """Go on with the saving of a card after the customer authenticated."""
+        return self._saving(account_id, cards.complete_saving(self._context, account_id, saving_id))
+
+    def cancel_saving(self, account_id: str, saving_id: str) -> CardSavingResult:
+        """Call the saving of a card off. One that is over stays as it is."""
+        return self._saving(account_id, cards.cancel_saving(self._context, account_id, saving_id))
+
+    def cards(self, account_id: str) -> tuple[SavedCardDetails, ...]:
+        """Return the saved cards that can be charged, oldest first."""
+        return saved_cards(self._account(account_id))
+
+    def choose_default_card(self, account_id: str, card_id: str) -> tuple[SavedCardDetails, ...]:
+        """Make a saved card the one that is offered first; return all of them.
+
+        Raises:
+            CardNotFound, CardRemoved, AccountClosed
+        """
+        account = self._decide(
+            account_id,
+            lambda account, history: card_rules.choose_default(account, card_id, history(card_id)),
+        )
+        return saved_cards(account)
+
+    def remove_card(self, account_id: str, card_id: str, *, idempotency_key: str) -> Sequence[SavedCardDetails]:
+        """Remove a saved card: it is not charged from now on, and its gateway is told to forget it.
+
+        If the gateway does not confirm at once, recovery goes on asking it. Returns the cards that are left.
+
+        Raises:
+            CardNotFound, CardRemoved, AccountClosed, IdempotencyConflict
+        """
+        request = self._request(account_id, idempotency_key, "remove_card", card_id)
+        cards.remove_card(self._context, account_id, request, card_id)
+        return self.cards(account_id)
+
+    def _confirmation(self, account_id: str, progress: TopUpProgress) -> TopUpResult:
+        if progress.top_up.captured is not None:
+            with contextlib.suppress(Busy):  # numbered when the receipt is asked for, or by the schedule
+                invoicing.issue_invoices(self._context, self._invoices, self._query, account_id)
+        return top_up_result(self._account(account_id), progress.top_up, progress.client_secret)
+
+    def _saving(self, account_id: str, progress: SavingProgress) -> CardSavingResult:
+        return card_saving_result(self._account(account_id), progress.saving, progress.client_secret)
+
+
+def _card(card_token: str | None, card_id: str | None, *, save_card: bool) -> NewCard | str:
+    if (card_token is None) == (card_id is None):
+        raise InvalidRequest("pass either card_token (a new card) or card_id (a saved one)", field="card_token")
+    if card_token is not None:
+        return NewCard(free_text(card_token, "card_token", length_max=TOKEN_LENGTH_MAX))
+    if save_card:
+        raise InvalidRequest("a saved card is saved already; leave it out", field="save_card")
+    return free_text(card_id, "card_id")

@@ -1,0 +1,132 @@
+"""Reading: balances now and then, receipts, statements, histories, lists (product rule 13)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from moneyed import Money
+
+from interact_ledger.domain.events import Recorded
+from interact_ledger.errors import InvalidRequest, TransactionNotFound
+from interact_ledger.processes import invoicing
+from interact_ledger.projections import accounts as account_list
+from interact_ledger.projections import receipts, statement
+from interact_ledger.verbs.base import Verbs, aware, page_limit
+from interact_ledger.views import AccountDetails, account_details
+
+__all__ = ["AccountPage", "ReadingVerbs"]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPage:
+    """Some accounts, in the order of their ids."""
+
+    accounts: tuple[AccountDetails, ...]
+    next_cursor: str | None
+    """Pass it as `after` for those that follow, None if there are none."""
+
+
+class ReadingVerbs(Verbs):
+    """Verbs that change nothing."""
+
+    def account(self, account_id: str) -> AccountDetails:
+        """Return an account's details.
+
+        Raises:
+            AccountNotFound
+        """
+        return account_details(self._account(account_id))
+
+    def accounts(self, owner: str | None = None, *, after: str | None = None, limit: int = 100) -> AccountPage:
+        """Return accounts, of one owner or of all, a page at a time."""
+        found = account_list.account_ids(self._query, owner=owner, after=after, limit=page_limit(limit) + 1)
+        page = found[:limit]
+        return AccountPage(
+            tuple(self.account(account_id) for account_id in page), page[-1] if len(found) > limit else None
+        )
+
+    def balance(self, account_id: str, *, at: datetime | None = None, version: int | None = None) -> statement.Balance:
+        """Return a balance now, as it was at a moment, or after so many events of its history.
+
+        Args:
+            account_id: whose.
+            at: a moment with a time zone; what was recorded at that very moment counts.
+            version: the number of events.
+
+        Raises:
+            AccountNotFound
+            InvalidRequest: if both are given, or the account has no such version.
+        """
+        account = self._account(account_id)
+        if at is not None and version is not None:
+            raise InvalidRequest("pass either at or version", field="version")
+        if version is not None:
+            recorded = self._log.find(account_id, [version]) if 0 < version <= account.version else []
+            if not recorded:
+                raise InvalidRequest(f"the account has versions 1 to {account.version}", field="version")
+            return statement.balance_at(self._query, account_id, account.currency, recorded[0].recorded_at, version)
+        if at is not None:
+            aware(at, "at")
+            return statement.balance_at(self._query, account_id, account.currency, at)
+        return statement.Balance(
+            available=Money(account.available, account.currency),
+            held=Money(account.held, account.currency),
+            total=Money(account.balance, account.currency),
+            pending=Money(account.pending, account.currency),
+        )
+
+    def receipt(self, transaction_id: str) -> receipts.Receipt:
+        """Return the receipt of a captured top-up by its transaction ID.
+
+        Raises:
+            TransactionNotFound: if there is no such transaction, or it was not captured.
+        """
+        account_id = self._account_of(transaction_id)
+        found = receipts.receipt(self._query, transaction_id)
+        if found is None:
+            invoicing.issue_invoices(self._context, self._invoices, self._query, account_id)
+            found = receipts.receipt(self._query, transaction_id)
+        if found is None:
+            raise TransactionNotFound("has no receipt, because no payment was captured", field="transaction_id")
+        return found
+
+    def receipts(self, account_id: str, *, after: datetime | None = None, limit: int = 100) -> list[receipts.Receipt]:
+        """Return an account's receipts in order, from just after a moment."""
+        self._account(account_id)
+        invoicing.issue_invoices(self._context, self._invoices, self._query, account_id)
+        return receipts.receipts(self._query, account_id, after=aware(after, "after"), limit=page_limit(limit))
+
+    def statement(
+        self,
+        account_id: str,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        after: int = 0,
+        limit: int = 1000,
+    ) -> statement.Statement:
+        """Return every change of the balance in a period, a page at a time; each line says the balance after it.
+
+        Args:
+            account_id: whose.
+            start: the first moment of the period, with a time zone; None for the account's opening.
+            end: the first moment behind the period; None for now.
+            after: the `next_cursor` of the page before.
+            limit: how many lines, 1 to 1000.
+        """
+        account = self._account(account_id)
+        return statement.statement(
+            self._query,
+            account_id,
+            account.currency,
+            start=aware(start, "start"),
+            end=aware(end, "end"),
+            after=after,
+            limit=page_limit(limit),
+        )
+
+    def history(self, account_id: str, *, after: int = 0, limit: int = 100) -> list[Recorded]:
+        """Return an account's events in order, with when and by whom, from just after a version."""
+        self._account(account_id)
+        return [recorded for recorded, _ in self._log.select(account_id, after=after, limit=page_limit(limit))]

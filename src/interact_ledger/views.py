@@ -1,0 +1,233 @@
+"""What the ledger's verbs return: frozen records in `Money` and UTC, with nothing secret in their `repr`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from moneyed import Money
+
+from interact_ledger.domain import events as e
+from interact_ledger.domain.account import Account, Card, CardSaving, RentedNumber, TopUp
+
+__all__ = [
+    "AccountDetails",
+    "CardSavingResult",
+    "HoldResult",
+    "PurchaseResult",
+    "RentedNumberDetails",
+    "SavedCardDetails",
+    "Tax",
+    "TopUpResult",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tax:
+    """One tax on a payment."""
+
+    name: str
+    rate: Decimal
+    """In per cent."""
+    amount: Money
+    reverse_charge: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountDetails:
+    """An account, without its balance."""
+
+    account_id: str
+    owner: str
+    currency: str
+    country: str
+    region: str | None
+    tax_status: str
+    tax_number_verified: bool
+    time_zone: str
+    standing: str
+    """open, suspended or closed."""
+    opened_at: datetime
+    version: int
+    """How many events its history has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedCardDetails:
+    """A saved card, as a customer recognises it."""
+
+    card_id: str
+    brand: str
+    last_four: str
+    expiry_month: int
+    expiry_year: int
+    funding: str
+    is_default: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopUpResult:
+    """Where a top-up stands: the payment confirmation, once its status is "succeeded" (product rule 12)."""
+
+    transaction_id: str
+    """The same as on the receipt."""
+    status: str
+    """requested, unknown, pending, action_required, not_attempted, declined, cancelled, expired, succeeded or
+    mismatched (captured with another amount: an operator decides)."""
+    credit: Money
+    """What the balance grows by."""
+    taxes: tuple[Tax, ...]
+    total: Money
+    """What the card is charged."""
+    balance: Money
+    """The total balance now."""
+    paid_at: datetime | None
+    """The gateway's own time of the capture, UTC."""
+    brand: str | None
+    last_four: str | None
+    saved_card: SavedCardDetails | None
+    """The card, if the customer chose to save it and it is still there."""
+    decline_reason: str | None
+    decline_advice: str | None
+    action_expires_at: datetime | None
+    """Until when the customer may authenticate, if the status is "action_required"."""
+    client_secret: str | None = field(repr=False)
+    """For the gateway's own code in the browser. Never stored; `complete` fetches it again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardSavingResult:
+    """Where the saving of a card stands."""
+
+    saving_id: str
+    status: str
+    """requested, unknown, pending, action_required, not_attempted, declined, cancelled, expired or succeeded."""
+    card: SavedCardDetails | None
+    decline_reason: str | None
+    action_expires_at: datetime | None
+    client_secret: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurchaseResult:
+    """What was bought or given back."""
+
+    transaction_id: str
+    amount: Money
+    """Positive, for a purchase as for what is given back."""
+    lines: tuple[e.SpendLine, ...]
+    """Unit prices in the account's currency; empty for what is given back."""
+    balance: Money
+    """The available balance now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldResult:
+    """What a hold reserves."""
+
+    hold_id: str
+    remaining: Money
+    """Zero once it has ended."""
+    expires_at: datetime
+    balance: Money
+    """The available balance now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RentedNumberDetails:
+    """A rented phone number."""
+
+    number: str
+    item: str
+    monthly_price: Money
+    next_due_at: datetime
+    unpaid: bool
+    """Its rent fell due and the balance did not suffice."""
+
+
+def account_details(account: Account) -> AccountDetails:
+    return AccountDetails(
+        account_id=account.account_id,
+        owner=account.owner,
+        currency=account.currency,
+        country=account.country,
+        region=account.region,
+        tax_status=account.tax_status.value,
+        tax_number_verified=account.tax_number is not None,
+        time_zone=account.time_zone,
+        standing=account.standing.value,
+        opened_at=account.opened_at,
+        version=account.version,
+    )
+
+
+def card_details(account: Account, card: Card) -> SavedCardDetails:
+    return SavedCardDetails(
+        card_id=card.card_id,
+        brand=card.brand,
+        last_four=card.last_four,
+        expiry_month=card.expiry_month,
+        expiry_year=card.expiry_year,
+        funding=card.funding.value,
+        is_default=card.card_id == account.default_card_id,
+    )
+
+
+def saved_cards(account: Account) -> tuple[SavedCardDetails, ...]:
+    """Return the cards that can be charged, oldest first."""
+    return tuple(card_details(account, card) for card in account.cards.values() if card.removal_id is None)
+
+
+def top_up_result(account: Account, top_up: TopUp, client_secret: str | None) -> TopUpResult:
+    intent, captured, declined = top_up.intent, top_up.captured, top_up.declined
+    kept = next((c for c in account.cards.values() if c.saved_by == top_up.operation_id and not c.removal_id), None)
+    return TopUpResult(
+        transaction_id=top_up.operation_id,
+        status=top_up.status.value,
+        credit=Money(intent.credit, intent.currency),
+        taxes=tuple(_tax(tax, intent.currency) for tax in intent.taxes),
+        total=Money(intent.total, intent.currency),
+        balance=Money(account.balance, account.currency),
+        paid_at=captured.captured_at if captured else None,
+        brand=captured.brand if captured else None,
+        last_four=captured.last_four if captured else None,
+        saved_card=card_details(account, kept) if kept else None,
+        decline_reason=declined.reason.value if declined else None,
+        decline_advice=declined.advice.value if declined else None,
+        action_expires_at=top_up.action_expires_at,
+        client_secret=client_secret,
+    )
+
+
+def card_saving_result(account: Account, saving: CardSaving, client_secret: str | None) -> CardSavingResult:
+    card = account.cards.get(saving.saved.card_id) if saving.saved else None
+    reason = saving.failure.reason if saving.failure else None
+    return CardSavingResult(
+        saving_id=saving.operation_id,
+        status=saving.status.value,
+        card=card_details(account, card) if card else None,
+        decline_reason=reason.value if reason else None,
+        action_expires_at=saving.action_expires_at,
+        client_secret=client_secret,
+    )
+
+
+def rented_number(account: Account, rented: RentedNumber) -> RentedNumberDetails:
+    return RentedNumberDetails(
+        number=rented.number,
+        item=rented.item,
+        monthly_price=Money(rented.monthly_price, account.currency),
+        next_due_at=rented.next_due_at,
+        unpaid=rented.unpaid,
+    )
+
+
+def taxes_from_json(text: str, currency: str) -> tuple[Tax, ...]:
+    """Read taxes as projections keep them."""
+    return tuple(_tax(e.TaxLine.model_validate(tax), currency) for tax in json.loads(text))
+
+
+def _tax(tax: e.TaxLine, currency: str) -> Tax:
+    return Tax(name=tax.name, rate=tax.rate, amount=Money(tax.amount, currency), reverse_charge=tax.reverse_charge)
