@@ -91,6 +91,6 @@ def _split(units: str, room: _Room, *, lead: str) -> int:
     while end < len(units):
         segments += 1
         end += room.part
-        if end < len(units) and units[end - 1] == lead:
+        if units[end - 1 : end] == lead:
             end -= 1
     return segments
