@@ -85,8 +85,18 @@ class Ledger(AccountVerbs, PaymentVerbs, SpendingVerbs, ReadingVerbs, OperationV
             SchemaTooNew: if a newer release wrote the database.
             StorageUnavailable: if the database cannot be opened.
         """
-        settings = settings or Settings.default()
-        clock = clock or SystemClock()
+        return cls._wired(url, gateways, settings or Settings.default(), clock or SystemClock(), ids or RandomIds())
+
+    @classmethod
+    def _wired(
+        cls,
+        url: str,
+        gateways: Sequence[Gateway],
+        settings: Settings,
+        clock: Clock,
+        ids: IdSource,
+        owned_gateways: Sequence[Gateway] = (),
+    ) -> Self:
         by_id = {gateway.gateway_id: gateway for gateway in gateways}
         if len(by_id) < len(gateways):
             raise ConfigurationError("two gateways have the same gateway_id", field="gateways")
@@ -99,7 +109,7 @@ class Ledger(AccountVerbs, PaymentVerbs, SpendingVerbs, ReadingVerbs, OperationV
             cause=Cause("service"),
         )
         invoices = InvoiceBook(log, clock, READERS, settings.command_deadline)
-        return cls(log, context, invoices, ids or RandomIds())
+        return cls(log, context, invoices, ids, owned_gateways=owned_gateways)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -116,16 +126,12 @@ class Ledger(AccountVerbs, PaymentVerbs, SpendingVerbs, ReadingVerbs, OperationV
         settings = Settings.load(path) if path else Settings.default()
         names = environ.get("INTERACT_LEDGER_GATEWAYS", "sandbox").split(",")
         gateways = [gateway_from_env(name.strip(), environ) for name in names]
+        url = environ.get("INTERACT_LEDGER_URL", "sqlite:///interact_ledger.db")
         try:
-            opened = cls.open(
-                environ.get("INTERACT_LEDGER_URL", "sqlite:///interact_ledger.db"),
-                gateways=gateways,
-                settings=settings,
-            )
+            return cls._wired(url, gateways, settings, SystemClock(), RandomIds(), owned_gateways=gateways)
         except BaseException:
             _close(gateways)
             raise
-        return cls(opened._log, opened._context, opened._invoices, opened._ids, owned_gateways=gateways)
 
     def on_behalf_of(self, actor: str, *, correlation_id: str | None = None) -> Self:
         """Return this ledger, recording every event with another actor and correlation.

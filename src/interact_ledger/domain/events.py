@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from interact_ledger.gateways.protocol import Advice, CardFunding, DeclineReason, Initiator
 from interact_ledger.money import Amount, CurrencyCode
@@ -38,6 +38,13 @@ class Secret:
 
 PersonalText = Annotated[str, PersonalData()]
 GatewayToken = Annotated[str, Secret(), Field(repr=False)]
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
+
+
+UtcTime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 class TaxStatus(StrEnum):
@@ -159,7 +166,7 @@ class TaxNumberVerified(Event):
     number: PersonalText
     country: str
     verified_by: PersonalText
-    verified_at: datetime
+    verified_at: UtcTime
     reference: PersonalText
 
 
@@ -217,7 +224,7 @@ class CheckoutQuoted(Event):
     method: str | None
     """The payment method the customer named, if any."""
     gateway: str
-    expires_at: datetime
+    expires_at: UtcTime
 
 
 class TopUpRequested(OperationStarted):
@@ -250,7 +257,7 @@ class PaymentAttempted(OperationEvent):
     card_id: str | None
     save_card: bool
     initiator: Initiator
-    send_before: datetime
+    send_before: UtcTime
     """Nothing that can charge is sent from this moment on."""
 
 
@@ -281,7 +288,7 @@ class PaymentActionRequired(PaymentEvent):
     TOPIC = "payment-action-required"
 
     reference: str
-    expires_at: datetime
+    expires_at: UtcTime
 
 
 class PaymentDeclined(PaymentEvent):
@@ -345,7 +352,7 @@ class PaymentCaptured(PaymentEvent):
     taxes: tuple[TaxLine, ...]
     total: Amount
     currency: CurrencyCode
-    captured_at: datetime
+    captured_at: UtcTime
     """The gateway's own time; the receipt shows it."""
     brand: str
     last_four: str
@@ -364,7 +371,7 @@ class CaptureMismatched(PaymentEvent):
     expected_currency: CurrencyCode
     captured_amount: Amount
     captured_currency: CurrencyCode
-    captured_at: datetime
+    captured_at: UtcTime
 
 
 # Cards ------------------------------------------------------------------------------------------------------------
@@ -392,7 +399,7 @@ class CardSavingAttempted(OperationEvent):
     attempt_id: str
     number: int
     gateway: str
-    send_before: datetime
+    send_before: UtcTime
 
 
 SavingOutcome = Literal["declined", "cancelled", "expired", "not_attempted"]
@@ -415,7 +422,7 @@ class CardSavingActionRequired(CardSavingEvent):
     TOPIC = "card-saving-action-required"
 
     reference: str
-    expires_at: datetime
+    expires_at: UtcTime
 
 
 class CardSavingUnknown(CardSavingEvent):
@@ -468,7 +475,7 @@ class CardRemovalRequested(OperationStarted):
     OPERATIONS = ("operation_id", "card_id")
 
     card_id: str
-    requested_at: datetime
+    requested_at: UtcTime
 
 
 class CardRemoved(OperationEvent):
@@ -532,15 +539,15 @@ class NumberRented(OperationEvent):
     currency: CurrencyCode
     anchor_day: int
     """The day of the month on which it falls due, 1 to 31; in shorter months the last."""
-    next_due_at: datetime
+    next_due_at: UtcTime
 
 
 class NumberRentalCharged(Purchase):
     TOPIC = "number-rental-charged"
 
     number: PersonalText
-    due_at: datetime
-    next_due_at: datetime
+    due_at: UtcTime
+    next_due_at: UtcTime
 
 
 class NumberRentalUnpaid(Event):
@@ -549,7 +556,7 @@ class NumberRentalUnpaid(Event):
     TOPIC = "number-rental-unpaid"
 
     number: PersonalText
-    due_at: datetime
+    due_at: UtcTime
     amount: Amount
     currency: CurrencyCode
     available: Amount
@@ -572,7 +579,7 @@ class FundsHeld(OperationStarted):
     amount: Amount
     currency: CurrencyCode
     reference: PersonalText
-    expires_at: datetime
+    expires_at: UtcTime
 
 
 class HoldSettled(Purchase):

@@ -8,7 +8,6 @@ bytes hold the time and the previous value, no event can be changed, dropped or 
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
 from typing import Any, NamedTuple, cast
 
 from eventsourcing.domain import DomainEventProtocol
@@ -17,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import to_json
 
 from interact_ledger.clock import iso
-from interact_ledger.domain.events import TOPICS, Event, Recorded
+from interact_ledger.domain.events import TOPICS, Event, Recorded, UtcTime
 from interact_ledger.errors import CorruptLog
 
 __all__ = ["CHAIN_START", "Chained", "LedgerMapper", "chain_value"]
@@ -45,7 +44,7 @@ class _Envelope(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     event_version: int
-    recorded_at: datetime
+    recorded_at: UtcTime
     actor: str
     correlation_id: str | None
     previous: str
