@@ -15,6 +15,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from moneyed import Money
 
@@ -279,23 +280,30 @@ class Memory:
 
 
 def _intent(row: sqlite3.Row) -> Intent:
-    columns = {name: row[name] for name in row.keys() if name not in ("number", "currency")}  # noqa: SIM118  # a Row iterates over its values
-    return Intent(
-        **columns
-        | {
-            "kind": Kind(row["kind"]),
-            "status": Status(row["status"]),
-            "amount": None if row["amount"] is None else Money(row["amount"], row["currency"]),
-            "save_card": bool(row["save_card"]),
-            "off_session": bool(row["off_session"]),
-            "moved_at": datetime.fromisoformat(row["moved_at"]),
-        }
+    columns = _columns(row)
+    currency = columns.pop("currency")
+    columns.update(
+        kind=Kind(row["kind"]),
+        status=Status(row["status"]),
+        amount=None if currency is None else Money(row["amount"], currency),
+        save_card=bool(row["save_card"]),
+        off_session=bool(row["off_session"]),
+        moved_at=datetime.fromisoformat(row["moved_at"]),
     )
+    return Intent(**columns)
 
 
 def _card(row: sqlite3.Row) -> KeptCard:
-    columns = {name: row[name] for name in row.keys() if name != "number"}  # noqa: SIM118  # a Row iterates over its values
-    return KeptCard(**columns | {"forgotten": bool(row["forgotten"])})
+    columns = _columns(row)
+    columns.update(forgotten=bool(row["forgotten"]))
+    return KeptCard(**columns)
+
+
+def _columns(row: sqlite3.Row) -> dict[str, Any]:
+    """The columns by name, but for the number that only keeps the order."""
+    columns = dict(zip(row.keys(), row, strict=True))
+    del columns["number"]
+    return columns
 
 
 def _notice(row: sqlite3.Row) -> Notice:
