@@ -623,9 +623,9 @@ def test_completing_a_saving_can_fail(gateway: SandboxGateway) -> None:
 
 def test_a_saving_with_other_parameters_is_refused(gateway: SandboxGateway) -> None:
     gateway.save(saving())
-    for change in ({"source": NewCard("tok_jcb")}, {"account_id": "acct_2"}, {"customer_id": "cus_2"}):
+    for other in (saving("tok_jcb"), saving(account_id="acct_2"), saving(customer_id="cus_2")):
         with pytest.raises(GatewayInvalidRequest, match="attempt_id"):
-            gateway.save(saving(**change))
+            gateway.save(other)
 
 
 @pytest.mark.parametrize("while_paying", [True, False])
