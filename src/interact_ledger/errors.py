@@ -76,6 +76,7 @@ __all__ = [
     "NotFound",
     "NotReversible",
     "NoticeRejected",
+    "NumberAlreadyRented",
     "NumberNotFound",
     "PriceNotFound",
     "QuoteAlreadyUsed",
@@ -216,6 +217,10 @@ class QuoteAlreadyUsed(Refused):
 
 class CardRemoved(Refused):
     """The card was removed and can no longer be charged."""
+
+
+class NumberAlreadyRented(Refused):
+    """The account rents this number already."""
 
 
 class HoldExceeded(Refused):

@@ -11,7 +11,7 @@ import re
 import secrets
 from typing import Protocol
 
-__all__ = ["IdSource", "RandomIds", "is_own_id", "operation_id", "request_fingerprint"]
+__all__ = ["IdSource", "RandomIds", "derived_id", "is_own_id", "operation_id", "request_fingerprint"]
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _LENGTH = 26
@@ -32,10 +32,15 @@ class RandomIds:
         return f"{kind}_{_base32(secrets.randbits(_LENGTH * 5))}"
 
 
+def derived_id(kind: str, *parts: str) -> str:
+    """Return the identifier that follows from the parts, the same on every call and machine."""
+    digest = hashlib.sha256("\x00".join(parts).encode()).digest()
+    return f"{kind}_{_base32(int.from_bytes(digest) >> (256 - _LENGTH * 5))}"
+
+
 def operation_id(account_id: str, idempotency_key: str) -> str:
-    """Return the transaction ID that this key has on this account, the same on every call and machine."""
-    digest = hashlib.sha256(f"{account_id}\x00{idempotency_key}".encode()).digest()
-    return f"txn_{_base32(int.from_bytes(digest) >> (256 - _LENGTH * 5))}"
+    """Return the transaction ID that this key has on this account."""
+    return derived_id("txn", account_id, idempotency_key)
 
 
 def request_fingerprint(verb: str, *arguments: object) -> str:

@@ -6,7 +6,7 @@ the three rules on which the safety of money rests:
 
 1. **An attempt's id is the gateway's idempotency key.** Repeating the same attempt never charges twice.
 2. **`Unknown` is a result.** If any try of an attempt may have reached the gateway and its answer was lost, the
-   outcome is `Unknown`, whatever later tries said. `NotAttempted` is said only when every try surely failed before
+   outcome is `Unknown`, whatever later tries of the same call said. `NotAttempted` is said only when every try surely failed before
    it was sent, or was refused outright. Retries inside an SDK hide the difference: switch them off.
 3. **Nothing is sent after `send_before`.** Check it immediately before each request that can charge.
 
@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from moneyed import Money
 
@@ -149,7 +149,7 @@ PaymentSource: TypeAlias = NewCard | SavedCard
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargeRequest:
-    """One attempt to charge a card; equal on every repeat of the attempt, but for `reference`."""
+    """One attempt to charge a card, all but its token: equal on every repeat, but for `reference`."""
 
     attempt_id: str
     """The idempotency key at the gateway."""
@@ -160,7 +160,6 @@ class ChargeRequest:
     customer_id: str
     """The customer at the gateway, as `link_customer` returned it."""
     amount: Money
-    source: PaymentSource
     save_card: bool
     """Whether the customer chose to save the new card. If not, nothing chargeable may stay behind."""
     initiator: Initiator
@@ -172,13 +171,14 @@ class ChargeRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardRequest:
-    """One attempt to save a card without charging it."""
+    """One attempt to save a card without charging it, all but its token."""
 
     attempt_id: str
     """The idempotency key at the gateway."""
+    saving_id: str
+    """Our id of the saving, the same for each of its attempts; put it into the gateway's metadata."""
     account_id: str
     customer_id: str
-    source: NewCard
     send_before: datetime
     reference: str | None = None
     """The gateway's id of the saving, once it has said one."""
@@ -273,7 +273,7 @@ class Cancelled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotAttempted:
-    """Nothing reached the gateway, for sure."""
+    """No try of this call reached the gateway, for sure. What an earlier call sent is for the ledger to remember."""
 
     why: str
 
@@ -318,11 +318,14 @@ ForgetResult: TypeAlias = Forgotten | NotAttempted | Unknown
 RefundResult: TypeAlias = Refunded | Pending | Declined | NotAttempted | Unknown
 
 
+ResultT_co = TypeVar("ResultT_co", covariant=True)
+
+
 @dataclass(frozen=True, slots=True)
-class Found:
+class Found(Generic[ResultT_co]):
     """The gateway knows it, and this is its present state."""
 
-    result: ChargeResult | CardResult | RefundResult
+    result: ResultT_co
 
 
 # Notices ----------------------------------------------------------------------------------------------------------
@@ -347,8 +350,8 @@ class Notice:
     subject: NoticeSubject
     reference: str
     """The gateway's id of the charge, saving, refund or dispute."""
-    transaction_id: str | None
-    """Our id from the object's metadata, None if it bears none (a foreign object)."""
+    operation_id: str | None
+    """Our id of the top-up or saving from the object's metadata, None if it bears none (a foreign object)."""
     occurred_at: datetime
 
 
@@ -417,14 +420,14 @@ class Gateway(Protocol):
         """Create what can later be charged, or return None where the gateway has no such step. Idempotent."""
         ...
 
-    def charge(self, request: ChargeRequest) -> ChargeResult:
+    def charge(self, request: ChargeRequest, source: PaymentSource) -> ChargeResult:
         """Charge the card. Repeating the same attempt returns its present state."""
         ...
 
-    def find_charge(self, request: ChargeRequest) -> Found | NotFound | Indeterminate:
+    def find_charge(self, request: ChargeRequest) -> Found[ChargeResult | Begun] | NotFound | Indeterminate:
         """Tell the present state of an attempt, found by its reference or by our ids. Changes nothing.
 
-        `request.source` may hold an empty token: a look-up never needs it.
+        `Begun` says that it exists and was never sent for charging.
         """
         ...
 
@@ -432,7 +435,7 @@ class Gateway(Protocol):
         """Make sure the attempt can no longer be paid. `Succeeded` if it was paid already. Idempotent."""
         ...
 
-    def save(self, request: CardRequest) -> CardResult:
+    def save(self, request: CardRequest, card: NewCard) -> CardResult:
         """Save a card without charging it. Idempotent by attempt."""
         ...
 
@@ -440,8 +443,12 @@ class Gateway(Protocol):
         """Go on with a saving after the customer authenticated; returns its present state."""
         ...
 
-    def find_card(self, request: CardRequest) -> Found | NotFound | Indeterminate:
-        """Tell the present state of a saving. Changes nothing. `request.source` may hold an empty token."""
+    def cancel_save(self, request: CardRequest) -> CardResult:
+        """Make sure the saving can no longer be completed. `CardSaved` if it was already. Idempotent."""
+        ...
+
+    def find_card(self, request: CardRequest) -> Found[CardResult] | NotFound | Indeterminate:
+        """Tell the present state of a saving. Changes nothing."""
         ...
 
     def forget(self, card: SavedCard, customer_id: str) -> ForgetResult:
@@ -452,7 +459,7 @@ class Gateway(Protocol):
         """Pay back. Idempotent by attempt."""
         ...
 
-    def find_refund(self, request: RefundRequest) -> Found | NotFound | Indeterminate:
+    def find_refund(self, request: RefundRequest) -> Found[RefundResult] | NotFound | Indeterminate:
         """Tell the present state of a refund. Changes nothing."""
         ...
 

@@ -1,0 +1,60 @@
+"""What an account has to have done, and when: the work that recovery and the schedule find by due time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from interact_ledger.domain.account import Account, AttemptStatus, CardSaving, TopUp
+
+__all__ = ["AgendaItem", "AgendaKind", "agenda"]
+
+
+class AgendaKind(StrEnum):
+    """What is to be done."""
+
+    PAYMENT = "payment"
+    """Bring a top-up to its true end."""
+    CARD_SAVING = "card_saving"
+    """Bring the saving of a card to its true end."""
+    CARD_REMOVAL = "card_removal"
+    """Have the gateway forget a card."""
+    HOLD_EXPIRY = "hold_expiry"
+    NUMBER_RENT = "number_rent"
+
+
+class AgendaItem(NamedTuple):
+    """One thing to do."""
+
+    kind: AgendaKind
+    subject: str
+    """The operation, card, hold or number."""
+    due_at: datetime
+    """Not before this moment; an attempt may still be under way until its `send_before`."""
+
+
+def agenda(account: Account) -> frozenset[AgendaItem]:
+    """Return all that is to be done for an account, as its state has it."""
+    return frozenset(_items(account))
+
+
+def _items(account: Account) -> Iterator[AgendaItem]:
+    for operation_id, top_up in account.top_ups.items():
+        yield AgendaItem(AgendaKind.PAYMENT, operation_id, _due(top_up))
+    for operation_id, saving in account.card_savings.items():
+        yield AgendaItem(AgendaKind.CARD_SAVING, operation_id, _due(saving))
+    for card in account.cards.values():
+        if card.removal_requested_at is not None:
+            yield AgendaItem(AgendaKind.CARD_REMOVAL, card.card_id, card.removal_requested_at)
+    for hold in account.holds.values():
+        yield AgendaItem(AgendaKind.HOLD_EXPIRY, hold.hold_id, hold.expires_at)
+    for rented in account.numbers.values():
+        yield AgendaItem(AgendaKind.NUMBER_RENT, rented.number, rented.next_due_at)
+
+
+def _due(attempt: TopUp | CardSaving) -> datetime:
+    if attempt.status is AttemptStatus.ACTION_REQUIRED and attempt.action_expires_at is not None:
+        return attempt.action_expires_at
+    return attempt.intent.send_before

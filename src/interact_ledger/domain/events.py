@@ -1,0 +1,669 @@
+"""Every fact the ledger knows, and the format in which it is kept on disk for ever.
+
+An event says what happened, in the past tense, with its results: prices, taxes and splits are decided before and
+written here, so that a changed rule never rewrites history. A stored event is a `Recorded` envelope (where in which
+stream, when, caused by whom) around one of the classes below. The amounts of an event are in its `currency`.
+
+Once released, a class's TOPIC, its field names and their meaning never change. A new optional field may be added
+with a default. Anything else takes a new VERSION and an entry in UPCASTS that turns the old form into the new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from interact_ledger.gateways.protocol import Advice, CardFunding, DeclineReason, Initiator
+from interact_ledger.money import Amount, CurrencyCode
+
+__all__ = ["TOPICS", "Event", "Recorded"]
+
+
+# What fields may be -----------------------------------------------------------------------------------------------
+
+
+class PersonalData:
+    """Marks a field that may hold personal data, so that it can be encrypted and its key destroyed."""
+
+
+class Secret:
+    """Marks a field with which somebody could charge a card."""
+
+
+PersonalText = Annotated[str, PersonalData()]
+GatewayToken = Annotated[str, Secret(), Field(repr=False)]
+
+
+class TaxStatus(StrEnum):
+    """What the customer is to a tax rule."""
+
+    CONSUMER = "consumer"
+    BUSINESS = "business"
+
+
+class TaxLine(BaseModel):
+    """One tax on a top-up, rounded alone."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    rate: Decimal
+    """In per cent: 20 is a fifth."""
+    amount: Amount
+    reverse_charge: bool = False
+    """The customer accounts for this tax; the amount is then zero."""
+
+
+class SpendLine(NamedTuple):
+    """One thing bought. Its price is exactly `quantity * segments * unit_price`; nothing is rounded."""
+
+    reference: PersonalText
+    """The service's own name for it, unique within its event."""
+    item: str
+    """What it is in the price list: message/GB, number-setup/GB/local, number-month/GB/local."""
+    quantity: int
+    segments: int
+    unit_price: Amount
+
+    @property
+    def amount(self) -> Decimal:
+        return self.quantity * self.segments * self.unit_price
+
+
+class LineReversal(NamedTuple):
+    """How many of one line's quantity are given back."""
+
+    line: int
+    """The line's position in the spend, from 0."""
+    quantity: int
+
+
+# What events share ------------------------------------------------------------------------------------------------
+
+
+class Event(BaseModel):
+    """A fact. Subclasses with a TOPIC are what streams hold."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    TOPIC: ClassVar[str]
+    VERSION: ClassVar[int] = 1
+    UPCASTS: ClassVar[Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {}
+    """By old version: turns that version's stored fields into the next one's."""
+
+    OPERATIONS: ClassVar[tuple[str, ...]] = ()
+    """The fields that name what this event is found by again: its own operation first, then a card, hold or quote."""
+    STARTS: ClassVar[bool] = False
+    """Whether it is the first event of its own operation."""
+
+    def operations(self) -> tuple[str, ...]:
+        """Return the ids of the operations under which this event is found again."""
+        return tuple(getattr(self, field) for field in self.OPERATIONS)
+
+
+class OperationEvent(Event):
+    """A fact about one operation."""
+
+    OPERATIONS: ClassVar[tuple[str, ...]] = ("operation_id",)
+
+    operation_id: str
+
+
+class OperationStarted(OperationEvent):
+    """The first fact about an operation; the request it answers can be recognised when it is repeated."""
+
+    STARTS = True
+
+    idempotency_key: PersonalText
+    fingerprint: str
+
+
+# The account and its standing -------------------------------------------------------------------------------------
+
+
+class AccountOpened(Event):
+    TOPIC = "account-opened"
+
+    owner: PersonalText
+    """The service's opaque reference to the customer, who may have several accounts, one per currency."""
+    currency: CurrencyCode
+    country: str
+    region: str | None
+    tax_status: TaxStatus
+    time_zone: str
+    """IANA name; calendar days and months of this account are reckoned in it."""
+
+
+class AccountDetailsChanged(Event):
+    """All details as they are from now on; the currency never changes."""
+
+    TOPIC = "account-details-changed"
+
+    country: str
+    region: str | None
+    tax_status: TaxStatus
+    time_zone: str
+
+
+class TaxNumberVerified(Event):
+    """The service had the number confirmed by the authority that issues it; we only checked its form."""
+
+    TOPIC = "tax-number-verified"
+
+    number: PersonalText
+    country: str
+    verified_by: PersonalText
+    verified_at: datetime
+    reference: PersonalText
+
+
+class TaxNumberWithdrawn(Event):
+    TOPIC = "tax-number-withdrawn"
+
+    reason: PersonalText
+
+
+class AccountSuspended(Event):
+    TOPIC = "account-suspended"
+
+    reason: PersonalText
+
+
+class AccountReinstated(Event):
+    TOPIC = "account-reinstated"
+
+    reason: PersonalText
+
+
+class AccountClosed(OperationStarted):
+    """The account takes no command any more; facts about its money are still recorded."""
+
+    TOPIC = "account-closed"
+
+    reason: PersonalText
+    paid_out: Amount
+    """What the service paid to the customer outside the ledger."""
+    payout_reference: PersonalText | None
+    written_off: Amount
+    """What was left and is less than the currency's minor unit."""
+    currency: CurrencyCode
+
+
+# Checkout and top-up ----------------------------------------------------------------------------------------------
+
+
+class CheckoutQuoted(Event):
+    """What the customer was shown before paying; exactly this is charged, at most once, until it expires."""
+
+    TOPIC = "checkout-quoted"
+    OPERATIONS = ("quote_id",)
+    STARTS = True
+
+    quote_id: str
+    recharge: Amount
+    """What the customer entered."""
+    credit: Amount
+    """What the balance grows by: the recharge less any tax it includes."""
+    taxes: tuple[TaxLine, ...]
+    total: Amount
+    """What the card is charged."""
+    currency: CurrencyCode
+    method: str | None
+    """The payment method the customer named, if any."""
+    gateway: str
+    expires_at: datetime
+
+
+class TopUpRequested(OperationStarted):
+    TOPIC = "top-up-requested"
+    OPERATIONS = ("operation_id", "quote_id")
+
+    quote_id: str
+    total: Amount
+    currency: CurrencyCode
+    card_id: str | None
+    """The saved card that is charged; None for a card just typed in."""
+    save_card: bool
+    initiator: Initiator
+
+
+class PaymentAttempted(OperationEvent):
+    """The intent to charge, whole, durable before anything is sent."""
+
+    TOPIC = "payment-attempted"
+
+    attempt_id: str
+    """The idempotency key at the gateway."""
+    number: int
+    """1 for the first attempt of the top-up; the next one opens only after a definite no."""
+    gateway: str
+    credit: Amount
+    taxes: tuple[TaxLine, ...]
+    total: Amount
+    currency: CurrencyCode
+    card_id: str | None
+    save_card: bool
+    initiator: Initiator
+    send_before: datetime
+    """Nothing that can charge is sent from this moment on."""
+
+
+class PaymentEvent(OperationEvent):
+    """A fact about one attempt to charge."""
+
+    attempt_id: str
+    gateway: str
+
+
+class PaymentBegun(PaymentEvent):
+    """The gateway made what can later be charged."""
+
+    TOPIC = "payment-begun"
+
+    reference: str
+
+
+class PaymentPending(PaymentEvent):
+    TOPIC = "payment-pending"
+
+    reference: str
+
+
+class PaymentActionRequired(PaymentEvent):
+    """The customer must authenticate before `expires_at`; after that the payment is cancelled."""
+
+    TOPIC = "payment-action-required"
+
+    reference: str
+    expires_at: datetime
+
+
+class PaymentDeclined(PaymentEvent):
+    TOPIC = "payment-declined"
+
+    reason: DeclineReason
+    advice: Advice
+    raw_code: str
+    reference: str | None
+
+
+class PaymentNotAttempted(PaymentEvent):
+    """Nothing was charged and nothing will be; repeating the request opens a new attempt."""
+
+    TOPIC = "payment-not-attempted"
+
+    why: str
+
+
+class PaymentUnknown(PaymentEvent):
+    """A try may have reached the gateway; recovery looks it up."""
+
+    TOPIC = "payment-unknown"
+
+    why: str
+
+
+class CancelReason(StrEnum):
+    """Why the gateway's object must not be paid any more."""
+
+    CUSTOMER = "customer"
+    DECLINED = "declined"
+    EXPIRED = "expired"
+    ABANDONED = "abandoned"
+    """It was begun and never sent."""
+
+
+class PaymentCancelRequested(PaymentEvent):
+    """The intent to cancel, durable before the gateway is told."""
+
+    TOPIC = "payment-cancel-requested"
+
+    reason: CancelReason
+
+
+class PaymentCancelled(PaymentEvent):
+    """The gateway's object can no longer be paid."""
+
+    TOPIC = "payment-cancelled"
+
+    reference: str | None
+
+
+class PaymentCaptured(PaymentEvent):
+    """Money came in; `credit` is on the balance from this event on."""
+
+    TOPIC = "payment-captured"
+
+    reference: str
+    credit: Amount
+    taxes: tuple[TaxLine, ...]
+    total: Amount
+    currency: CurrencyCode
+    captured_at: datetime
+    """The gateway's own time; the receipt shows it."""
+    brand: str
+    last_four: str
+    funding: CardFunding
+    late: bool
+    """It came after the attempt was thought to be over."""
+
+
+class CaptureMismatched(PaymentEvent):
+    """The gateway captured another amount or currency than was asked for. Nothing is credited; a person decides."""
+
+    TOPIC = "capture-mismatched"
+
+    reference: str
+    expected_amount: Amount
+    expected_currency: CurrencyCode
+    captured_amount: Amount
+    captured_currency: CurrencyCode
+    captured_at: datetime
+
+
+# Cards ------------------------------------------------------------------------------------------------------------
+
+
+class GatewayCustomerLinked(Event):
+    TOPIC = "gateway-customer-linked"
+
+    gateway: str
+    customer_id: str
+    """The gateway's id of the account's customer."""
+
+
+class CardSavingRequested(OperationStarted):
+    """A card is to be kept without charging it."""
+
+    TOPIC = "card-saving-requested"
+
+
+class CardSavingAttempted(OperationEvent):
+    """The intent to have the gateway keep a card, durable before anything is sent."""
+
+    TOPIC = "card-saving-attempted"
+
+    attempt_id: str
+    number: int
+    gateway: str
+    send_before: datetime
+
+
+SavingOutcome = Literal["declined", "cancelled", "expired", "not_attempted"]
+
+
+class CardSavingEvent(OperationEvent):
+    """A fact about one attempt to save a card."""
+
+    attempt_id: str
+    gateway: str
+
+
+class CardSavingPending(CardSavingEvent):
+    TOPIC = "card-saving-pending"
+
+    reference: str
+
+
+class CardSavingActionRequired(CardSavingEvent):
+    TOPIC = "card-saving-action-required"
+
+    reference: str
+    expires_at: datetime
+
+
+class CardSavingUnknown(CardSavingEvent):
+    TOPIC = "card-saving-unknown"
+
+    why: str
+
+
+class CardSavingCancelRequested(CardSavingEvent):
+    """The intent to make sure that the saving cannot be completed any more."""
+
+    TOPIC = "card-saving-cancel-requested"
+
+    reason: CancelReason
+
+
+class CardSavingFailed(CardSavingEvent):
+    """No card was saved, for sure."""
+
+    TOPIC = "card-saving-failed"
+
+    outcome: SavingOutcome
+    reason: DeclineReason | None
+    advice: Advice | None
+    detail: str
+    """The gateway's own code, or why nothing was attempted."""
+
+
+class CardSaved(OperationEvent):
+    """The gateway keeps the card; the operation is the saving, or the top-up that the card was saved with."""
+
+    TOPIC = "card-saved"
+    OPERATIONS = ("operation_id", "card_id")
+
+    card_id: str
+    gateway: str
+    reference: str
+    token: GatewayToken
+    brand: str
+    last_four: str
+    expiry_month: int
+    expiry_year: int
+    funding: CardFunding
+
+
+class CardRemovalRequested(OperationStarted):
+    """From here on the card is not charged any more; the gateway is told next."""
+
+    TOPIC = "card-removal-requested"
+    OPERATIONS = ("operation_id", "card_id")
+
+    card_id: str
+    requested_at: datetime
+
+
+class CardRemoved(OperationEvent):
+    """The gateway no longer keeps the card."""
+
+    TOPIC = "card-removed"
+    OPERATIONS = ("operation_id", "card_id")
+
+    card_id: str
+
+
+class DefaultCardChosen(Event):
+    TOPIC = "default-card-chosen"
+
+    card_id: str
+
+
+# Spending ---------------------------------------------------------------------------------------------------------
+
+
+class Purchase(OperationStarted):
+    """Something bought from the balance; a line is addressed by the operation and the line's position."""
+
+    amount: Amount
+    """The sum of the lines."""
+    currency: CurrencyCode
+    price_list: str
+    """The version of the price list that it was priced from."""
+    lines: tuple[SpendLine, ...]
+
+
+class Spent(Purchase):
+    TOPIC = "spent"
+
+
+class SpendReversed(OperationStarted):
+    """Lines of an earlier purchase given back to the balance."""
+
+    TOPIC = "spend-reversed"
+    OPERATIONS = ("operation_id", "spend_id")
+
+    spend_id: str
+    amount: Amount
+    currency: CurrencyCode
+    lines: tuple[LineReversal, ...]
+    reason: PersonalText
+
+
+# Rented numbers ---------------------------------------------------------------------------------------------------
+
+
+class NumberRented(OperationEvent):
+    """A number bought in the same append; its monthly price stays as agreed until it is released."""
+
+    TOPIC = "number-rented"
+
+    number: PersonalText
+    item: str
+    """Its monthly item in the price list."""
+    monthly_price: Amount
+    currency: CurrencyCode
+    anchor_day: int
+    """The day of the month on which it falls due, 1 to 31; in shorter months the last."""
+    next_due_at: datetime
+
+
+class NumberRentalCharged(Purchase):
+    TOPIC = "number-rental-charged"
+
+    number: PersonalText
+    due_at: datetime
+    next_due_at: datetime
+
+
+class NumberRentalUnpaid(Event):
+    """The balance did not suffice on the due day; recorded once per month and charged as soon as it suffices."""
+
+    TOPIC = "number-rental-unpaid"
+
+    number: PersonalText
+    due_at: datetime
+    amount: Amount
+    currency: CurrencyCode
+    available: Amount
+
+
+class NumberReleased(Event):
+    TOPIC = "number-released"
+
+    number: PersonalText
+
+
+# Holds ------------------------------------------------------------------------------------------------------------
+
+
+class FundsHeld(OperationStarted):
+    """Part of the balance is reserved; the hold is named by this operation's id."""
+
+    TOPIC = "funds-held"
+
+    amount: Amount
+    currency: CurrencyCode
+    reference: PersonalText
+    expires_at: datetime
+
+
+class HoldSettled(Purchase):
+    """Something bought out of a hold."""
+
+    TOPIC = "hold-settled"
+    OPERATIONS = ("operation_id", "hold_id")
+
+    hold_id: str
+
+
+class HoldReleased(OperationStarted):
+    """What was left of a hold is available again."""
+
+    TOPIC = "hold-released"
+    OPERATIONS = ("operation_id", "hold_id")
+
+    hold_id: str
+    amount: Amount
+    currency: CurrencyCode
+
+
+class HoldExpired(Event):
+    TOPIC = "hold-expired"
+    OPERATIONS = ("hold_id",)
+
+    hold_id: str
+    amount: Amount
+    currency: CurrencyCode
+
+
+# Adjustments ------------------------------------------------------------------------------------------------------
+
+
+class BalanceAdjusted(OperationStarted):
+    """An operator changed the balance by hand; the envelope says who."""
+
+    TOPIC = "balance-adjusted"
+
+    amount: Amount
+    """What the balance changed by, negative if it fell."""
+    currency: CurrencyCode
+    reason: PersonalText
+
+
+# The seller's invoice book ----------------------------------------------------------------------------------------
+
+
+class InvoiceIssued(Event):
+    """A captured payment got the next number of its seller: this event's own version in the seller's stream."""
+
+    TOPIC = "invoice-issued"
+    OPERATIONS = ("invoice_id",)
+    STARTS = True
+
+    invoice_id: str
+    """Derived from the transaction, so that one transaction gets one number."""
+    transaction_id: str
+    account_id: str
+    seller_id: str
+    seller_name: str
+    seller_address: str
+    seller_tax_number: str | None
+
+
+# The envelope -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event in its place in the log."""
+
+    stream_id: str
+    """The account, or the seller's invoice book."""
+    version: int
+    """Its position in the stream: 1, 2, 3, … without gaps."""
+    recorded_at: datetime
+    """UTC; never before its predecessor's."""
+    actor: str
+    """Who caused it."""
+    correlation_id: str | None
+    """The request or job that caused it, as the service names it."""
+    event: Event
+
+
+def _concrete(cls: type[Event]) -> list[type[Event]]:
+    own = [cls] if "TOPIC" in cls.__dict__ else []
+    return own + [event for subclass in cls.__subclasses__() for event in _concrete(subclass)]
+
+
+TOPICS: Mapping[str, type[Event]] = {cls.TOPIC: cls for cls in _concrete(Event)}
+"""Every topic a stored event may have; nothing else is ever imported for one."""
+
+assert len(TOPICS) == len(_concrete(Event)), "a topic names one class"

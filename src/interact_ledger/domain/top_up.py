@@ -1,0 +1,238 @@
+"""The life of a top-up: requested, attempted, and decided by what the gateway says.
+
+    requested ──► succeeded | pending | action_required | declined | not_attempted | unknown
+    pending, unknown ──► any outcome, by look-up or notice
+    action_required ──► succeeded | pending | declined | expired
+    undecided ──► cancelling ──► cancelled | succeeded
+
+Only stronger facts move the state: captured money beats declined, cancelled and expired. A new attempt opens only
+after a definite no. A decline whose object could yet be paid is cancelled before the top-up counts as over.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from interact_ledger.domain import events as e
+from interact_ledger.domain.account import Account, AttemptStatus, TopUp
+from interact_ledger.domain.cards import card_saved
+from interact_ledger.domain.operations import Request
+from interact_ledger.domain.standing import refuse_closed
+from interact_ledger.gateways.protocol import (
+    ActionRequired,
+    Cancelled,
+    ChargeResult,
+    Declined,
+    Initiator,
+    NotAttempted,
+    Pending,
+    Succeeded,
+    Unknown,
+)
+
+__all__ = ["abandon", "attempt_again", "begun", "cancel", "expire", "record_result", "request_top_up"]
+
+
+def request_top_up(
+    account: Account,
+    request: Request,
+    quote: e.CheckoutQuoted,
+    *,
+    card_id: str | None,
+    save_card: bool,
+    initiator: Initiator,
+    send_before: datetime,
+) -> list[e.Event]:
+    """Ask for a quoted top-up and open its first attempt. A suspended account may be topped up by hand."""
+    refuse_closed(account)
+    return [
+        e.TopUpRequested(
+            **request.fields,
+            quote_id=quote.quote_id,
+            total=quote.total,
+            currency=quote.currency,
+            card_id=card_id,
+            save_card=save_card,
+            initiator=initiator,
+        ),
+        e.PaymentAttempted(
+            operation_id=request.operation_id,
+            attempt_id=f"{request.operation_id}.1",
+            number=1,
+            gateway=quote.gateway,
+            credit=quote.credit,
+            taxes=quote.taxes,
+            total=quote.total,
+            currency=quote.currency,
+            card_id=card_id,
+            save_card=save_card,
+            initiator=initiator,
+            send_before=send_before,
+        ),
+    ]
+
+
+def attempt_again(account: Account, top_up: TopUp, send_before: datetime) -> list[e.Event]:
+    """Open the next attempt of a top-up whose last one surely charged nothing and left nothing to pay."""
+    if not (top_up.is_over and top_up.status is AttemptStatus.NOT_ATTEMPTED):
+        return []
+    refuse_closed(account)
+    number = top_up.intent.number + 1
+    attempt_id = f"{top_up.operation_id}.{number}"
+    return [top_up.intent.model_copy(update={"attempt_id": attempt_id, "number": number, "send_before": send_before})]
+
+
+def begun(top_up: TopUp, attempt_id: str, reference: str) -> list[e.Event]:
+    """Remember what the gateway made for this attempt, before anything can charge it."""
+    if top_up.intent.attempt_id != attempt_id or top_up.reference == reference:
+        return []
+    return [
+        e.PaymentBegun(
+            operation_id=top_up.operation_id,
+            attempt_id=attempt_id,
+            gateway=top_up.intent.gateway,
+            reference=reference,
+        )
+    ]
+
+
+def cancel(top_up: TopUp, reason: e.CancelReason = e.CancelReason.CUSTOMER) -> list[e.Event]:
+    """Ask for the gateway's object to be cancelled, unless the top-up is over or being cancelled already."""
+    if top_up.is_over or top_up.cancelling:
+        return []
+    return [_cancel_requested(top_up, reason)]
+
+
+def expire(top_up: TopUp, now: datetime) -> list[e.Event]:
+    """Cancel a payment that the customer did not authenticate in time."""
+    if top_up.status is not AttemptStatus.ACTION_REQUIRED or top_up.action_expires_at is None:
+        return []
+    return cancel(top_up, e.CancelReason.EXPIRED) if now >= top_up.action_expires_at else []
+
+
+def abandon(top_up: TopUp) -> list[e.Event]:
+    """Cancel what was begun and, for sure, never sent."""
+    return cancel(top_up, e.CancelReason.ABANDONED)
+
+
+def record_result(
+    account: Account, top_up: TopUp, attempt_id: str, result: ChargeResult, *, action_expires_at: datetime
+) -> list[e.Event]:
+    """Turn what the gateway said of an attempt into facts, or into none where it is known or overtaken.
+
+    Args:
+        account: the account that is topped up.
+        top_up: the top-up, from its operation's events.
+        attempt_id: the attempt that the gateway spoke of, maybe not the latest.
+        result: what it said.
+        action_expires_at: until when the customer may authenticate, if that is what it asked for.
+    """
+    if isinstance(result, Succeeded):
+        return _captured(account, top_up, attempt_id, result)
+    if attempt_id != top_up.intent.attempt_id or top_up.is_over:
+        return []
+    if top_up.cancelling:
+        unpayable = isinstance(result, Cancelled) or (isinstance(result, Declined) and not result.still_payable)
+        return [_cancelled(top_up)] if unpayable else []
+    return _moved(top_up, result, action_expires_at)
+
+
+def _moved(top_up: TopUp, result: ChargeResult, action_expires_at: datetime) -> list[e.Event]:
+    status = top_up.status
+    operation_id, attempt_id, gateway = top_up.operation_id, top_up.intent.attempt_id, top_up.intent.gateway
+    match result:
+        case Pending(reference=reference) if status is not AttemptStatus.PENDING:
+            return [
+                e.PaymentPending(operation_id=operation_id, attempt_id=attempt_id, gateway=gateway, reference=reference)
+            ]
+        case ActionRequired(reference=reference) if status is not AttemptStatus.ACTION_REQUIRED:
+            return [
+                e.PaymentActionRequired(
+                    operation_id=operation_id,
+                    attempt_id=attempt_id,
+                    gateway=gateway,
+                    reference=reference,
+                    expires_at=action_expires_at,
+                )
+            ]
+        case Declined():
+            declined = e.PaymentDeclined(
+                operation_id=operation_id,
+                attempt_id=attempt_id,
+                gateway=gateway,
+                reason=result.reason,
+                advice=result.advice,
+                raw_code=result.raw_code,
+                reference=result.reference,
+            )
+            if result.still_payable:
+                return [declined, _cancel_requested(top_up, e.CancelReason.DECLINED)]
+            return [declined]
+        case NotAttempted(why=why):
+            not_attempted = e.PaymentNotAttempted(
+                operation_id=operation_id, attempt_id=attempt_id, gateway=gateway, why=why
+            )
+            if top_up.reference is not None:
+                return [not_attempted, _cancel_requested(top_up, e.CancelReason.ABANDONED)]
+            return [not_attempted]
+        case Cancelled():
+            return [_cancelled(top_up)]
+        case Unknown(why=why) if status is AttemptStatus.REQUESTED:
+            return [e.PaymentUnknown(operation_id=operation_id, attempt_id=attempt_id, gateway=gateway, why=why)]
+    return []
+
+
+def _captured(account: Account, top_up: TopUp, attempt_id: str, result: Succeeded) -> list[e.Event]:
+    if result.reference in top_up.captured_references:
+        return []
+    intent = top_up.intent
+    if (result.amount.amount, result.amount.currency.code) != (intent.total, intent.currency):
+        return [
+            e.CaptureMismatched(
+                operation_id=top_up.operation_id,
+                attempt_id=attempt_id,
+                gateway=intent.gateway,
+                reference=result.reference,
+                expected_amount=intent.total,
+                expected_currency=intent.currency,
+                captured_amount=result.amount.amount,
+                captured_currency=result.amount.currency.code,
+                captured_at=result.captured_at,
+            )
+        ]
+    captured = e.PaymentCaptured(
+        operation_id=top_up.operation_id,
+        attempt_id=attempt_id,
+        gateway=intent.gateway,
+        reference=result.reference,
+        credit=intent.credit,
+        taxes=intent.taxes,
+        total=intent.total,
+        currency=intent.currency,
+        captured_at=result.captured_at,
+        brand=result.card.brand,
+        last_four=result.card.last_four,
+        funding=result.card.funding,
+        late=top_up.is_over or attempt_id != intent.attempt_id,
+    )
+    if result.saved_card is None:
+        return [captured]
+    return [captured, *card_saved(account, top_up.operation_id, intent.gateway, result.saved_card)]
+
+
+def _cancel_requested(top_up: TopUp, reason: e.CancelReason) -> e.PaymentCancelRequested:
+    return e.PaymentCancelRequested(
+        operation_id=top_up.operation_id,
+        attempt_id=top_up.intent.attempt_id,
+        gateway=top_up.intent.gateway,
+        reason=reason,
+    )
+
+
+def _cancelled(top_up: TopUp) -> e.PaymentCancelled:
+    return e.PaymentCancelled(
+        operation_id=top_up.operation_id,
+        attempt_id=top_up.intent.attempt_id,
+        gateway=top_up.intent.gateway,
+        reference=top_up.reference,
+    )

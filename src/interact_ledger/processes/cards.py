@@ -1,0 +1,222 @@
+"""Saving a card without charging it, and having a gateway forget one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import NamedTuple
+
+from interact_ledger.domain import cards as life
+from interact_ledger.domain import events as e
+from interact_ledger.domain.account import Account, AttemptStatus, CardSaving, fold_card_saving
+from interact_ledger.domain.operations import Request
+from interact_ledger.errors import GatewayError, TransactionNotFound
+from interact_ledger.gateways.protocol import (
+    ActionRequired,
+    CardRequest,
+    CardResult,
+    Forgotten,
+    Found,
+    Gateway,
+    NewCard,
+    NotAttempted,
+    NotFound,
+    SavedCard,
+    Unknown,
+)
+from interact_ledger.processes.context import Context
+from interact_ledger.storage.accounts import History
+
+__all__ = ["Progress", "cancel_saving", "complete_saving", "forget", "remove_card", "save_card", "settle_saving"]
+
+
+class Progress(NamedTuple):
+    """How far a saving got, and what the browser needs to go on with it, if anything."""
+
+    saving: CardSaving
+    client_secret: str | None = None
+
+
+def save_card(context: Context, account_id: str, request: Request, gateway_id: str, card: NewCard) -> Progress:
+    """Have a gateway keep a card; repeated under its key, return its present state or go on where it stopped."""
+    send_before = context.now() + context.settings.send_within
+
+    def decide(account: Account, history: History) -> Sequence[e.Event]:
+        if request.is_repeated(history(request.operation_id)):
+            return ()
+        return life.request_saving(account, request, gateway=gateway_id, send_before=send_before)
+
+    change = context.accounts.transact(account_id, context.cause, decide)
+    if change.recorded:
+        return _drive(context, account_id, request.operation_id, card, opened_here=True)
+    return _repeat(context, account_id, request.operation_id, card)
+
+
+def complete_saving(context: Context, account_id: str, operation_id: str) -> Progress:
+    """Go on with a saving after the customer authenticated."""
+    saving = load(context, account_id, operation_id)
+    if saving.is_over or saving.cancelling:
+        return settle_saving(context, account_id, operation_id)
+    gateway = context.gateway(saving.intent.gateway)
+    result = gateway.complete_save(_card_request(context, account_id, gateway, saving))
+    _record(context, account_id, saving, result)
+    return _progress(context, account_id, operation_id, result)
+
+
+def settle_saving(context: Context, account_id: str, operation_id: str) -> Progress:
+    """Ask the gateway what became of a saving, record it, and cancel what can no longer be wanted. Never saves.
+
+    Raises:
+        TransactionNotFound: if the account has no such saving.
+        GatewayError: if the gateway cannot be asked.
+    """
+    saving = load(context, account_id, operation_id)
+    if saving.is_over:
+        return Progress(saving)
+    gateway = context.gateway(saving.intent.gateway)
+    result = None if saving.cancelling else _look_up(context, account_id, gateway, saving)
+    if result is not None:
+        _record(context, account_id, saving, result)
+    context.transact(account_id, lambda _, history: life.expire_saving(_folded(history, operation_id), context.now()))
+    saving = load(context, account_id, operation_id)
+    if saving.cancelling and not saving.is_over:
+        cancelled = gateway.cancel_save(_card_request(context, account_id, gateway, saving))
+        _record(context, account_id, saving, cancelled)
+    return _progress(context, account_id, operation_id, result)
+
+
+def cancel_saving(context: Context, account_id: str, operation_id: str) -> Progress:
+    """Call a saving off, unless it is over; a card that was saved meanwhile is kept, and can be removed."""
+    context.transact(account_id, lambda _, history: life.cancel_saving(_folded(history, operation_id)))
+    return settle_saving(context, account_id, operation_id)
+
+
+def remove_card(context: Context, account_id: str, request: Request, card_id: str) -> bool:
+    """Stop charging a card and have its gateway forget it.
+
+    Returns whether the gateway confirmed; if not, recovery goes on asking it. The card is not charged either way.
+    """
+
+    def decide(account: Account, history: History) -> Sequence[e.Event]:
+        if request.is_repeated(history(request.operation_id)):
+            return ()
+        return life.request_removal(account, request, card_id, history(card_id), context.now())
+
+    context.transact(account_id, decide)
+    return forget(context, account_id, card_id)
+
+
+def forget(context: Context, account_id: str, card_id: str) -> bool:
+    """Have the gateway forget a card whose removal was asked for; say whether it has."""
+    card = context.accounts.load(account_id).cards.get(card_id)
+    if card is None:
+        return True
+    gateway = context.gateway(card.gateway)
+    result = gateway.forget(SavedCard(card.token), context.customer_at(account_id, gateway))
+    if not isinstance(result, Forgotten):
+        return False
+    context.transact(account_id, lambda account, _: life.removed(account, card_id))
+    return True
+
+
+def load(context: Context, account_id: str, operation_id: str) -> CardSaving:
+    """Return a saving from its operation's events.
+
+    Raises:
+        TransactionNotFound: if the account has no such saving.
+    """
+    return _folded(lambda subject: context.accounts.history(account_id, subject), operation_id)
+
+
+def _repeat(context: Context, account_id: str, operation_id: str, card: NewCard) -> Progress:
+    present = load(context, account_id, operation_id)
+    if _may_be_sent_again(context, present):
+        return _drive(context, account_id, operation_id, card, opened_here=False)
+    progress = settle_saving(context, account_id, operation_id)
+    send_before = context.now() + context.settings.send_within
+
+    def decide(account: Account, history: History) -> Sequence[e.Event]:
+        return life.attempt_saving_again(account, _folded(history, operation_id), send_before)
+
+    change = context.accounts.transact(account_id, context.cause, decide)
+    if change.recorded:
+        return _drive(context, account_id, operation_id, card, opened_here=True)
+    return progress
+
+
+def _may_be_sent_again(context: Context, present: CardSaving) -> bool:
+    return (
+        present.status in {AttemptStatus.REQUESTED, AttemptStatus.UNKNOWN}
+        and present.cancelling is None
+        and context.now() < present.intent.send_before
+        and context.gateway(present.intent.gateway).capabilities.replay_window > timedelta(0)
+    )
+
+
+def _drive(context: Context, account_id: str, operation_id: str, card: NewCard, *, opened_here: bool) -> Progress:
+    saving = load(context, account_id, operation_id)
+    gateway = context.gateway(saving.intent.gateway)
+    try:
+        result = _save(context, account_id, gateway, saving, card)
+    except GatewayError as error:
+        # Whoever opened the attempt knows that no try went before this one, which was refused outright.
+        why = f"the gateway refused the request: {error.code}"
+        _record(context, account_id, saving, NotAttempted(why=why) if opened_here else Unknown(why=why))
+        raise
+    if isinstance(result, NotAttempted) and not opened_here:
+        result = Unknown(why="this try reached nobody, but an earlier one may have")
+    _record(context, account_id, saving, result)
+    return _progress(context, account_id, operation_id, result)
+
+
+def _save(context: Context, account_id: str, gateway: Gateway, saving: CardSaving, card: NewCard) -> CardResult:
+    request = _card_request(context, account_id, gateway, saving)
+    if context.now() >= request.send_before:
+        return Unknown(why="too late to send; recovery looks it up")
+    return gateway.save(request, card)
+
+
+def _look_up(context: Context, account_id: str, gateway: Gateway, saving: CardSaving) -> CardResult | None:
+    """Return what the gateway says of the saving, or None while it cannot be known."""
+    proof_from = saving.intent.send_before + gateway.capabilities.safe_delay
+    match gateway.find_card(_card_request(context, account_id, gateway, saving)):
+        case Found(result=result):
+            return result
+        case NotFound() if context.now() >= proof_from:
+            return NotAttempted(why="the gateway knows of no such saving")
+    return None
+
+
+def _record(context: Context, account_id: str, saving: CardSaving, result: CardResult) -> None:
+    expires_at = context.now() + context.settings.authentication_within
+
+    def decide(account: Account, history: History) -> Sequence[e.Event]:
+        present = _folded(history, saving.operation_id)
+        return life.record_saving_result(
+            account, present, saving.intent.attempt_id, result, action_expires_at=expires_at
+        )
+
+    context.transact(account_id, decide)
+
+
+def _progress(context: Context, account_id: str, operation_id: str, result: CardResult | None) -> Progress:
+    client_secret = result.client_secret if isinstance(result, ActionRequired) else None
+    return Progress(load(context, account_id, operation_id), client_secret)
+
+
+def _folded(history: History, operation_id: str) -> CardSaving:
+    saving = fold_card_saving(history(operation_id))
+    if saving is None:
+        raise TransactionNotFound("is no saving of a card on this account", field="saving_id")
+    return saving
+
+
+def _card_request(context: Context, account_id: str, gateway: Gateway, saving: CardSaving) -> CardRequest:
+    return CardRequest(
+        attempt_id=saving.intent.attempt_id,
+        saving_id=saving.operation_id,
+        account_id=account_id,
+        customer_id=context.customer_at(account_id, gateway),
+        send_before=saving.intent.send_before,
+        reference=saving.reference,
+    )

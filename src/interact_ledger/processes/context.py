@@ -1,0 +1,55 @@
+"""What every process works with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from interact_ledger.clock import Clock
+from interact_ledger.errors import ConfigurationError
+from interact_ledger.gateways.protocol import Gateway
+from interact_ledger.settings import Settings
+from interact_ledger.storage.accounts import Accounts, Cause, Decide
+
+__all__ = ["Context"]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The accounts, the gateways, the settings, the time, and on whose behalf."""
+
+    accounts: Accounts
+    gateways: Mapping[str, Gateway]
+    settings: Settings
+    clock: Clock
+    cause: Cause
+
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    def gateway(self, gateway_id: str) -> Gateway:
+        """Return an open gateway.
+
+        Raises:
+            ConfigurationError: if the ledger was opened without it.
+        """
+        try:
+            return self.gateways[gateway_id]
+        except KeyError:
+            raise ConfigurationError(
+                f"the gateway {gateway_id!r} is needed, but the ledger was opened without it", field="gateways"
+            ) from None
+
+    def transact(self, account_id: str, decide: Decide) -> None:
+        """Decide and append, on behalf of this context's cause."""
+        self.accounts.transact(account_id, self.cause, decide)
+
+    def customer_at(self, account_id: str, gateway: Gateway) -> str:
+        """Return the customer's id at a gateway, made and remembered before its first use."""
+        known = self.accounts.load(account_id).gateway_customers.get(gateway.gateway_id)
+        if known is not None:
+            return known
+        customer_id = gateway.link_customer(account_id)
+        self.accounts.link_customer(account_id, self.cause, gateway.gateway_id, customer_id)
+        return customer_id

@@ -1,0 +1,268 @@
+"""Topping up: the intent is durable, then the gateway is asked, then its answer is durable.
+
+    1  decide → TopUpRequested, PaymentAttempted     append
+    2  gateway.begin  → PaymentBegun                 append; nothing can charge yet
+    3  gateway.charge                                never after `send_before`
+    4  decide → PaymentCaptured | …                  append
+    5  gateway.cancel, if something could yet be paid → PaymentCancelled
+
+A crash anywhere leaves an open attempt, which `settle` brings to its true end by asking the gateway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import NamedTuple
+
+from moneyed import Money
+
+from interact_ledger.domain import checkout
+from interact_ledger.domain import events as e
+from interact_ledger.domain import top_up as life
+from interact_ledger.domain.account import Account, AttemptStatus, TopUp, fold_top_up
+from interact_ledger.domain.cards import usable_card
+from interact_ledger.domain.operations import Request
+from interact_ledger.errors import GatewayError, TransactionNotFound
+from interact_ledger.gateways.protocol import (
+    ActionRequired,
+    Begun,
+    ChargeRequest,
+    ChargeResult,
+    Found,
+    Gateway,
+    Initiator,
+    NewCard,
+    NotAttempted,
+    NotFound,
+    PaymentSource,
+    SavedCard,
+    Unknown,
+)
+from interact_ledger.processes.context import Context
+from interact_ledger.storage.accounts import History
+
+__all__ = ["Progress", "cancel", "settle", "top_up"]
+
+
+class Progress(NamedTuple):
+    """How far a top-up got, and what the browser needs to go on with it, if anything."""
+
+    top_up: TopUp
+    client_secret: str | None = None
+
+
+def top_up(
+    context: Context,
+    account_id: str,
+    request: Request,
+    *,
+    quote_id: str,
+    card: NewCard | str,
+    save_card: bool,
+    initiator: Initiator,
+) -> Progress:
+    """Charge a quoted top-up; repeated under its key, return its present state or go on where it stopped.
+
+    Args:
+        context: what to work with.
+        account_id: the account to top up.
+        request: the command, to be recognised when repeated.
+        quote_id: what `checkout` returned.
+        card: a card just typed in, or the id of a saved one.
+        save_card: whether the customer chose to save the new card.
+        initiator: who sets it off.
+    """
+    send_before = context.now() + context.settings.send_within
+
+    def decide(account: Account, history: History) -> Sequence[e.Event]:
+        past = history(request.operation_id)
+        if request.is_repeated(past):
+            return ()
+        quote = checkout.usable_quote(history(quote_id), context.now())
+        card_id = None
+        if isinstance(card, str):
+            card_id = usable_card(account, card, history(card)).card_id
+        return life.request_top_up(
+            account,
+            request,
+            quote,
+            card_id=card_id,
+            save_card=save_card,
+            initiator=initiator,
+            send_before=send_before,
+        )
+
+    change = context.accounts.transact(account_id, context.cause, decide)
+    if change.recorded:
+        return _drive(context, account_id, request.operation_id, card, opened_here=True)
+    return _repeat(context, account_id, request.operation_id, card)
+
+
+def settle(context: Context, account_id: str, operation_id: str) -> Progress:
+    """Ask the gateway what became of a top-up, record it, and cancel what can no longer be wanted. Never charges.
+
+    Raises:
+        TransactionNotFound: if the account has no such top-up.
+        GatewayError: if the gateway cannot be asked.
+    """
+    found = load(context, account_id, operation_id)
+    if found.is_over:
+        return Progress(found)
+    if found.cancelling:
+        return _cancel_at_gateway(context, account_id, found)
+    gateway = context.gateway(found.intent.gateway)
+    result = _look_up(context, account_id, gateway, found)
+    if isinstance(result, Begun):
+        context.transact(account_id, lambda _, history: life.abandon(_folded(history, operation_id)))
+    elif result is not None:
+        _record(context, account_id, found, result)
+    context.transact(account_id, lambda _, history: life.expire(_folded(history, operation_id), context.now()))
+    settled = load(context, account_id, operation_id)
+    if settled.cancelling:
+        return _cancel_at_gateway(context, account_id, settled)
+    return Progress(settled, result.client_secret if isinstance(result, ActionRequired) else None)
+
+
+def cancel(context: Context, account_id: str, operation_id: str) -> Progress:
+    """Call a top-up off, unless it is over; one that was paid meanwhile is credited."""
+    context.transact(account_id, lambda _, history: life.cancel(_folded(history, operation_id)))
+    return settle(context, account_id, operation_id)
+
+
+def load(context: Context, account_id: str, operation_id: str) -> TopUp:
+    """Return a top-up from its operation's events.
+
+    Raises:
+        TransactionNotFound: if the account has no such top-up.
+    """
+    return _folded(lambda subject: context.accounts.history(account_id, subject), operation_id)
+
+
+def _repeat(context: Context, account_id: str, operation_id: str, card: NewCard | str) -> Progress:
+    present = load(context, account_id, operation_id)
+    if _may_be_sent_again(context, present):
+        return _drive(context, account_id, operation_id, card, opened_here=False)
+    progress = settle(context, account_id, operation_id)
+    send_before = context.now() + context.settings.send_within
+
+    def decide(account: Account, history: History) -> Sequence[e.Event]:
+        return life.attempt_again(account, _folded(history, operation_id), send_before)
+
+    change = context.accounts.transact(account_id, context.cause, decide)
+    if change.recorded:
+        return _drive(context, account_id, operation_id, card, opened_here=True)
+    return progress
+
+
+def _may_be_sent_again(context: Context, present: TopUp) -> bool:
+    return (
+        present.status in {AttemptStatus.REQUESTED, AttemptStatus.UNKNOWN}
+        and present.cancelling is None
+        and context.now() < present.intent.send_before
+        and context.gateway(present.intent.gateway).capabilities.replay_window > timedelta(0)
+    )
+
+
+def _drive(context: Context, account_id: str, operation_id: str, card: NewCard | str, *, opened_here: bool) -> Progress:
+    attempt = load(context, account_id, operation_id)
+    gateway = context.gateway(attempt.intent.gateway)
+    try:
+        result = _charge(context, account_id, gateway, attempt, card)
+    except GatewayError as error:
+        # Whoever opened the attempt knows that no try went before this one, which was refused outright.
+        why = f"the gateway refused the request: {error.code}"
+        _record(context, account_id, attempt, NotAttempted(why=why) if opened_here else Unknown(why=why))
+        _finish(context, account_id, operation_id)
+        raise
+    if isinstance(result, NotAttempted) and not opened_here:
+        result = Unknown(why="this try reached nobody, but an earlier one may have")
+    _record(context, account_id, attempt, result)
+    progress = _finish(context, account_id, operation_id)
+    return progress._replace(client_secret=result.client_secret if isinstance(result, ActionRequired) else None)
+
+
+def _finish(context: Context, account_id: str, operation_id: str) -> Progress:
+    attempt = load(context, account_id, operation_id)
+    return _cancel_at_gateway(context, account_id, attempt) if attempt.cancelling else Progress(attempt)
+
+
+def _charge(context: Context, account_id: str, gateway: Gateway, attempt: TopUp, card: NewCard | str) -> ChargeResult:
+    customer_id = context.customer_at(account_id, gateway)
+    request = _charge_request(account_id, customer_id, attempt)
+    begun = gateway.begin(request)
+    if isinstance(begun, NotAttempted | Unknown):
+        return begun
+    if begun is not None:
+        reference = begun.reference
+        context.transact(
+            account_id,
+            lambda _, history: life.begun(_folded(history, attempt.operation_id), request.attempt_id, reference),
+        )
+        request = replace(request, reference=reference)
+    if context.now() >= request.send_before:
+        return Unknown(why="too late to send; recovery looks it up")
+    return gateway.charge(request, _source(context, account_id, card))
+
+
+def _source(context: Context, account_id: str, card: NewCard | str) -> PaymentSource:
+    if isinstance(card, NewCard):
+        return card
+    past = context.accounts.history(account_id, card)
+    return SavedCard(usable_card(context.accounts.load(account_id), card, past).token)
+
+
+def _look_up(context: Context, account_id: str, gateway: Gateway, attempt: TopUp) -> ChargeResult | Begun | None:
+    """Return what the gateway says of the attempt, or None while it cannot be known."""
+    proof_from = attempt.intent.send_before + gateway.capabilities.safe_delay
+    request = _charge_request(account_id, context.customer_at(account_id, gateway), attempt)
+    waiting = context.now() < proof_from
+    match gateway.find_charge(request):
+        case Found(result=Begun() as begun):
+            return None if waiting else begun
+        case Found(result=result):
+            return result
+        case NotFound() if not waiting:
+            return NotAttempted(why="the gateway knows of no such charge")
+    return None
+
+
+def _cancel_at_gateway(context: Context, account_id: str, attempt: TopUp) -> Progress:
+    gateway = context.gateway(attempt.intent.gateway)
+    customer_id = context.customer_at(account_id, gateway)
+    result = gateway.cancel(_charge_request(account_id, customer_id, attempt))
+    _record(context, account_id, attempt, result)
+    return Progress(load(context, account_id, attempt.operation_id))
+
+
+def _record(context: Context, account_id: str, attempt: TopUp, result: ChargeResult) -> None:
+    expires_at = context.now() + context.settings.authentication_within
+
+    def decide(account: Account, history: History) -> Sequence[e.Event]:
+        present = _folded(history, attempt.operation_id)
+        return life.record_result(account, present, attempt.intent.attempt_id, result, action_expires_at=expires_at)
+
+    context.transact(account_id, decide)
+
+
+def _folded(history: History, operation_id: str) -> TopUp:
+    found = fold_top_up(history(operation_id))
+    if found is None:
+        raise TransactionNotFound("is no top-up of this account", field="transaction_id")
+    return found
+
+
+def _charge_request(account_id: str, customer_id: str, attempt: TopUp) -> ChargeRequest:
+    intent = attempt.intent
+    return ChargeRequest(
+        attempt_id=intent.attempt_id,
+        transaction_id=intent.operation_id,
+        account_id=account_id,
+        customer_id=customer_id,
+        amount=Money(intent.total, intent.currency),
+        save_card=intent.save_card,
+        initiator=intent.initiator,
+        send_before=intent.send_before,
+        reference=attempt.reference,
+    )

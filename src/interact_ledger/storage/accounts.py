@@ -1,0 +1,283 @@
+"""Accounts as decisions see them: loaded quickly, changed by retrying the pure decision, never a call to a gateway."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple, TypeAlias
+
+from eventsourcing.persistence import StoredEvent
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from interact_ledger.clock import Clock
+from interact_ledger.domain import events as e
+from interact_ledger.domain.account import FOLD_VERSION, Account, evolve
+from interact_ledger.errors import AccountNotFound, Busy, LedgerError
+from interact_ledger.storage.index import agenda_rows, index_rows
+from interact_ledger.storage.log import START, Conflict, Link, Log
+from interact_ledger.tables import RowChange
+
+__all__ = ["Accounts", "Cause", "Change", "Decide", "History", "Reader"]
+
+CACHED_ACCOUNTS_MAX = 10_000
+SNAPSHOT_EVERY = 200
+_BACKOFF_SECONDS_MAX = 0.05
+_SNAPSHOT_TOPIC = "account-snapshot"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Who or what makes the ledger write, recorded with every event."""
+
+    actor: str
+    correlation_id: str | None = None
+
+
+class Change(NamedTuple):
+    """The account after a command, and what the command recorded (nothing, if it was a repeat)."""
+
+    account: Account
+    recorded: Sequence[e.Recorded]
+
+
+History: TypeAlias = Callable[[str], Sequence[e.Recorded]]
+"""Given an operation, card, hold or quote: the account's events about it, oldest first."""
+
+Decide: TypeAlias = Callable[[Account, History], Sequence[e.Event]]
+"""A pure decision. It may be asked again on a newer account, so it must have no effect of its own."""
+
+Reader: TypeAlias = Callable[[e.Recorded, Account | None, Account | None], Iterable[RowChange]]
+"""A projection: the rows that follow from an event, given the account before and after it.
+
+There is no account before its opening, and none at all in a seller's invoice book.
+"""
+
+
+class _Loaded(NamedTuple):
+    account: Account
+    link: Link
+
+
+class _Step(NamedTuple):
+    recorded: e.Recorded
+    before: Account | None
+    after: Account
+
+
+class _Snapshot(BaseModel):
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    fold_version: int
+    chain: str
+    account: Account
+
+
+class Accounts:
+    """The accounts in a log.
+
+    Args:
+        log: where their events are.
+        clock: what time it is.
+        readers: the projections that are written in the same transaction.
+        deadline: how long a command may be retried while others change the account.
+    """
+
+    def __init__(self, log: Log, clock: Clock, readers: Sequence[Reader], deadline: timedelta) -> None:
+        self._log = log
+        self._clock = clock
+        self._readers = readers
+        self._deadline_seconds = deadline.total_seconds()
+        self._cache: OrderedDict[str, _Loaded] = OrderedDict()
+        self._cache_lock = threading.Lock()
+        self._jitter = random.Random()  # noqa: S311 - spreads retries, keeps no secret
+
+    def load(self, account_id: str) -> Account:
+        """Return the account as it is now.
+
+        Raises:
+            AccountNotFound: if there is none.
+        """
+        return self._fresh(account_id).account
+
+    def open(self, account_id: str, cause: Cause, event: e.AccountOpened) -> Change:
+        """Start the stream of a new account; repeating it returns the account that is there."""
+        recorded = e.Recorded(account_id, 1, self._clock.now(), cause.actor, cause.correlation_id, event)
+        account = evolve(None, recorded)
+        try:
+            link = self._log.append(START, [recorded], list(self._rows([_Step(recorded, None, account)])))
+        except Conflict:
+            return Change(self.load(account_id), ())
+        self._remember(_Loaded(account, link))
+        return Change(account, (recorded,))
+
+    def transact(self, account_id: str, cause: Cause, decide: Decide) -> Change:
+        """Decide on the account as it is and append what was decided; on a conflict, look and decide again.
+
+        A decision that refuses, or finds nothing to do, is only believed on the newest state.
+
+        Raises:
+            AccountNotFound: if there is no such account.
+            Busy: if others kept changing the account until the deadline.
+            LedgerError: whatever the decision raised.
+        """
+        give_up_at = time.monotonic() + self._deadline_seconds
+        loaded = self._cached(account_id) or self._fresh(account_id)
+        tries = 0
+        while True:
+            try:
+                events = decide(loaded.account, self._history_of(loaded))
+            except LedgerError:
+                newest = self._fresh(account_id)
+                if newest.link == loaded.link:
+                    raise
+                loaded = newest
+                continue
+            if not events:
+                newest = self._fresh(account_id)
+                if newest.link == loaded.link:
+                    return Change(loaded.account, ())
+                loaded = newest
+                continue
+            try:
+                return self._append(loaded, cause, events)
+            except Conflict:
+                tries += 1
+                if time.monotonic() > give_up_at:
+                    raise Busy(
+                        f"others kept changing the account through {tries} tries; try again", field="account_id"
+                    ) from None
+                time.sleep(self._jitter.uniform(0, min(_BACKOFF_SECONDS_MAX, 0.001 * tries)))
+                loaded = self._fresh(account_id)
+
+    def link_customer(self, account_id: str, cause: Cause, gateway: str, customer_id: str) -> None:
+        """Remember the customer's id at a gateway, unless one is known."""
+
+        def decide(account: Account, _: History) -> Sequence[e.Event]:
+            if gateway in account.gateway_customers:
+                return ()
+            return (e.GatewayCustomerLinked(gateway=gateway, customer_id=customer_id),)
+
+        self.transact(account_id, cause, decide)
+
+    def history(self, account_id: str, subject_id: str) -> Sequence[e.Recorded]:
+        """Return the account's events about an operation, card, hold or quote, oldest first."""
+        return self._history_of(self._fresh(account_id))(subject_id)
+
+    def account_of(self, operation_id: str) -> str | None:
+        """Return whose operation this is, None if there is no such operation."""
+        rows = self._log.query("SELECT stream_id FROM operations WHERE operation_id=?", (operation_id,))
+        return str(rows[0]["stream_id"]) if rows else None
+
+    def as_of_version(self, account_id: str, version: int) -> Account:
+        """Return the account as it was after `version` events, by replaying them."""
+        account: Account | None = None
+        for recorded, _ in self._log.read(account_id, upto=version):
+            account = evolve(account, recorded)
+        if account is None or account.version != version:
+            raise AccountNotFound(f"the account has no version {version}", field="version")
+        return account
+
+    # Loading ------------------------------------------------------------------------------------------------------
+
+    def _fresh(self, account_id: str) -> _Loaded:
+        known = self._cached(account_id) or self._from_snapshot(account_id)
+        account, link = known or (None, START)
+        for recorded, next_link in self._log.read(account_id, after=link.version):
+            account, link = evolve(account, recorded), next_link
+        if account is None:
+            raise AccountNotFound("there is no such account", field="account_id")
+        return self._remember(_Loaded(account, link))
+
+    def _from_snapshot(self, account_id: str) -> _Loaded | None:
+        stored = self._log.latest_snapshot(account_id)
+        if stored is None:
+            return None
+        try:
+            snapshot = _Snapshot.model_validate_json(stored.state)
+        except ValidationError:
+            return None
+        version = stored.originator_version
+        tail = self._log.select(account_id, after=version - 1, upto=version)
+        matches = (
+            snapshot.fold_version == FOLD_VERSION
+            and snapshot.account.version == version
+            and snapshot.account.account_id == account_id
+            and tail != []
+            and tail[0][1].chain == snapshot.chain
+        )
+        return _Loaded(snapshot.account, tail[0][1]) if matches else None
+
+    def _cached(self, account_id: str) -> _Loaded | None:
+        with self._cache_lock:
+            loaded = self._cache.get(account_id)
+            if loaded is not None:
+                self._cache.move_to_end(account_id)
+            return loaded
+
+    def _remember(self, loaded: _Loaded) -> _Loaded:
+        account_id = loaded.account.account_id
+        with self._cache_lock:
+            known = self._cache.get(account_id)
+            if known is None or known.link.version <= loaded.link.version:
+                self._cache[account_id] = loaded
+                self._cache.move_to_end(account_id)
+            if len(self._cache) > CACHED_ACCOUNTS_MAX:
+                self._cache.popitem(last=False)
+        return loaded
+
+    def _history_of(self, loaded: _Loaded) -> History:
+        # Only up to the loaded version: a decision sees one moment, and a newer event makes the append conflict.
+        def history(subject_id: str) -> Sequence[e.Recorded]:
+            rows = self._log.query(
+                "SELECT version FROM operations WHERE operation_id=? AND stream_id=? AND version<=?"
+                " UNION SELECT version FROM operation_steps WHERE subject_id=? AND stream_id=? AND version<=?"
+                " ORDER BY version",
+                (subject_id, loaded.account.account_id, loaded.link.version) * 2,
+            )
+            return self._log.find(loaded.account.account_id, [row["version"] for row in rows])
+
+        return history
+
+    # Appending ----------------------------------------------------------------------------------------------------
+
+    def _append(self, loaded: _Loaded, cause: Cause, events: Sequence[e.Event]) -> Change:
+        before = loaded.account
+        recorded_at = max(self._clock.now(), before.recorded_at)
+        steps = list(_steps(before, cause, recorded_at, events))
+        link = self._log.append(loaded.link, [step.recorded for step in steps], list(self._rows(steps)))
+        after = self._remember(_Loaded(steps[-1].after, link))
+        if link.version // SNAPSHOT_EVERY > loaded.link.version // SNAPSHOT_EVERY:
+            self._log.save_snapshot(_snapshot(after))
+        return Change(after.account, tuple(step.recorded for step in steps))
+
+    def _rows(self, steps: Sequence[_Step]) -> Iterable[RowChange]:
+        for step in steps:
+            yield from index_rows(step.recorded)
+            for reader in self._readers:
+                yield from reader(*step)
+        yield from agenda_rows(steps[0].before, steps[-1].after)
+
+
+def _steps(account: Account, cause: Cause, recorded_at: datetime, events: Sequence[e.Event]) -> Iterable[_Step]:
+    for event in events:
+        recorded = e.Recorded(
+            account.account_id, account.version + 1, recorded_at, cause.actor, cause.correlation_id, event
+        )
+        after = evolve(account, recorded)
+        yield _Step(recorded, account, after)
+        account = after
+
+
+def _snapshot(loaded: _Loaded) -> StoredEvent:
+    snapshot = _Snapshot(fold_version=FOLD_VERSION, chain=loaded.link.chain, account=loaded.account)
+    return StoredEvent(
+        loaded.account.account_id,
+        loaded.link.version,
+        _SNAPSHOT_TOPIC,
+        snapshot.model_dump_json().encode(),
+    )

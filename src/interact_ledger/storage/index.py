@@ -1,0 +1,105 @@
+"""The ledger's own indexes: which events belong to an operation, whose a gateway's reference is, what is due.
+
+Decisions rely on them, so they are written in the same append as the events, and can be rebuilt from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from interact_ledger.domain.account import Account
+from interact_ledger.domain.agenda import agenda
+from interact_ledger.domain.events import Recorded
+from interact_ledger.tables import ColumnType, RowChange, Table
+
+__all__ = ["AGENDA", "GATEWAY_REFERENCES", "INDEX_TABLES", "OPERATIONS", "OPERATION_STEPS", "agenda_rows", "index_rows"]
+
+OPERATIONS = Table(
+    name="operations",
+    columns={
+        "operation_id": ColumnType.TEXT,
+        "stream_id": ColumnType.TEXT,
+        "version": ColumnType.INTEGER,
+    },
+    key=("operation_id",),
+)
+"""The first event of each operation: its key makes a second one with the same idempotency key impossible."""
+
+OPERATION_STEPS = Table(
+    name="operation_steps",
+    columns={
+        "subject_id": ColumnType.TEXT,
+        "version": ColumnType.INTEGER,
+        "stream_id": ColumnType.TEXT,
+    },
+    key=("subject_id", "version"),
+)
+"""The later events of each operation, card, hold and quote."""
+
+GATEWAY_REFERENCES = Table(
+    name="gateway_references",
+    columns={
+        "gateway": ColumnType.TEXT,
+        "reference": ColumnType.TEXT,
+        "stream_id": ColumnType.TEXT,
+        "operation_id": ColumnType.TEXT,
+    },
+    key=("gateway", "reference"),
+)
+"""Whose a gateway's object is; never taken from the object's metadata alone."""
+
+AGENDA = Table(
+    name="agenda",
+    columns={
+        "stream_id": ColumnType.TEXT,
+        "kind": ColumnType.TEXT,
+        "subject": ColumnType.TEXT,
+        "due_at": ColumnType.TIME,
+    },
+    key=("stream_id", "kind", "subject"),
+    indexes=(("kind", "due_at"),),
+)
+"""What is to be done, by due time."""
+
+INDEX_TABLES = (OPERATIONS, OPERATION_STEPS, GATEWAY_REFERENCES, AGENDA)
+
+
+def index_rows(recorded: Recorded) -> Iterator[RowChange]:
+    """Yield the index rows of one event."""
+    event = recorded.event
+    subjects = event.operations()
+    if event.STARTS:
+        own, *subjects_rest = subjects
+        yield OPERATIONS.insert(operation_id=own, stream_id=recorded.stream_id, version=recorded.version)
+        subjects = tuple(subjects_rest)
+    for subject in subjects:
+        yield OPERATION_STEPS.insert(subject_id=subject, version=recorded.version, stream_id=recorded.stream_id)
+    reference, gateway = getattr(event, "reference", None), getattr(event, "gateway", None)
+    if reference is not None and gateway is not None:
+        yield GATEWAY_REFERENCES.put(
+            gateway=gateway, reference=reference, stream_id=recorded.stream_id, operation_id=event.operations()[0]
+        )
+
+
+def agenda_rows(before: Account | None, after: Account) -> Iterator[RowChange]:
+    """Yield what an append changes in the account's agenda."""
+    if before is not None and _same_work(before, after):
+        return
+    old = agenda(before) if before is not None else frozenset()
+    new = agenda(after)
+    kept = {(item.kind, item.subject) for item in new}
+    for item in sorted(old - new):
+        if (item.kind, item.subject) not in kept:
+            yield AGENDA.delete(stream_id=after.account_id, kind=item.kind.value, subject=item.subject)
+    for item in sorted(new - old):
+        yield AGENDA.put(stream_id=after.account_id, kind=item.kind.value, subject=item.subject, due_at=item.due_at)
+
+
+def _same_work(before: Account, after: Account) -> bool:
+    return (
+        before.top_ups is after.top_ups
+        and before.card_savings is after.card_savings
+        and before.cards is after.cards
+        and before.holds is after.holds
+        and before.numbers is after.numbers
+    )

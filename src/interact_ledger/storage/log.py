@@ -1,0 +1,219 @@
+"""The log itself: streams of chained events, written all or nothing with the rows that follow from them."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, cast
+from uuid import uuid4
+
+from eventsourcing.application import Application
+from eventsourcing.persistence import (
+    IntegrityError,
+    Mapper,
+    OperationalError,
+    PersistenceError,
+    StoredEvent,
+)
+from eventsourcing.sqlite import SQLiteDatastore
+from eventsourcing.utils import Environment, EnvType
+
+from interact_ledger.domain.events import Recorded
+from interact_ledger.errors import Busy, ConfigurationError, StorageUnavailable
+from interact_ledger.storage.index import INDEX_TABLES
+from interact_ledger.storage.mapper import CHAIN_START, Chained, LedgerMapper, chain_value
+from interact_ledger.storage.schema import migrate
+from interact_ledger.storage.sqlite import LedgerSQLiteFactory, LedgerSQLiteRecorder
+from interact_ledger.tables import RowChange, Table
+
+__all__ = ["Conflict", "Link", "Log", "LoggedEvent"]
+
+_PAGE = 500
+
+
+class Conflict(Exception):
+    """Somebody else appended to the stream first, or did this very operation before."""
+
+
+class Link(NamedTuple):
+    """The end of a stream, to which the next event is chained."""
+
+    version: int
+    chain: str
+
+
+class LoggedEvent(NamedTuple):
+    """An event in its place in the whole log."""
+
+    position: int
+    recorded: Recorded
+
+
+START = Link(0, CHAIN_START)
+
+
+class LedgerApplication(Application[str]):
+    """The event-sourced application that keeps the log."""
+
+    name = "interact_ledger"
+
+    def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
+        """Take the configuration we pass and nothing from the process's environment."""
+        return Environment(name, env)
+
+    def construct_mapper(self) -> Mapper[str]:
+        return LedgerMapper(transcoder=self.construct_transcoder())
+
+
+class Log:
+    """Append-only streams of events in one database.
+
+    Args:
+        url: `sqlite:///relative.db`, `sqlite:////absolute.db`, or `sqlite://` for memory.
+        tables: the projections' tables, made beside the log's own.
+        deadline_seconds: how long to wait for another writer's lock.
+    """
+
+    def __init__(self, url: str, tables: Sequence[Table], *, deadline_seconds: float) -> None:
+        self.tables = (*INDEX_TABLES, *tables)
+        self._application = LedgerApplication(
+            env={
+                "PERSISTENCE_MODULE": f"{LedgerSQLiteFactory.__module__}:{LedgerSQLiteFactory.__qualname__}",
+                "SQLITE_DBNAME": _database_name(url),
+                "SQLITE_LOCK_TIMEOUT": str(max(1, round(deadline_seconds))),
+                "IS_SNAPSHOTTING_ENABLED": "y",
+                "CREATE_TABLE": "n",
+            }
+        )
+        recorder = self._application.recorder
+        assert isinstance(recorder, LedgerSQLiteRecorder)
+        self._recorder = recorder
+        try:
+            migrate(self.datastore, self.tables, deadline_seconds=deadline_seconds)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def datastore(self) -> SQLiteDatastore:
+        return self._recorder.datastore
+
+    def append(self, link: Link, events: Sequence[Recorded], changes: Sequence[RowChange]) -> Link:
+        """Append events of one stream behind `link`, with their row changes, in one durable commit.
+
+        Returns the new end of the stream.
+
+        Raises:
+            Conflict: if the stream has moved on, or a row that must be new is there.
+            Busy: if the database stayed locked.
+            StorageUnavailable: if it cannot be written.
+        """
+        stored = []
+        chain = link.chain
+        for recorded in events:
+            stored.append(self._application.mapper.to_stored_event(cast("Any", Chained(recorded, chain))))
+            chain = chain_value(stored[-1])
+        try:
+            with _storage_errors():
+                self._recorder.insert_events(stored, changes=changes)
+        except IntegrityError as error:
+            raise Conflict(str(error)) from error
+        return Link(events[-1].version, chain)
+
+    def read(self, stream_id: str, *, after: int = 0, upto: int | None = None) -> Iterator[tuple[Recorded, Link]]:
+        """Yield a stream's events in order, each with the link that ends there; memory stays flat."""
+        while True:
+            page = self.select(stream_id, after=after, upto=upto, limit=_PAGE)
+            yield from page
+            if len(page) < _PAGE:
+                return
+            after = page[-1][0].version
+
+    def select(
+        self, stream_id: str, *, after: int = 0, upto: int | None = None, limit: int | None = None
+    ) -> list[tuple[Recorded, Link]]:
+        """Return part of a stream at once."""
+        with _storage_errors():
+            stored = self._recorder.select_events(stream_id, gt=after, lte=upto, limit=limit)
+        return [self._linked(one) for one in stored]
+
+    def last(self, stream_id: str) -> tuple[Recorded | None, Link]:
+        """Return a stream's latest event and the link that ends there; (None, START) before its first."""
+        with _storage_errors():
+            stored = self._recorder.select_events(stream_id, desc=True, limit=1)
+        return self._linked(stored[0]) if stored else (None, START)
+
+    def find(self, stream_id: str, versions: Sequence[int]) -> list[Recorded]:
+        """Return some events of a stream by their versions."""
+        return [self.select(stream_id, after=version - 1, upto=version)[0][0] for version in versions]
+
+    def all_events(self, *, after: int = 0) -> Iterator[LoggedEvent]:
+        """Yield every event of every stream, in the order of the whole log."""
+        while True:
+            with _storage_errors():
+                page = self._recorder.select_notifications(after, _PAGE, inclusive_of_start=False)
+            for notification in page:
+                yield LoggedEvent(notification.id, self._linked(notification)[0])
+            if len(page) < _PAGE:
+                return
+            after = page[-1].id
+
+    def position(self) -> int:
+        """Return the position of the latest event of the whole log, 0 if there is none."""
+        with _storage_errors():
+            return self._recorder.max_notification_id() or 0
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> list[Mapping[str, Any]]:
+        """Run a reading statement and return its rows by column name."""
+        with _storage_errors(), self.datastore.transaction(commit=False) as cursor:
+            cursor.execute(sql, parameters)
+            return [dict(row) for row in cursor.fetchall()]
+
+    def latest_snapshot(self, stream_id: str) -> StoredEvent | None:
+        """Return the latest snapshot of a stream, whatever it is worth."""
+        assert self._application.snapshots is not None
+        with _storage_errors():
+            found = self._application.snapshots.recorder.select_events(stream_id, desc=True, limit=1)
+        return found[0] if found else None
+
+    def save_snapshot(self, snapshot: StoredEvent) -> None:
+        """Keep a snapshot; one that is there already is as good."""
+        assert self._application.snapshots is not None
+        with contextlib.suppress(IntegrityError), _storage_errors():
+            self._application.snapshots.recorder.insert_events([snapshot])
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._application.close()
+
+    def _linked(self, stored: StoredEvent) -> tuple[Recorded, Link]:
+        chained = cast("Chained", self._application.mapper.to_domain_event(stored))
+        return chained.recorded, Link(stored.originator_version, chain_value(stored))
+
+
+@contextlib.contextmanager
+def _storage_errors() -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except (OperationalError, sqlite3.OperationalError, TimeoutError) as error:
+        if "locked" in str(error) or isinstance(error, TimeoutError):
+            raise Busy("other writers kept the database locked until the deadline; try again") from error
+        raise StorageUnavailable(f"the database cannot be used: {error}") from error
+    except (PersistenceError, sqlite3.Error) as error:
+        raise StorageUnavailable(f"the database cannot be used: {error}") from error
+
+
+def _database_name(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    if scheme == "sqlite" and separator:
+        if not rest:
+            return f"file:interact-ledger-{uuid4().hex}?mode=memory&cache=shared"
+        if rest.startswith("/") and len(rest) > 1 and "?" not in rest:
+            return rest[1:]
+    raise ConfigurationError(
+        f"{scheme}://… is no storage address; use sqlite:///file.db, sqlite:////absolute/file.db or sqlite://",
+        field="url",
+    )
