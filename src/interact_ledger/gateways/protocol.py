@@ -6,8 +6,8 @@ the three rules on which the safety of money rests:
 
 1. **An attempt's id is the gateway's idempotency key.** Repeating the same attempt never charges twice.
 2. **`Unknown` is a result.** If any try of an attempt may have reached the gateway and its answer was lost, the
-   outcome is `Unknown`, whatever later tries of the same call said. `NotAttempted` is said only when every try surely failed before
-   it was sent, or was refused outright. Retries inside an SDK hide the difference: switch them off.
+   outcome is `Unknown`, whatever later tries of the same call said. `NotAttempted` is said only when every try surely
+   failed before it was sent, or was refused outright. Retries inside an SDK hide the difference: switch them off.
 3. **Nothing is sent after `send_before`.** Check it immediately before each request that can charge.
 
 Money results are values. Exceptions (`GatewayMisconfigured`, `GatewayUnsupported`, `GatewayInvalidRequest`,
