@@ -27,12 +27,14 @@ from interact_ledger.gateways.sandbox_tokens import SANDBOX_TOKENS, Status
 __all__ = ["Intent", "KeptCard", "Kind", "Memory"]
 
 _BUSY_TIMEOUT_SECONDS = 60
+_OPEN = (Status.CREATED, Status.ACTION_REQUIRED, Status.PENDING)
 
 _TABLES = (
     """CREATE TABLE IF NOT EXISTS intents (
         number INTEGER PRIMARY KEY AUTOINCREMENT,
         kind TEXT NOT NULL, reference TEXT NOT NULL UNIQUE, attempt_id TEXT NOT NULL, account_id TEXT NOT NULL,
-        transaction_id TEXT, customer_id TEXT, fingerprint TEXT, amount TEXT, currency TEXT,
+        operation_id TEXT NOT NULL, customer_id TEXT, fingerprint TEXT, source_fingerprint TEXT,
+        amount TEXT, currency TEXT,
         token TEXT, card_token TEXT, save_card INTEGER NOT NULL, off_session INTEGER NOT NULL,
         charge_reference TEXT, status TEXT NOT NULL, code TEXT, moved_at TEXT NOT NULL,
         UNIQUE (kind, attempt_id)
@@ -44,7 +46,7 @@ _TABLES = (
     )""",
     """CREATE TABLE IF NOT EXISTS notices (
         number INTEGER PRIMARY KEY AUTOINCREMENT,
-        notice_id TEXT NOT NULL UNIQUE, subject TEXT NOT NULL, reference TEXT NOT NULL, transaction_id TEXT,
+        notice_id TEXT NOT NULL UNIQUE, subject TEXT NOT NULL, reference TEXT NOT NULL, operation_id TEXT,
         occurred_at TEXT NOT NULL, copies INTEGER NOT NULL, acknowledged INTEGER NOT NULL DEFAULT 0
     )""",
     """CREATE TABLE IF NOT EXISTS tries (
@@ -69,12 +71,15 @@ class Intent:
     reference: str
     attempt_id: str
     account_id: str
-    transaction_id: str | None = None
+    operation_id: str
+    """The ledger's id of the top-up or the saving."""
     customer_id: str | None = None
     fingerprint: str | None = None
     """Of the request, to tell a repeat from another request; None if it was only ever cancelled."""
+    source_fingerprint: str | None = None
+    """The same of the card; None until it is confirmed with one."""
     amount: Money | None = None
-    """Gross, in the currency's major unit; None for a saving."""
+    """What was asked for, gross, in the currency's major unit; None for a saving."""
     token: str | None = field(default=None, repr=False)
     """The well-known token whose script is followed."""
     card_token: str | None = field(default=None, repr=False)
@@ -93,6 +98,16 @@ class Intent:
     def keeps_card(self) -> bool:
         """Whether success leaves a saved card behind."""
         return self.kind is Kind.SAVING or (self.save_card and self.card_token is None)
+
+    @property
+    def can_yet_succeed(self) -> bool:
+        """Whether anything may still be charged or saved: a declined payment can be paid, a declined saving is over."""
+        return self.status in _OPEN or (self.status is Status.DECLINED and self.kind is Kind.PAYMENT)
+
+    def agrees_with(self, other: Intent) -> bool:
+        """Say whether both are of the same request, as far as either knows."""
+        fingerprints = ((self.fingerprint, other.fingerprint), (self.source_fingerprint, other.source_fingerprint))
+        return all(ours == theirs or None in (ours, theirs) for ours, theirs in fingerprints)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,25 +188,27 @@ class Memory:
 
     # Intents
 
-    def add_intent(self, intent: Intent) -> Intent:
-        """Remember a new intent and return it."""
+    def add_intent(self, intent: Intent) -> None:
+        """Remember a new intent."""
         self._rows(
-            """INSERT INTO intents (kind, reference, attempt_id, account_id, transaction_id, customer_id, fingerprint,
-               amount, currency, token, card_token, save_card, off_session, charge_reference, status, code, moved_at)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-            *(intent.kind, intent.reference, intent.attempt_id, intent.account_id, intent.transaction_id),
-            *(intent.customer_id, intent.fingerprint),
+            """INSERT INTO intents (kind, reference, attempt_id, account_id, operation_id, customer_id, fingerprint,
+               source_fingerprint, amount, currency, token, card_token, save_card, off_session, charge_reference,
+               status, code, moved_at)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+            *(intent.kind, intent.reference, intent.attempt_id, intent.account_id, intent.operation_id),
+            *(intent.customer_id, intent.fingerprint, intent.source_fingerprint),
             *((None, None) if intent.amount is None else (str(intent.amount.amount), intent.amount.currency.code)),
             *(intent.token, intent.card_token, intent.save_card, intent.off_session, intent.charge_reference),
             *(intent.status, intent.code, iso(intent.moved_at)),
         )
-        return intent
 
     def update_intent(self, intent: Intent) -> None:
         """Remember where an intent moved to, and with which card."""
         self._rows(
-            "UPDATE intents SET token = ?, card_token = ?, status = ?, code = ?, moved_at = ? WHERE reference = ?",
-            *(intent.token, intent.card_token, intent.status, intent.code, iso(intent.moved_at), intent.reference),
+            "UPDATE intents SET source_fingerprint = ?, token = ?, card_token = ?, status = ?, code = ?, moved_at = ? "
+            "WHERE reference = ?",
+            *(intent.source_fingerprint, intent.token, intent.card_token),
+            *(intent.status, intent.code, iso(intent.moved_at), intent.reference),
         )
 
     def intent(self, kind: Kind, attempt_id: str, reference: str | None = None) -> Intent | None:
@@ -205,10 +222,9 @@ class Memory:
         rows = self._rows("SELECT * FROM intents WHERE reference = ?", reference)
         return _intent(rows[0]) if rows else None
 
-    def intents(self, *statuses: Status) -> list[Intent]:
-        """Return the intents in any of these statuses, oldest first."""
-        everything = (_intent(row) for row in self._rows("SELECT * FROM intents ORDER BY number"))
-        return [intent for intent in everything if intent.status in statuses]
+    def intents(self) -> list[Intent]:
+        """Return all intents, oldest first."""
+        return [_intent(row) for row in self._rows("SELECT * FROM intents ORDER BY number")]
 
     def refunded(self, charge_reference: str) -> Decimal:
         """Return what of a captured payment has been paid back, in its currency."""
@@ -263,9 +279,9 @@ class Memory:
     def add_notice(self, notice: Notice, copies: int) -> None:
         """Remember a notice that is to be delivered `copies` times."""
         self._rows(
-            "INSERT INTO notices (notice_id, subject, reference, transaction_id, occurred_at, copies) "
+            "INSERT INTO notices (notice_id, subject, reference, operation_id, occurred_at, copies) "
             "VALUES (?, ?, ?, ?, ?, ?)",
-            *(notice.notice_id, notice.subject, notice.reference, notice.transaction_id),
+            *(notice.notice_id, notice.subject, notice.reference, notice.operation_id),
             *(iso(notice.occurred_at), copies),
         )
 
@@ -311,6 +327,6 @@ def _notice(row: sqlite3.Row) -> Notice:
         notice_id=row["notice_id"],
         subject=NoticeSubject(row["subject"]),
         reference=row["reference"],
-        transaction_id=row["transaction_id"],
+        operation_id=row["operation_id"],
         occurred_at=datetime.fromisoformat(row["occurred_at"]),
     )

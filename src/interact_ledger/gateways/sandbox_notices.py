@@ -42,7 +42,7 @@ def notice_body(notice: Notice) -> bytes:
         "id": notice.notice_id,
         "subject": notice.subject,
         "reference": notice.reference,
-        "transaction_id": notice.transaction_id,
+        "operation_id": notice.operation_id,
         "occurred_at": iso(notice.occurred_at),
     }
     return json.dumps(content, sort_keys=True).encode()
@@ -90,13 +90,13 @@ def _parsed(body: bytes) -> Notice:
             notice_id=content["id"],
             subject=NoticeSubject(content["subject"]),
             reference=content["reference"],
-            transaction_id=content["transaction_id"],
+            operation_id=content["operation_id"],
             occurred_at=datetime.fromisoformat(content["occurred_at"]),
         )
     except (ValueError, TypeError, KeyError, RecursionError) as unreadable:
         # The cause may quote the body, which is nobody's business in a log.
         raise NoticeRejected(f"is not a notice ({type(unreadable).__name__})", field="body") from None
-    texts = (notice.notice_id, notice.reference, notice.transaction_id or "")
+    texts = (notice.notice_id, notice.reference, notice.operation_id or "")
     if not all(isinstance(text, str) for text in texts) or notice.occurred_at.tzinfo is None:
         raise NoticeRejected("is not a notice", field="body")
     return notice

@@ -19,6 +19,8 @@ from interact_ledger.gateways.protocol import (
     ChargeRequest,
     CurrencyTerms,
     Initiator,
+    NewCard,
+    PaymentSource,
     RefundRequest,
 )
 from interact_ledger.gateways.sandbox_memory import Intent, KeptCard, Kind
@@ -27,13 +29,16 @@ from interact_ledger.ids import operation_id, request_fingerprint
 from interact_ledger.money import decimal_places, plain
 
 __all__ = [
+    "captured_amount",
     "client_secret_of",
     "derived",
     "payment_intent",
+    "payment_tombstone",
     "refund_intent",
     "sandbox_capabilities",
     "saving_intent",
-    "tombstone",
+    "saving_tombstone",
+    "with_source",
 ]
 
 _CODES = (
@@ -80,60 +85,78 @@ def client_secret_of(reference: str) -> str:
     return derived("secret", reference)
 
 
-def payment_intent(request: ChargeRequest, kept: KeptCard | None, now: datetime) -> Intent:
-    """Return the payment that a request asks for; `kept` is the saved card that pays, None if it is a new one.
+def payment_intent(request: ChargeRequest, now: datetime) -> Intent:
+    """Return the payment that a request asks for, without a card.
 
     Raises:
-        GatewayInvalidRequest: for a token, amount or currency that the sandbox does not take.
+        GatewayInvalidRequest: for an amount or currency that the sandbox does not take.
     """
     _check_amount(request.amount)
-    short_by = 0 if kept else script_of(request.source.token).short_by
-    step = _CURRENCIES[request.amount.currency.code].step
     return replace(
-        tombstone(request, now),
+        payment_tombstone(request, now),
         fingerprint=request_fingerprint(
             *("payment", request.transaction_id, request.account_id, request.customer_id, _written(request.amount)),
-            *(type(request.source).__name__, request.source.token, request.save_card, request.initiator.value),
+            *(request.save_card, request.initiator.value),
         ),
-        amount=request.amount - Money(short_by * step, request.amount.currency),
-        token=kept.token if kept else request.source.token,
-        card_token=kept.card_token if kept else None,
         save_card=request.save_card,
         off_session=request.initiator is not Initiator.CUSTOMER,
     )
 
 
-def tombstone(request: ChargeRequest, now: datetime) -> Intent:
-    """Return a payment without a card: enough to be cancelled before it ever arrives."""
+def payment_tombstone(request: ChargeRequest, now: datetime) -> Intent:
+    """Return a payment without a card or a fingerprint: enough to be cancelled before it ever arrives."""
     return Intent(
         kind=Kind.PAYMENT,
         reference=_reference("pay", request.attempt_id),
         attempt_id=request.attempt_id,
         account_id=request.account_id,
-        transaction_id=request.transaction_id,
+        operation_id=request.transaction_id,
         customer_id=request.customer_id,
         amount=request.amount,
         moved_at=now,
     )
 
 
-def saving_intent(request: CardRequest, now: datetime) -> Intent:
+def saving_intent(request: CardRequest, card: NewCard, now: datetime) -> Intent:
     """Return the saving that a request asks for.
 
     Raises:
         GatewayInvalidRequest: for a token that the sandbox does not know.
     """
-    script_of(request.source.token)
+    script_of(card.token)
+    fingerprint = request_fingerprint("saving", request.saving_id, request.account_id, request.customer_id)
+    return with_source(replace(saving_tombstone(request, now), fingerprint=fingerprint), card, None)
+
+
+def saving_tombstone(request: CardRequest, now: datetime) -> Intent:
+    """Return a saving without a card or a fingerprint: enough to be cancelled before it ever arrives."""
     return Intent(
         kind=Kind.SAVING,
         reference=_reference("sav", request.attempt_id),
         attempt_id=request.attempt_id,
         account_id=request.account_id,
+        operation_id=request.saving_id,
         customer_id=request.customer_id,
-        fingerprint=request_fingerprint("saving", request.account_id, request.customer_id, request.source.token),
-        token=request.source.token,
         moved_at=now,
     )
+
+
+def with_source(intent: Intent, source: PaymentSource, kept: KeptCard | None) -> Intent:
+    """Return the intent with the card that it is confirmed with; `kept` if that is a saved one, None if it is new."""
+    return replace(
+        intent,
+        source_fingerprint=request_fingerprint("source", type(source).__name__, source.token),
+        token=kept.token if kept else source.token,
+        card_token=kept.card_token if kept else None,
+    )
+
+
+def captured_amount(payment: Intent) -> Money:
+    """Return what confirming a payment captures, gross: what was asked for, unless its card says otherwise."""
+    assert payment.amount is not None, "a payment has an amount"
+    currency = payment.amount.currency
+    short_by = 0 if payment.card_token else script_of(payment.token).short_by
+    return payment.amount - Money(short_by * _CURRENCIES[currency.code].step, currency)
 
 
 def refund_intent(request: RefundRequest, payment: Intent, now: datetime) -> Intent:
@@ -151,7 +174,7 @@ def refund_intent(request: RefundRequest, payment: Intent, now: datetime) -> Int
         reference=_reference("rfd", request.attempt_id),
         attempt_id=request.attempt_id,
         account_id=request.account_id,
-        transaction_id=request.transaction_id,
+        operation_id=request.transaction_id,
         fingerprint=request_fingerprint(
             *("refund", request.transaction_id, request.account_id, payment.reference, _written(request.amount))
         ),

@@ -7,7 +7,7 @@ anything goes through one function, `_move`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -15,75 +15,39 @@ from typing import Self
 
 from moneyed import Money
 
-from interact_ledger.clock import Clock, SystemClock
+from interact_ledger.clock import Clock
 from interact_ledger.errors import GatewayInvalidRequest, GatewayMisconfigured
-from interact_ledger.gateways.protocol import (
-    ActionRequired,
-    Cancelled,
-    CardResult,
-    CardSaved,
-    ChargeResult,
-    Declined,
-    NotAttempted,
-    Notice,
-    NoticeSubject,
-    Pending,
-    Refunded,
-    RefundResult,
-    Succeeded,
-)
+from interact_ledger.gateways.protocol import CardResult, ChargeResult, Notice, NoticeSubject
 from interact_ledger.gateways.sandbox_memory import Intent, KeptCard, Kind, Memory
 from interact_ledger.gateways.sandbox_notices import Delivery, notice_body, signature_headers
-from interact_ledger.gateways.sandbox_requests import client_secret_of, derived
-from interact_ledger.gateways.sandbox_tokens import DECLINES, Status, Step, script_of
+from interact_ledger.gateways.sandbox_requests import captured_amount, derived
+from interact_ledger.gateways.sandbox_results import (
+    Captured,
+    Chargeable,
+    captured,
+    card_result,
+    charge_result,
+    chargeable_card,
+    chargeable_intent,
+)
+from interact_ledger.gateways.sandbox_tokens import Status, Step, script_of
 
-__all__ = ["Captured", "Chargeable", "SandboxServer"]
+__all__ = ["SandboxServer"]
 
 _SUBJECTS = {
     Kind.PAYMENT: NoticeSubject.CHARGE,
     Kind.SAVING: NoticeSubject.CARD,
     Kind.REFUND: NoticeSubject.REFUND,
 }
-_OPEN = (Status.CREATED, Status.ACTION_REQUIRED, Status.PENDING)
-_CANCELLABLE = (Status.CREATED, Status.ACTION_REQUIRED, Status.DECLINED)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Captured:
-    """One payment that the sandbox really captured."""
-
-    transaction_id: str
-    account_id: str
-    attempt_id: str
-    reference: str
-    amount: Money
-    """What was captured, gross."""
-    refunded: Money
-    """What of it was paid back."""
-    captured_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chargeable:
-    """One thing at the sandbox that could yet be charged."""
-
-    kind: str
-    """`payment`, `saving` or `card`."""
-    reference: str
-    account_id: str
-    attempt_id: str
-    """The attempt that made it."""
-    status: str
-    """The status of a payment or saving; `saved` for a card."""
 
 
 class SandboxServer:
     """A payment gateway as it stands behind its network. Safe for several threads, and processes on one file."""
 
-    def __init__(self, path: str | Path, clock: Clock | None, secrets: Sequence[str]) -> None:
+    def __init__(self, path: str | Path, clock: Clock, secrets: Sequence[str]) -> None:
         if isinstance(secrets, str) or not secrets or not all(secrets):
             raise GatewayMisconfigured("name at least one webhook secret, none of them empty", field="secrets")
-        self._clock = clock or SystemClock()
+        self._clock = clock
         self._secrets = tuple(secrets)
         self._memory = Memory(path)
 
@@ -106,7 +70,8 @@ class SandboxServer:
 
     def captured(self) -> list[Captured]:
         """Return every payment that was captured, oldest first, refunded or not."""
-        return [self._captured(intent) for intent in self._memory.intents(Status.SUCCEEDED) if _is_payment(intent)]
+        payments = (intent for intent in self._memory.intents() if intent.kind is Kind.PAYMENT)
+        return [self._captured(payment) for payment in payments if payment.status is Status.SUCCEEDED]
 
     def captured_total(self, currency: str, *, account_id: str | None = None) -> Money:
         """Return the gross sum captured in a currency, of one account or of all, before refunds."""
@@ -125,11 +90,8 @@ class SandboxServer:
 
         A declined payment counts, since its browser may yet pay it; a declined saving is over.
         """
-        intents = [i for i in self._memory.intents(*_OPEN, Status.DECLINED) if i.status in _OPEN or _is_payment(i)]
-        return [
-            *(_chargeable(i.kind, i.reference, i.account_id, i.attempt_id, i.status) for i in intents),
-            *(_chargeable("card", c.reference, c.account_id, c.attempt_id, "saved") for c in self._memory.cards()),
-        ]
+        intents = (intent for intent in self._memory.intents() if intent.can_yet_succeed)
+        return [*map(chargeable_intent, intents), *map(chargeable_card, self._memory.cards())]
 
     def notices_due(self) -> list[Delivery]:
         """Return the webhooks to deliver now, signed now; each comes again until it is acknowledged."""
@@ -181,7 +143,7 @@ class SandboxServer:
     def _play(self, reference: str, status: Status, failure: str, *, succeed: bool) -> ChargeResult | CardResult:
         with self._memory.transaction():
             intent = self._known(reference)
-            unauthenticated = intent.status is Status.DECLINED and intent.code == "authentication_required"
+            unauthenticated = intent.can_yet_succeed and intent.code == "authentication_required"
             if intent.status is status or (unauthenticated and status is Status.ACTION_REQUIRED):
                 step = Step(Status.SUCCEEDED) if succeed else Step(Status.DECLINED, failure)
                 intent = self._move(intent, self._unusable(intent) or step)
@@ -202,7 +164,9 @@ class SandboxServer:
         return self._move(intent, self._unusable(intent) or _scripted(intent))
 
     def _close_intent(self, intent: Intent) -> Intent:
-        return self._move(intent, Step(Status.CANCELLED)) if intent.status in _CANCELLABLE else intent
+        if intent.status is Status.PENDING or not intent.can_yet_succeed:
+            return intent
+        return self._move(intent, Step(Status.CANCELLED))
 
     def _pay_back(self, refund: Intent) -> Intent:
         if refund.status is not Status.CREATED:
@@ -213,10 +177,9 @@ class SandboxServer:
         assert refund.charge_reference is not None, "a refund names the payment"
         assert refund.amount is not None, "a refund has an amount"
         payment = self._known(refund.charge_reference)
-        assert payment.amount is not None, "a payment has an amount"
         if payment.status is not Status.SUCCEEDED:
             return Step(Status.DECLINED, "charge_not_captured")
-        if self._memory.refunded(payment.reference) + refund.amount.amount > payment.amount.amount:
+        if self._memory.refunded(payment.reference) + refund.amount.amount > captured_amount(payment).amount:
             return Step(Status.DECLINED, "refund_exceeds_capture")
         return Step(Status.SUCCEEDED)
 
@@ -268,7 +231,7 @@ class SandboxServer:
                 notice_id=derived("evt", intent.reference, number),
                 subject=_SUBJECTS[intent.kind],
                 reference=intent.reference,
-                transaction_id=intent.transaction_id or intent.attempt_id,
+                operation_id=intent.operation_id,
                 occurred_at=intent.moved_at,
             )
             self._memory.add_notice(notice, copies)
@@ -279,50 +242,19 @@ class SandboxServer:
 
     # What an intent looks like from outside ---------------------------------------------------------------------
 
-    def _charge_result(self, intent: Intent) -> ChargeResult:
-        if intent.status is not Status.SUCCEEDED:
-            return _unfinished(intent)
-        assert intent.amount is not None, "a payment has an amount"
-        kept = self._memory.card(_kept_token(intent))
-        return Succeeded(
-            reference=intent.reference,
-            amount=intent.amount,
-            captured_at=intent.moved_at,
-            card=script_of(intent.token).card,
-            saved_card=_card_saved(kept) if kept is not None and not kept.forgotten else None,
-        )
+    def _charge_result(self, payment: Intent) -> ChargeResult:
+        return charge_result(payment, self._memory.card(_kept_token(payment)))
 
-    def _card_result(self, intent: Intent) -> CardResult:
-        if intent.status is not Status.SUCCEEDED:
-            return _unfinished(intent)
-        kept = self._memory.card(_kept_token(intent))
-        assert kept is not None, "a saving that succeeded keeps its card"
-        return _card_saved(kept)
+    def _card_result(self, saving: Intent) -> CardResult:
+        return card_result(saving, self._memory.card(_kept_token(saving)))
 
-    @staticmethod
-    def _refund_result(intent: Intent) -> RefundResult:
-        if intent.status is Status.DECLINED:
-            return _declined(intent)
-        assert intent.status is Status.SUCCEEDED, "a refund is decided at once"
-        assert intent.amount is not None, "a refund has an amount"
-        return Refunded(reference=intent.reference, amount=intent.amount, refunded_at=intent.moved_at)
-
-    def _captured(self, intent: Intent) -> Captured:
-        assert intent.amount is not None, "a payment has an amount"
-        assert intent.transaction_id is not None, "a payment has a transaction"
-        return Captured(
-            transaction_id=intent.transaction_id,
-            account_id=intent.account_id,
-            attempt_id=intent.attempt_id,
-            reference=intent.reference,
-            amount=intent.amount,
-            refunded=Money(self._memory.refunded(intent.reference), intent.amount.currency),
-            captured_at=intent.moved_at,
-        )
+    def _captured(self, payment: Intent) -> Captured:
+        assert payment.amount is not None, "a payment has an amount"
+        return captured(payment, Money(self._memory.refunded(payment.reference), payment.amount.currency))
 
     def _captured_in(self, currency: str, account_id: str | None) -> list[Captured]:
-        captured = (c for c in self.captured() if c.amount.currency.code == currency)
-        return [c for c in captured if account_id in (None, c.account_id)]
+        payments = (p for p in self.captured() if p.amount.currency.code == currency)
+        return [p for p in payments if account_id in (None, p.account_id)]
 
 
 def _scripted(intent: Intent) -> Step:
@@ -334,41 +266,3 @@ def _scripted(intent: Intent) -> Step:
 
 def _kept_token(intent: Intent) -> str:
     return derived("card", intent.reference)
-
-
-def _is_payment(intent: Intent) -> bool:
-    return intent.kind is Kind.PAYMENT
-
-
-def _chargeable(kind: str, reference: str, account_id: str, attempt_id: str, status: str) -> Chargeable:
-    return Chargeable(kind=kind, reference=reference, account_id=account_id, attempt_id=attempt_id, status=status)
-
-
-def _card_saved(card: KeptCard) -> CardSaved:
-    return CardSaved(reference=card.reference, token=card.card_token, details=card.details)
-
-
-def _declined(intent: Intent) -> Declined:
-    assert intent.code is not None, "a decline has a code"
-    reason, advice = DECLINES[intent.code]
-    return Declined(
-        reason=reason,
-        advice=advice,
-        raw_code=intent.code,
-        reference=intent.reference,
-        still_payable=_is_payment(intent),
-    )
-
-
-def _unfinished(intent: Intent) -> Pending | ActionRequired | Declined | Cancelled | NotAttempted:
-    match intent.status:
-        case Status.PENDING:
-            return Pending(reference=intent.reference)
-        case Status.ACTION_REQUIRED:
-            return ActionRequired(reference=intent.reference, client_secret=client_secret_of(intent.reference))
-        case Status.DECLINED:
-            return _declined(intent)
-        case Status.CANCELLED:
-            return Cancelled(reference=intent.reference)
-        case _:
-            return NotAttempted(why="begun and not confirmed")
