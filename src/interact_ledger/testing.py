@@ -45,7 +45,12 @@ class LedgerKit:
         return self.ledger.open_account("customer-1", currency, country, region=region)
 
     def top_up(
-        self, account_id: str, amount: Money, *, card_token: str = "tok_visa", save_card: bool = False
+        self,
+        account_id: str,
+        amount: Money,
+        *,
+        card_token: str = "tok_visa",
+        save_card: bool = False,  # noqa: S107 - a name in a script
     ) -> TopUpResult:
         """Check out and pay in one step, each call under a key of its own."""
         quote = self.ledger.checkout(account_id, amount)

@@ -17,7 +17,7 @@ from interact_ledger.gateways.protocol import (
     NoticeSubject,
 )
 from interact_ledger.gateways.sandbox import SandboxGateway
-from interact_ledger.gateways.sandbox_notices import SIGNATURE_HEADER, signature_headers
+from interact_ledger.gateways.sandbox.notices import SIGNATURE_HEADER, signature_headers
 
 
 def test_a_notice_tells_of_each_change_until_it_is_acknowledged(gateway: SandboxGateway, clock: MovableClock) -> None:

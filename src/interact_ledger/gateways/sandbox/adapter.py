@@ -20,8 +20,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Self
 
-from interact_ledger.clock import Clock
+from interact_ledger.clock import Clock, SystemClock
 from interact_ledger.errors import GatewayError, GatewayInvalidRequest
 from interact_ledger.gateways.protocol import (
     Begun,
@@ -44,10 +45,10 @@ from interact_ledger.gateways.protocol import (
     SavedCard,
     Unknown,
 )
-from interact_ledger.gateways.sandbox_memory import Intent, KeptCard, Kind
-from interact_ledger.gateways.sandbox_network import SandboxNetwork
-from interact_ledger.gateways.sandbox_notices import Delivery, verified_notice
-from interact_ledger.gateways.sandbox_requests import (
+from interact_ledger.gateways.sandbox.memory import Intent, KeptCard, Kind
+from interact_ledger.gateways.sandbox.network import SandboxNetwork
+from interact_ledger.gateways.sandbox.notices import Delivery, verified_notice
+from interact_ledger.gateways.sandbox.requests import (
     derived,
     payment_intent,
     payment_tombstone,
@@ -57,8 +58,8 @@ from interact_ledger.gateways.sandbox_requests import (
     saving_tombstone,
     with_source,
 )
-from interact_ledger.gateways.sandbox_results import Captured, Chargeable, begun, refund_result
-from interact_ledger.gateways.sandbox_tokens import SANDBOX_TOKENS, Fault, Script, Status, script_of
+from interact_ledger.gateways.sandbox.results import Captured, Chargeable, begun, refund_result
+from interact_ledger.gateways.sandbox.tokens import SANDBOX_TOKENS, Fault, Script, Status, script_of
 
 __all__ = [
     "SANDBOX_TOKENS",
@@ -87,7 +88,7 @@ class SandboxGateway(SandboxNetwork):
         self,
         path: str | Path = ":memory:",
         *,
-        clock: Clock,
+        clock: Clock | None = None,
         secrets: Sequence[str] = ("whsec_sandbox",),
         replay_window: timedelta = REPLAY_WINDOW,
         settles_within: timedelta = SETTLES_WITHIN,
@@ -97,7 +98,7 @@ class SandboxGateway(SandboxNetwork):
 
         Args:
             path: the SQLite file that it remembers in; by default it remembers until it is closed.
-            clock: where it takes the time from; `SystemClock()` but in tests and simulations.
+            clock: where it takes the time from; the system's if None.
             secrets: webhook secrets, newest first: the first signs, all are accepted.
             replay_window: how long it says that repeating an attempt is safe (it always is).
             settles_within: how long it says that a timed-out request may still work (none does).
@@ -106,8 +107,13 @@ class SandboxGateway(SandboxNetwork):
         Raises:
             GatewayMisconfigured: if the file cannot be used or a secret is empty.
         """
-        super().__init__(path, clock, secrets)
+        super().__init__(path, clock or SystemClock(), secrets)
         self._capabilities = sandbox_capabilities(replay_window, settles_within, lookup_lag)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Self:
+        """Open the sandbox that remembers in the file INTERACT_LEDGER_SANDBOX_FILE (`sandbox.db` if unset)."""
+        return cls(environ.get("INTERACT_LEDGER_SANDBOX_FILE", "sandbox.db"))
 
     @property
     def gateway_id(self) -> str:

@@ -21,9 +21,9 @@ from interact_ledger.gateways.protocol import (
     RefundResult,
     Succeeded,
 )
-from interact_ledger.gateways.sandbox_memory import Intent, KeptCard
-from interact_ledger.gateways.sandbox_requests import captured_amount, client_secret_of
-from interact_ledger.gateways.sandbox_tokens import DECLINES, Status, script_of
+from interact_ledger.gateways.sandbox.memory import Intent, KeptCard
+from interact_ledger.gateways.sandbox.requests import captured_amount, client_secret_of
+from interact_ledger.gateways.sandbox.tokens import DECLINES, Status, script_of
 
 __all__ = [
     "Captured",

@@ -12,9 +12,9 @@ from typing import TypeVar
 from interact_ledger.clock import Clock
 from interact_ledger.errors import GatewayInvalidRequest
 from interact_ledger.gateways.protocol import Found, Indeterminate, NotAttempted, NotFound, Unknown
-from interact_ledger.gateways.sandbox_memory import Intent, Kind
-from interact_ledger.gateways.sandbox_server import SandboxServer
-from interact_ledger.gateways.sandbox_tokens import Fault, Status, script_of
+from interact_ledger.gateways.sandbox.memory import Intent, Kind
+from interact_ledger.gateways.sandbox.server import SandboxServer
+from interact_ledger.gateways.sandbox.tokens import Fault, Status, script_of
 
 __all__ = ["SandboxNetwork"]
 

@@ -18,10 +18,10 @@ from moneyed import Money
 from interact_ledger.clock import Clock
 from interact_ledger.errors import GatewayInvalidRequest, GatewayMisconfigured
 from interact_ledger.gateways.protocol import CardResult, ChargeResult, Notice, NoticeSubject
-from interact_ledger.gateways.sandbox_memory import Intent, KeptCard, Kind, Memory
-from interact_ledger.gateways.sandbox_notices import Delivery, notice_body, signature_headers
-from interact_ledger.gateways.sandbox_requests import captured_amount, derived
-from interact_ledger.gateways.sandbox_results import (
+from interact_ledger.gateways.sandbox.memory import Intent, KeptCard, Kind, Memory
+from interact_ledger.gateways.sandbox.notices import Delivery, notice_body, signature_headers
+from interact_ledger.gateways.sandbox.requests import captured_amount, derived
+from interact_ledger.gateways.sandbox.results import (
     Captured,
     Chargeable,
     captured,
@@ -30,7 +30,7 @@ from interact_ledger.gateways.sandbox_results import (
     chargeable_card,
     chargeable_intent,
 )
-from interact_ledger.gateways.sandbox_tokens import Status, Step, script_of
+from interact_ledger.gateways.sandbox.tokens import Status, Step, script_of
 
 __all__ = ["SandboxServer"]
 

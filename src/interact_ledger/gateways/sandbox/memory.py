@@ -22,7 +22,7 @@ from moneyed import Money
 from interact_ledger.clock import iso
 from interact_ledger.errors import GatewayMisconfigured
 from interact_ledger.gateways.protocol import CardDetails, Notice, NoticeSubject
-from interact_ledger.gateways.sandbox_tokens import SANDBOX_TOKENS, Status
+from interact_ledger.gateways.sandbox.tokens import SANDBOX_TOKENS, Status
 
 __all__ = ["Intent", "KeptCard", "Kind", "Memory"]
 

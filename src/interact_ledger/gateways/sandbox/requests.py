@@ -23,8 +23,8 @@ from interact_ledger.gateways.protocol import (
     PaymentSource,
     RefundRequest,
 )
-from interact_ledger.gateways.sandbox_memory import Intent, KeptCard, Kind
-from interact_ledger.gateways.sandbox_tokens import SANDBOX_TOKENS, script_of
+from interact_ledger.gateways.sandbox.memory import Intent, KeptCard, Kind
+from interact_ledger.gateways.sandbox.tokens import SANDBOX_TOKENS, script_of
 from interact_ledger.ids import operation_id, request_fingerprint
 from interact_ledger.money import decimal_places, plain
 

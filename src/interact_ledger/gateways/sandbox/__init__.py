@@ -1,0 +1,27 @@
+"""The sandbox: a payment gateway for development, tests and simulation, with no network and no money.
+
+`adapter` follows the protocol; `server` is the gateway's side of it, with browser and dashboard; `tokens` scripts
+every outcome; `network` fails on request; `memory` keeps it all in a file of its own.
+"""
+
+from interact_ledger.gateways.sandbox.adapter import (
+    SANDBOX_TOKENS,
+    Captured,
+    Chargeable,
+    Delivery,
+    Fault,
+    KeptCard,
+    SandboxGateway,
+    Script,
+)
+
+__all__ = [
+    "SANDBOX_TOKENS",
+    "Captured",
+    "Chargeable",
+    "Delivery",
+    "Fault",
+    "KeptCard",
+    "SandboxGateway",
+    "Script",
+]
