@@ -1,0 +1,68 @@
+"""Prepaid balances: an event-sourced ledger with pluggable payment gateways.
+
+`Ledger` opens one and has its verbs. Errors are in `interact_ledger.errors`, the gateway protocol in
+`interact_ledger.gateways.protocol`, and what tests of services need in `interact_ledger.testing`.
+"""
+
+from importlib.metadata import version
+
+from interact_ledger.clock import Clock, MovableClock, SystemClock
+from interact_ledger.errors import LedgerError
+from interact_ledger.ledger import Ledger
+from interact_ledger.pricing.availability import PaymentMethod
+from interact_ledger.pricing.campaign_file import read_campaign
+from interact_ledger.pricing.catalogue import Item, Message, Number
+from interact_ledger.pricing.estimator import Estimate, ItemEstimate
+from interact_ledger.processes.recovery import Recovered
+from interact_ledger.processes.schedule import Done
+from interact_ledger.projections.checkouts import CheckoutSummary
+from interact_ledger.projections.receipts import Receipt
+from interact_ledger.projections.statement import Balance, Statement, StatementLine
+from interact_ledger.settings import Seller, Settings
+from interact_ledger.verbs.reading import AccountPage
+from interact_ledger.views import (
+    AccountDetails,
+    CardSavingResult,
+    HoldResult,
+    PurchaseResult,
+    RentedNumberDetails,
+    SavedCardDetails,
+    Tax,
+    TopUpResult,
+)
+
+__all__ = [
+    "AccountDetails",
+    "AccountPage",
+    "Balance",
+    "CardSavingResult",
+    "CheckoutSummary",
+    "Clock",
+    "Done",
+    "Estimate",
+    "HoldResult",
+    "Item",
+    "ItemEstimate",
+    "Ledger",
+    "LedgerError",
+    "Message",
+    "MovableClock",
+    "Number",
+    "PaymentMethod",
+    "PurchaseResult",
+    "Receipt",
+    "Recovered",
+    "RentedNumberDetails",
+    "SavedCardDetails",
+    "Seller",
+    "Settings",
+    "Statement",
+    "StatementLine",
+    "SystemClock",
+    "Tax",
+    "TopUpResult",
+    "__version__",
+    "read_campaign",
+]
+
+__version__ = version("interact_ledger")

@@ -50,7 +50,7 @@ class LedgerKit:
         amount: Money,
         *,
         card_token: str = "tok_visa",
-        save_card: bool = False,  # noqa: S107 - a name in a script
+        save_card: bool = False,
     ) -> TopUpResult:
         """Check out and pay in one step, each call under a key of its own."""
         quote = self.ledger.checkout(account_id, amount)

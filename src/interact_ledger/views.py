@@ -91,6 +91,9 @@ class TopUpResult:
     """The card, if the customer chose to save it and it is still there."""
     decline_reason: str | None
     decline_advice: str | None
+    gateway: str
+    gateway_reference: str | None
+    """The gateway's id of the payment, once it has said one."""
     action_expires_at: datetime | None
     """Until when the customer may authenticate, if the status is "action_required"."""
     client_secret: str | None = field(repr=False)
@@ -106,6 +109,9 @@ class CardSavingResult:
     """requested, unknown, pending, action_required, not_attempted, declined, cancelled, expired or succeeded."""
     card: SavedCardDetails | None
     decline_reason: str | None
+    gateway: str
+    gateway_reference: str | None
+    """The gateway's id of the saving, once it has said one."""
     action_expires_at: datetime | None
     client_secret: str | None = field(repr=False)
 
@@ -196,6 +202,8 @@ def top_up_result(account: Account, top_up: TopUp, client_secret: str | None) ->
         saved_card=card_details(account, kept) if kept else None,
         decline_reason=declined.reason.value if declined else None,
         decline_advice=declined.advice.value if declined else None,
+        gateway=intent.gateway,
+        gateway_reference=top_up.reference,
         action_expires_at=top_up.action_expires_at,
         client_secret=client_secret,
     )
@@ -209,6 +217,8 @@ def card_saving_result(account: Account, saving: CardSaving, client_secret: str 
         status=saving.status.value,
         card=card_details(account, card) if card else None,
         decline_reason=reason.value if reason else None,
+        gateway=saving.intent.gateway,
+        gateway_reference=saving.saved.reference if saving.saved else saving.reference,
         action_expires_at=saving.action_expires_at,
         client_secret=client_secret,
     )
