@@ -29,11 +29,16 @@ class RandomIds:
 
     def new(self, kind: str) -> str:
         """Return a fresh identifier such as `acct_7zzzzzzzzzzzzzzzzzzzzzzzzz`."""
-        return f"{kind}_{_base32(secrets.randbits(_LENGTH * 5))}"
+        identifier = f"{kind}_{_base32(secrets.randbits(_LENGTH * 5))}"
+        assert is_own_id(identifier), "a kind is two to twelve lower-case letters"
+        return identifier
 
 
 def operation_id(account_id: str, idempotency_key: str) -> str:
-    """Return the transaction ID that this key has on this account, the same on every call and machine."""
+    """Return the transaction ID that this key has on this account, the same on every call and machine.
+
+    The key has passed `free_text`, which refuses the NUL that parts it from the account here.
+    """
     digest = hashlib.sha256(f"{account_id}\x00{idempotency_key}".encode()).digest()
     return f"txn_{_base32(int.from_bytes(digest) >> (256 - _LENGTH * 5))}"
 
