@@ -27,9 +27,7 @@ class MovableClock:
 
     def __init__(self, start: datetime) -> None:
         """Start at `start`, which must carry a time zone."""
-        if start.tzinfo is None:
-            raise ValueError("start: a datetime without a time zone; pass datetime(..., tzinfo=UTC)")
-        self._now = start.astimezone(UTC)
+        self._now = _in_utc(start)
 
     def now(self) -> datetime:
         """Return the time that the clock was last moved to."""
@@ -41,11 +39,21 @@ class MovableClock:
         return self._now
 
     def set(self, moment: datetime) -> datetime:
-        """Move to `moment` and return it in UTC."""
-        self._now = moment.astimezone(UTC)
+        """Move to `moment`, which must carry a time zone, and return it in UTC."""
+        self._now = _in_utc(moment)
         return self._now
 
 
 def iso(moment: datetime) -> str:
-    """Write a moment in UTC with microseconds, always 27 characters, so that texts sort as times do."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    """Write a moment in UTC with microseconds, always 27 characters, so that texts sort as times do.
+
+    Raises:
+        ValueError: if the moment carries no time zone: it would be taken for this machine's local time.
+    """
+    return _in_utc(moment).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def _in_utc(moment: datetime) -> datetime:
+    if moment.utcoffset() is None:
+        raise ValueError("a datetime without a time zone; pass datetime(..., tzinfo=UTC)")
+    return moment.astimezone(UTC)

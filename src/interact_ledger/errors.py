@@ -26,6 +26,7 @@ LedgerError
 │   ├── QuoteExpired
 │   ├── QuoteAlreadyUsed
 │   ├── CardRemoved
+│   ├── NumberAlreadyRented
 │   ├── HoldExceeded
 │   ├── HoldEnded
 │   └── NotReversible

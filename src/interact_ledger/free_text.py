@@ -67,7 +67,8 @@ _SHAPE = bytes.maketrans((string.digits + string.ascii_letters).encode(), b"0" *
 _SEPARATORS = bytes(code for code in range(128) if not chr(code).isalnum())
 
 _IDENTIFIER = re.compile(
-    r"(?=[0-9]*[a-f])[0-9a-f]{32}"  # a UUID without hyphens: with a letter in it, or else
+    r"(?:[a-z]{1,8}[_:-]?)?(?=[0-9]*[a-f])[0-9a-f]{32}"  # a UUID without hyphens, maybe behind a prefix: with a
+    # letter in it, or else
     r"|[0-9]{12}[1-8][0-9]{3}[89][0-9]{15}"  # with a version and variant of RFC 9562
     r"|(?=[0-9]*[a-z])0[0-9a-hjkmnp-tv-z]{25}",  # a ULID: until the year 3084 it begins with 0, as no card does
     re.IGNORECASE | re.ASCII,

@@ -29,7 +29,9 @@ class RandomIds:
 
     def new(self, kind: str) -> str:
         """Return a fresh identifier such as `acct_7zzzzzzzzzzzzzzzzzzzzzzzzz`."""
-        return f"{kind}_{_base32(secrets.randbits(_LENGTH * 5))}"
+        identifier = f"{kind}_{_base32(secrets.randbits(_LENGTH * 5))}"
+        assert is_own_id(identifier), "a kind is two to twelve lower-case letters"
+        return identifier
 
 
 def derived_id(kind: str, *parts: str) -> str:
@@ -39,7 +41,10 @@ def derived_id(kind: str, *parts: str) -> str:
 
 
 def operation_id(account_id: str, idempotency_key: str) -> str:
-    """Return the transaction ID that this key has on this account."""
+    """Return the transaction ID that this key has on this account.
+
+    The key has passed `free_text`, which refuses the NUL that parts it from the account here.
+    """
     return derived_id("txn", account_id, idempotency_key)
 
 

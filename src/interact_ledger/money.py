@@ -7,9 +7,10 @@ paid by card is in the currency's own minor unit (pence, whole yen, thousandths 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
-from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, ROUND_UP, Decimal
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, ROUND_UP, Context, Decimal
 from functools import lru_cache
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from pydantic import Field
 from interact_ledger.errors import CurrencyMismatch, InvalidAmount
 
 __all__ = [
+    "EXACT",
     "Amount",
     "CurrencyCode",
     "allocate",
@@ -47,6 +49,10 @@ CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 """An ISO 4217 code."""
 
 _DECIMAL_TEXT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,6})?")
+EXACT = Context(prec=60)
+"""The arithmetic of this library, whatever the host program set for its own; wide enough never to round by itself."""
+"""Our own, so that a program that sets another precision or rounding does not change what an amount becomes."""
+
 _USAGE_STEP = Decimal(1).scaleb(-USAGE_DECIMAL_PLACES)
 
 
@@ -60,13 +66,7 @@ def parse_decimal(value: object, field: str) -> Decimal:
         InvalidAmount: for a float, a bool, NaN, infinity, or anything outside these bounds.
     """
     if isinstance(value, Decimal):
-        if not value.is_finite():
-            raise InvalidAmount("is not a finite number", field=field)
-        if not -WHOLE_DIGITS_MAX - USAGE_DECIMAL_PLACES <= value.adjusted() < WHOLE_DIGITS_MAX and value:
-            raise InvalidAmount(f"has more than {WHOLE_DIGITS_MAX} digits before the point", field=field)
-        if _places(value) > USAGE_DECIMAL_PLACES:
-            raise InvalidAmount(f"has more than {USAGE_DECIMAL_PLACES} decimal places", field=field)
-        return value if value else Decimal(0)
+        return _bounded(value, field)
     if isinstance(value, bool | float):
         raise InvalidAmount(
             f"is a {type(value).__name__}, which is not exact; pass Decimal, int or text such as '10.00'",
@@ -82,8 +82,19 @@ def parse_decimal(value: object, field: str) -> Decimal:
                 "is not an amount: write ASCII digits with at most 15 before and 6 after the point",
                 field=field,
             )
-        return Decimal(value)
+        return _bounded(Decimal(value), field)
     raise InvalidAmount(f"is a {type(value).__name__}; pass Decimal, int or text", field=field)
+
+
+def _bounded(value: Decimal, field: str) -> Decimal:
+    """Hold a decimal against the bounds, and write it without a positive exponent or a negative zero."""
+    if not value.is_finite():
+        raise InvalidAmount("is not a finite number", field=field)
+    if value and value.adjusted() >= WHOLE_DIGITS_MAX:
+        raise InvalidAmount(f"has more than {WHOLE_DIGITS_MAX} digits before the point", field=field)
+    if _places(value) > USAGE_DECIMAL_PLACES:
+        raise InvalidAmount(f"has more than {USAGE_DECIMAL_PLACES} decimal places", field=field)
+    return Decimal(int(value)) if not value or _exponent(value) > 0 else value
 
 
 def amount_in(currency: str, money: object, field: str) -> Decimal:
@@ -144,22 +155,22 @@ def round_usage(amount: Decimal) -> Decimal:
     """Round a price of usage half to even at six places; what fits exactly keeps its form."""
     if _places(amount) <= USAGE_DECIMAL_PLACES:
         return amount
-    return amount.quantize(_USAGE_STEP, rounding=ROUND_HALF_EVEN)
+    return amount.quantize(_USAGE_STEP, rounding=ROUND_HALF_EVEN, context=EXACT)
 
 
 def round_tax(amount: Decimal, currency: str) -> Decimal:
     """Round one tax half up to the currency's minor unit."""
-    return amount.quantize(_minor_unit(currency), rounding=ROUND_HALF_UP)
+    return amount.quantize(_minor_unit(currency), rounding=ROUND_HALF_UP, context=EXACT)
 
 
 def round_up_to_minor_unit(amount: Decimal, currency: str) -> Decimal:
     """Round away from zero to the currency's minor unit: what a card must pay to cover `amount`."""
-    return amount.quantize(_minor_unit(currency), rounding=ROUND_UP)
+    return amount.quantize(_minor_unit(currency), rounding=ROUND_UP, context=EXACT)
 
 
 def round_card(amount: Decimal, currency: str) -> Decimal:
     """Write an amount that already fits with exactly the currency's decimals: 50 becomes 50.00."""
-    written = amount.quantize(_minor_unit(currency))
+    written = amount.quantize(_minor_unit(currency), context=EXACT)
     assert written == amount, "an amount is never rounded in passing"
     return written
 
@@ -168,32 +179,48 @@ def allocate(total: Decimal, weights: Sequence[Decimal], currency: str) -> list[
     """Share `total` out in proportion to `weights`, in minor units, by largest remainder.
 
     The parts always sum to the total. Equal remainders go to the earlier weight. All weights zero shares equally.
+    A negative total is shared as its opposite is, so that what was shared out can be taken back part by part.
     """
     assert weights, "an amount is shared among at least one part"
-    unit = _minor_unit(currency)
-    units_total = int(total / unit)
-    assert units_total * unit == total, "only whole minor units can be shared out"
-    scale = sum(weights)
-    shares = [Decimal(1)] * len(weights) if scale == 0 else list(weights)
-    scale = scale or Decimal(len(weights))
-    exact = [units_total * share / scale for share in shares]
-    parts = [int(part) for part in exact]
-    by_remainder = sorted(range(len(parts)), key=lambda i: (parts[i] - exact[i], i))
-    for i in by_remainder[: units_total - sum(parts)]:
+    assert min(weights) >= 0, "a part is not negative"
+    units = _minor_units(total.copy_abs(), currency)
+    shares = _whole_shares(weights) if any(weights) else [1] * len(weights)
+    scale = sum(shares)
+    parts = [units * share // scale for share in shares]
+    by_remainder = sorted(range(len(parts)), key=lambda i: -(units * shares[i] % scale))
+    for i in by_remainder[: units - sum(parts)]:
         parts[i] += 1
-    return [part * unit for part in parts]
+    sign = -1 if total < 0 else 1
+    return [EXACT.multiply(sign * part, _minor_unit(currency)) for part in parts]
 
 
 def plain(amount: Decimal, currency: str) -> str:
     """Write an amount without exponent, with the currency's decimals and, where needed, more."""
-    places = max(decimal_places(currency), _places(amount.normalize()))
-    return f"{amount:.{places}f}"
+    places = max(decimal_places(currency), _places(amount.normalize(EXACT)))
+    return f"{amount or Decimal(0):.{places}f}"
+
+
+def _minor_units(amount: Decimal, currency: str) -> int:
+    units = amount.scaleb(decimal_places(currency), EXACT)
+    assert units == int(units), "only whole minor units can be shared out"
+    return int(units)
+
+
+def _whole_shares(weights: Sequence[Decimal]) -> list[int]:
+    """Scale the weights up to whole numbers, exactly."""
+    ratios = [weight.as_integer_ratio() for weight in weights]
+    common = math.lcm(*(denominator for _, denominator in ratios))
+    return [numerator * (common // denominator) for numerator, denominator in ratios]
 
 
 def _places(amount: Decimal) -> int:
+    return max(0, -_exponent(amount))
+
+
+def _exponent(amount: Decimal) -> int:
     exponent = amount.as_tuple().exponent
     assert isinstance(exponent, int), "the amount is finite"
-    return max(0, -exponent)
+    return exponent
 
 
 @lru_cache

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from functools import singledispatch
+from functools import reduce, singledispatch
 from typing import TypeVar
 
 from interact_ledger.domain import events as e
 from interact_ledger.gateways.protocol import CardFunding
+from interact_ledger.money import EXACT
 
 __all__ = [
     "FOLD_VERSION",
@@ -206,12 +207,13 @@ class Account:
     @property
     def available(self) -> Decimal:
         """What can be spent or held now."""
-        return self.balance - self.held
+        return EXACT.subtract(self.balance, self.held)
 
     @property
     def pending(self) -> Decimal:
         """What top-ups under way would credit; not part of the balance."""
-        return sum((t.intent.credit for t in self.top_ups.values() if t.status in UNDECIDED), Decimal(0))
+        undecided = (t.intent.credit for t in self.top_ups.values() if t.status in UNDECIDED)
+        return reduce(EXACT.add, undecided, Decimal(0))
 
 
 def evolve(account: Account | None, recorded: e.Recorded) -> Account:

@@ -13,6 +13,7 @@ from moneyed import Money
 from interact_ledger.clock import iso
 from interact_ledger.domain.account import Account
 from interact_ledger.domain.events import Recorded
+from interact_ledger.money import EXACT
 from interact_ledger.tables import ColumnType, Query, RowChange, Table
 
 __all__ = ["STATEMENT_LINES", "Balance", "Statement", "StatementLine", "balance_at", "rows", "statement"]
@@ -95,7 +96,7 @@ def balance_at(query: Query, account_id: str, currency: str, moment: datetime, v
     )
     row = STATEMENT_LINES.read(found[0]) if found else {"total": _ZERO, "held": _ZERO, "pending": _ZERO}
     return Balance(
-        available=Money(row["total"] - row["held"], currency),
+        available=Money(EXACT.subtract(row["total"], row["held"]), currency),
         held=Money(row["held"], currency),
         total=Money(row["total"], currency),
         pending=Money(row["pending"], currency),
@@ -131,7 +132,7 @@ def statement(
     rows = [STATEMENT_LINES.read(row) for row in found[:limit]]
     lines = tuple(_line(row, currency) for row in rows)
     if rows:
-        opening = rows[0]["total"] - rows[0]["amount"]
+        opening = EXACT.subtract(rows[0]["total"], rows[0]["amount"])
         closing = rows[-1]["total"]
     else:
         opening = closing = _total_before(query, account_id, start, after)

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import localcontext
 from typing import NamedTuple, TypeAlias
 
 from eventsourcing.persistence import StoredEvent
@@ -18,6 +19,7 @@ from interact_ledger.clock import Clock
 from interact_ledger.domain import events as e
 from interact_ledger.domain.account import FOLD_VERSION, Account, evolve
 from interact_ledger.errors import AccountNotFound, Busy, LedgerError
+from interact_ledger.money import EXACT
 from interact_ledger.storage.index import agenda_rows, index_rows
 from interact_ledger.storage.log import START, Conflict, Link, Log
 from interact_ledger.tables import RowChange
@@ -125,6 +127,10 @@ class Accounts:
             Busy: if others kept changing the account until the deadline.
             LedgerError: whatever the decision raised.
         """
+        with localcontext(EXACT):
+            return self._transact(account_id, cause, decide)
+
+    def _transact(self, account_id: str, cause: Cause, decide: Decide) -> Change:
         give_up_at = time.monotonic() + self._deadline_seconds
         loaded = self._cached(account_id) or self._fresh(account_id)
         tries = 0
@@ -173,22 +179,14 @@ class Accounts:
         rows = self._log.query("SELECT stream_id FROM operations WHERE operation_id=?", (operation_id,))
         return str(rows[0]["stream_id"]) if rows else None
 
-    def as_of_version(self, account_id: str, version: int) -> Account:
-        """Return the account as it was after `version` events, by replaying them."""
-        account: Account | None = None
-        for recorded, _ in self._log.read(account_id, upto=version):
-            account = evolve(account, recorded)
-        if account is None or account.version != version:
-            raise AccountNotFound(f"the account has no version {version}", field="version")
-        return account
-
     # Loading ------------------------------------------------------------------------------------------------------
 
     def _fresh(self, account_id: str) -> _Loaded:
         known = self._cached(account_id) or self._from_snapshot(account_id)
         account, link = known or (None, START)
-        for recorded, next_link in self._log.read(account_id, after=link.version):
-            account, link = evolve(account, recorded), next_link
+        with localcontext(EXACT):
+            for recorded, next_link in self._log.read(account_id, after=link.version):
+                account, link = evolve(account, recorded), next_link
         if account is None:
             raise AccountNotFound("there is no such account", field="account_id")
         return self._remember(_Loaded(account, link))

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from decimal import localcontext
 
 from interact_ledger.domain.account import Account, evolve
 from interact_ledger.domain.events import AccountOpened, Recorded
+from interact_ledger.money import EXACT
 from interact_ledger.storage.accounts import Reader
 from interact_ledger.storage.index import agenda_rows, index_rows
 from interact_ledger.storage.log import Log, storage_errors
@@ -32,7 +34,7 @@ def rebuild(log: Log, readers: Sequence[Reader], on_progress: Callable[[int, int
         on_progress: called with how many events are done, of how many.
     """
     fresh = {table.name: replace(table, name=f"rebuilt_{table.name}") for table in log.tables}
-    with storage_errors():
+    with storage_errors(), localcontext(EXACT):
         _make_empty(log, fresh.values())
         total = log.position()
         done = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from decimal import localcontext
 
 from moneyed import Money
 
@@ -13,7 +14,7 @@ from interact_ledger.domain.account import Account
 from interact_ledger.domain.operations import Request
 from interact_ledger.errors import InvalidAmount, InvalidRequest
 from interact_ledger.free_text import free_text, free_texts
-from interact_ledger.money import amount_in
+from interact_ledger.money import EXACT, amount_in
 from interact_ledger.pricing import estimator
 from interact_ledger.pricing.catalogue import Item
 from interact_ledger.pricing.limits import limits_for
@@ -35,8 +36,11 @@ class SpendingVerbs(Verbs):
         Raises:
             PriceNotFound: if something has no price in the account's currency.
         """
-        account = self._account(account_id)
-        lines = self._context.settings.price_list.price(_checked(items), account.currency)
+        with localcontext(EXACT):
+            return self._estimate(self._account(account_id), _checked(items))
+
+    def _estimate(self, account: Account, items: Sequence[Item]) -> estimator.Estimate:
+        lines = self._context.settings.price_list.price(items, account.currency)
         return estimator.estimate(
             lines,
             account.available,
