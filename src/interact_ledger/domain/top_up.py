@@ -111,9 +111,11 @@ def expire(top_up: TopUp, now: datetime) -> list[e.Event]:
     return cancel(top_up, e.CancelReason.EXPIRED) if now >= top_up.action_expires_at else []
 
 
-def abandon(top_up: TopUp) -> list[e.Event]:
-    """Cancel what was begun and, for sure, never sent."""
-    return cancel(top_up, e.CancelReason.ABANDONED)
+def abandon(top_up: TopUp, reference: str) -> list[e.Event]:
+    """Cancel what was begun under this reference and, for sure, never sent."""
+    if top_up.is_over or top_up.cancelling:
+        return []
+    return [*begun(top_up, top_up.intent.attempt_id, reference), *cancel(top_up, e.CancelReason.ABANDONED)]
 
 
 def record_result(

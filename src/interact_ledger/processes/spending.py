@@ -12,12 +12,12 @@ from interact_ledger.errors import InvalidRequest
 from interact_ledger.pricing.catalogue import Item, Number
 from interact_ledger.pricing.price_list import MONTH_SUFFIX
 from interact_ledger.processes.context import Context
-from interact_ledger.storage.accounts import History
+from interact_ledger.storage.accounts import Change, History
 
 __all__ = ["settle_hold", "spend"]
 
 
-def spend(context: Context, account_id: str, request: Request, items: Sequence[Item]) -> None:
+def spend(context: Context, account_id: str, request: Request, items: Sequence[Item]) -> Change:
     """Buy messages and numbers from the available balance, all or nothing, as one event."""
     prices = context.settings.price_list
 
@@ -28,10 +28,10 @@ def spend(context: Context, account_id: str, request: Request, items: Sequence[I
         spent = spending.spend(account, request, lines, prices.version)
         return (spent, *_rents(context, account, request.operation_id, items, lines))
 
-    context.transact(account_id, decide)
+    return context.accounts.transact(account_id, context.cause, decide)
 
 
-def settle_hold(context: Context, account_id: str, request: Request, hold_id: str, items: Sequence[Item]) -> None:
+def settle_hold(context: Context, account_id: str, request: Request, hold_id: str, items: Sequence[Item]) -> Change:
     """Buy messages out of a hold."""
     prices = context.settings.price_list
     if any(isinstance(item, Number) for item in items):
@@ -43,7 +43,7 @@ def settle_hold(context: Context, account_id: str, request: Request, hold_id: st
         lines = prices.price(items, account.currency)
         return holds.settle(account, request, hold_id, history(hold_id), lines, prices.version, context.now())
 
-    context.transact(account_id, decide)
+    return context.accounts.transact(account_id, context.cause, decide)
 
 
 def _rents(

@@ -11,6 +11,7 @@ A crash anywhere leaves an open attempt, which `settle` brings to its true end b
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -117,7 +118,8 @@ def settle(context: Context, account_id: str, operation_id: str) -> Progress:
     gateway = context.gateway(found.intent.gateway)
     result = _look_up(context, account_id, gateway, found)
     if isinstance(result, Begun):
-        context.transact(account_id, lambda _, history: life.abandon(_folded(history, operation_id)))
+        reference = result.reference
+        context.transact(account_id, lambda _, history: life.abandon(_folded(history, operation_id), reference))
     elif result is not None:
         _record(context, account_id, found, result)
     context.transact(account_id, lambda _, history: life.expire(_folded(history, operation_id), context.now()))
@@ -186,8 +188,12 @@ def _drive(context: Context, account_id: str, operation_id: str, card: NewCard |
 
 
 def _finish(context: Context, account_id: str, operation_id: str) -> Progress:
+    """Cancel what the gateway's answer left payable; if that fails now, recovery goes on trying."""
     attempt = load(context, account_id, operation_id)
-    return _cancel_at_gateway(context, account_id, attempt) if attempt.cancelling else Progress(attempt)
+    if attempt.cancelling:
+        with contextlib.suppress(GatewayError):
+            return _cancel_at_gateway(context, account_id, attempt)
+    return Progress(attempt)
 
 
 def _charge(context: Context, account_id: str, gateway: Gateway, attempt: TopUp, card: NewCard | str) -> ChargeResult:

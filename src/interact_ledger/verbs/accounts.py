@@ -171,7 +171,7 @@ class AccountVerbs(Verbs):
                     payout_reference=payout_reference,
                     minor_unit=Decimal(1).scaleb(-decimal_places(account.currency)),
                 ),
-            )
+            ).account
         )
 
     def adjust(self, account_id: str, amount: Money, reason: str, *, idempotency_key: str) -> Money:
@@ -196,7 +196,7 @@ class AccountVerbs(Verbs):
             lambda account, _: adjustments.adjust(
                 account, request, amount_in(account.currency, amount, "amount"), reason
             ),
-        )
+        ).account
         return Money(account.available, account.currency)
 
     def _details(self, country: str, region: str | None, tax_status: str, time_zone: str) -> e.AccountDetailsChanged:

@@ -9,13 +9,14 @@ from typing import Any
 from moneyed import Money
 
 from interact_ledger.domain.account import Account
+from interact_ledger.domain.events import Event
 from interact_ledger.domain.operations import Request
 from interact_ledger.errors import InvalidRequest, TransactionNotFound
 from interact_ledger.free_text import free_text
 from interact_ledger.ids import IdSource, operation_id, request_fingerprint
 from interact_ledger.money import amount_in
 from interact_ledger.processes.context import Context
-from interact_ledger.storage.accounts import Decide, Reader
+from interact_ledger.storage.accounts import Change, Decide, Reader
 from interact_ledger.storage.invoice_book import InvoiceBook
 from interact_ledger.storage.log import Log
 
@@ -44,16 +45,21 @@ class Verbs:
         key = free_text(idempotency_key, "idempotency_key", length_max=KEY_LENGTH_MAX)
         return Request(operation_id(account_id, key), key, request_fingerprint(verb, *arguments))
 
-    def _once(self, account_id: str, request: Request, decide: Decide) -> Account:
-        """Decide and append unless the request was answered before; return the account as it is then."""
-        change = self._context.accounts.transact(
+    def _once(self, account_id: str, request: Request, decide: Decide) -> Change:
+        """Decide and append, or change nothing if the request was answered before."""
+        return self._context.accounts.transact(
             account_id,
             self._context.cause,
             lambda account, history: (
                 () if request.is_repeated(history(request.operation_id)) else decide(account, history)
             ),
         )
-        return change.account
+
+    def _answer(self, change: Change, request: Request) -> Event:
+        """Return the first event of a request's operation: what was just recorded, or was when it was first made."""
+        if change.recorded:
+            return change.recorded[0].event
+        return self._context.accounts.history(change.account.account_id, request.operation_id)[0].event
 
     def _decide(self, account_id: str, decide: Decide) -> Account:
         return self._context.accounts.transact(account_id, self._context.cause, decide).account

@@ -20,7 +20,7 @@ from interact_ledger.pricing.catalogue import Item
 from interact_ledger.pricing.limits import limits_for
 from interact_ledger.pricing.taxes import recharge_for_credit
 from interact_ledger.processes import spending as process
-from interact_ledger.storage.accounts import History
+from interact_ledger.storage.accounts import Change, History
 from interact_ledger.verbs.base import Verbs, exact
 from interact_ledger.views import HoldResult, PurchaseResult, RentedNumberDetails, rented_number
 
@@ -78,8 +78,7 @@ class SpendingVerbs(Verbs):
         """
         items = _checked(items)
         request = self._request(account_id, idempotency_key, "spend", *items)
-        process.spend(self._context, account_id, request, items)
-        return self._purchase(account_id, request)
+        return self._purchase(process.spend(self._context, account_id, request, items), request)
 
     def reverse_spend(
         self,
@@ -105,14 +104,14 @@ class SpendingVerbs(Verbs):
         free_text(reason, "reason")
         wanted = None if lines is None else tuple((str(line), quantity) for line, quantity in lines)
         request = self._request(account_id, idempotency_key, "reverse_spend", transaction_id, reason, wanted)
-        self._once(
+        change = self._once(
             account_id,
             request,
             lambda account, history: spending.reverse_spend(
                 account, request, transaction_id, history(transaction_id), wanted, reason
             ),
         )
-        return self._purchase(account_id, request)
+        return self._purchase(change, request)
 
     def hold(
         self,
@@ -157,8 +156,7 @@ class SpendingVerbs(Verbs):
         """
         items = _checked(items)
         request = self._request(account_id, idempotency_key, "settle", hold_id, *items)
-        process.settle_hold(self._context, account_id, request, hold_id, items)
-        return self._purchase(account_id, request)
+        return self._purchase(process.settle_hold(self._context, account_id, request, hold_id, items), request)
 
     def release(self, account_id: str, hold_id: str, *, idempotency_key: str) -> HoldResult:
         """Make what is left of a hold available again.
@@ -195,9 +193,8 @@ class SpendingVerbs(Verbs):
             raise InvalidRequest(f"must be a timedelta of more than zero and at most {longest}", field="expires_in")
         return lifetime
 
-    def _purchase(self, account_id: str, request: Request) -> PurchaseResult:
-        account = self._account(account_id)
-        event = self._context.accounts.history(account_id, request.operation_id)[0].event
+    def _purchase(self, change: Change, request: Request) -> PurchaseResult:
+        account, event = change.account, self._answer(change, request)
         assert isinstance(event, e.Purchase | e.SpendReversed), "the operation bought or gave back"
         return PurchaseResult(
             transaction_id=request.operation_id,
