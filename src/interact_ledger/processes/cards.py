@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from interact_ledger.domain import cards as life
 from interact_ledger.domain import events as e
-from interact_ledger.domain.account import Account, AttemptStatus, CardSaving, fold_card_saving
+from interact_ledger.domain.account import Account, AttemptStatus, CardSaving
+from interact_ledger.domain.fold import fold_card_saving
 from interact_ledger.domain.operations import Request
 from interact_ledger.errors import GatewayError, TransactionNotFound
 from interact_ledger.gateways.protocol import (

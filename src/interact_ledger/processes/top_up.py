@@ -22,8 +22,9 @@ from moneyed import Money
 from interact_ledger.domain import checkout
 from interact_ledger.domain import events as e
 from interact_ledger.domain import top_up as life
-from interact_ledger.domain.account import Account, AttemptStatus, TopUp, fold_top_up
+from interact_ledger.domain.account import Account, AttemptStatus, TopUp
 from interact_ledger.domain.cards import usable_card
+from interact_ledger.domain.fold import fold_top_up
 from interact_ledger.domain.operations import Request
 from interact_ledger.errors import GatewayError, TransactionNotFound
 from interact_ledger.gateways.protocol import (
