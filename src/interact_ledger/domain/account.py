@@ -28,6 +28,7 @@ __all__ = [
     "Standing",
     "TaxNumber",
     "TopUp",
+    "may_be_sent_again",
 ]
 
 
@@ -65,6 +66,8 @@ class TopUp:
     """The latest attempt of one top-up, and how far it got."""
 
     intent: e.PaymentAttempted
+    tries: int = 1
+    """How often the attempt may have been sent."""
     status: AttemptStatus = AttemptStatus.REQUESTED
     reference: str | None = None
     """The gateway's id of what can be charged, once it said one."""
@@ -91,6 +94,8 @@ class CardSaving:
     """The latest attempt to save one card without a charge, and how far it got."""
 
     intent: e.CardSavingAttempted
+    tries: int = 1
+    """How often the attempt may have been sent."""
     status: AttemptStatus = AttemptStatus.REQUESTED
     reference: str | None = None
     action_expires_at: datetime | None = None
@@ -106,6 +111,15 @@ class CardSaving:
     def is_over(self) -> bool:
         """Whether nothing is left to ask or tell the gateway."""
         return self.status not in UNDECIDED
+
+
+def may_be_sent_again(attempt: TopUp | CardSaving, now: datetime) -> bool:
+    """Say whether an attempt is so undecided that sending it again under the same key makes sense.
+
+    That it does no second thing then is the gateway's promise, within its replay window.
+    """
+    undecided = attempt.status in {AttemptStatus.REQUESTED, AttemptStatus.UNKNOWN}
+    return undecided and attempt.cancelling is None and now < attempt.intent.send_before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

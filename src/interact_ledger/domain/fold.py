@@ -259,6 +259,8 @@ def _evolve_top_up(top_up: TopUp | None, event: e.Event) -> TopUp | None:
     if top_up is None or not isinstance(event, e.PaymentEvent):
         return top_up
     match event:
+        case e.PaymentRetried():
+            return replace(top_up, tries=top_up.tries + 1)
         case e.PaymentBegun():
             return replace(top_up, reference=event.reference)
         case e.PaymentPending():
@@ -311,6 +313,8 @@ def _evolve_card_saving(saving: CardSaving | None, event: e.Event) -> CardSaving
     if saving is None:
         return None
     match event:
+        case e.CardSavingRetried():
+            return replace(saving, tries=saving.tries + 1)
         case e.CardSavingPending():
             return replace(saving, status=AttemptStatus.PENDING, reference=event.reference)
         case e.CardSavingActionRequired():
