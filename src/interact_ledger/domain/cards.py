@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from interact_ledger.domain import events as e
-from interact_ledger.domain.account import Account, AttemptStatus, Card, CardSaving
+from interact_ledger.domain.account import Account, AttemptStatus, Card, CardSaving, may_be_sent_again
 from interact_ledger.domain.operations import Request
 from interact_ledger.domain.standing import refuse_closed
 from interact_ledger.errors import CardNotFound, CardRemoved
@@ -28,10 +28,12 @@ __all__ = [
     "card_saved",
     "choose_default",
     "expire_saving",
+    "record_saving_absence",
     "record_saving_result",
     "removed",
     "request_removal",
     "request_saving",
+    "send_saving_again",
     "usable_card",
 ]
 
@@ -79,6 +81,21 @@ def attempt_saving_again(account: Account, saving: CardSaving, send_before: date
     number = saving.intent.number + 1
     attempt_id = f"{saving.operation_id}.{number}"
     return [saving.intent.model_copy(update={"attempt_id": attempt_id, "number": number, "send_before": send_before})]
+
+
+def send_saving_again(saving: CardSaving, now: datetime) -> list[e.Event]:
+    """Mean to send an undecided attempt once more under its key; nothing once it is decided or too late."""
+    if not may_be_sent_again(saving, now):
+        return []
+    intent = saving.intent
+    return [e.CardSavingRetried(operation_id=intent.operation_id, attempt_id=intent.attempt_id, gateway=intent.gateway)]
+
+
+def record_saving_absence(saving: CardSaving, attempt_id: str) -> list[e.Event]:
+    """Record that an attempt surely did nothing: the gateway knows none of it, after it could last be sent."""
+    if attempt_id != saving.intent.attempt_id or saving.is_over or saving.cancelling:
+        return []
+    return [_failed(saving, "not_attempted", "the gateway knows of no such saving")]
 
 
 def record_saving_result(
@@ -182,11 +199,11 @@ def _moved(saving: CardSaving, result: CardResult, action_expires_at: datetime) 
         case Declined():
             failed = _failed(saving, "declined", result.raw_code)
             return [failed.model_copy(update={"reason": result.reason, "advice": result.advice})]
-        case NotAttempted(why=why):
+        case NotAttempted(why=why) if saving.tries == 1:
             return [_failed(saving, "not_attempted", why)]
         case Cancelled():
             return [_cancelled(saving)]
-        case Unknown(why=why) if saving.status is AttemptStatus.REQUESTED:
+        case Unknown(why=why) | NotAttempted(why=why) if saving.status is AttemptStatus.REQUESTED:
             return [e.CardSavingUnknown(operation_id=operation_id, attempt_id=attempt_id, gateway=gateway, why=why)]
     return []
 

@@ -268,6 +268,15 @@ class PaymentEvent(OperationEvent):
     gateway: str
 
 
+class PaymentRetried(PaymentEvent):
+    """The same attempt is sent once more under the same key; durable before it is.
+
+    From here on, one try that reached nobody no longer proves that nothing did.
+    """
+
+    TOPIC = "payment-retried"
+
+
 class PaymentBegun(PaymentEvent):
     """The gateway made what can later be charged."""
 
@@ -410,6 +419,12 @@ class CardSavingEvent(OperationEvent):
 
     attempt_id: str
     gateway: str
+
+
+class CardSavingRetried(CardSavingEvent):
+    """The same attempt is sent once more under the same key; durable before it is."""
+
+    TOPIC = "card-saving-retried"
 
 
 class CardSavingPending(CardSavingEvent):

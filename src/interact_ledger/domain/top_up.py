@@ -14,7 +14,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from interact_ledger.domain import events as e
-from interact_ledger.domain.account import Account, AttemptStatus, TopUp
+from interact_ledger.domain.account import Account, AttemptStatus, TopUp, may_be_sent_again
 from interact_ledger.domain.cards import card_saved
 from interact_ledger.domain.operations import Request
 from interact_ledger.domain.standing import refuse_closed
@@ -30,7 +30,17 @@ from interact_ledger.gateways.protocol import (
     Unknown,
 )
 
-__all__ = ["abandon", "attempt_again", "begun", "cancel", "expire", "record_result", "request_top_up"]
+__all__ = [
+    "abandon",
+    "attempt_again",
+    "begun",
+    "cancel",
+    "expire",
+    "record_absence",
+    "record_result",
+    "request_top_up",
+    "send_again",
+]
 
 
 def request_top_up(
@@ -83,6 +93,14 @@ def attempt_again(account: Account, top_up: TopUp, send_before: datetime) -> lis
     return [top_up.intent.model_copy(update={"attempt_id": attempt_id, "number": number, "send_before": send_before})]
 
 
+def send_again(top_up: TopUp, now: datetime) -> list[e.Event]:
+    """Mean to send an undecided attempt once more under its key; nothing once it is decided or too late."""
+    if not may_be_sent_again(top_up, now):
+        return []
+    intent = top_up.intent
+    return [e.PaymentRetried(operation_id=intent.operation_id, attempt_id=intent.attempt_id, gateway=intent.gateway)]
+
+
 def begun(top_up: TopUp, attempt_id: str, reference: str) -> list[e.Event]:
     """Remember what the gateway made for this attempt, before anything can charge it."""
     if top_up.intent.attempt_id != attempt_id or top_up.reference == reference:
@@ -118,10 +136,19 @@ def abandon(top_up: TopUp, reference: str) -> list[e.Event]:
     return [*begun(top_up, top_up.intent.attempt_id, reference), *cancel(top_up, e.CancelReason.ABANDONED)]
 
 
+def record_absence(top_up: TopUp, attempt_id: str) -> list[e.Event]:
+    """Record that an attempt surely did nothing: the gateway knows none of it, after it could last be sent."""
+    if attempt_id != top_up.intent.attempt_id or top_up.is_over or top_up.cancelling:
+        return []
+    return _not_attempted(top_up, "the gateway knows of no such charge")
+
+
 def record_result(
     account: Account, top_up: TopUp, attempt_id: str, result: ChargeResult, *, action_expires_at: datetime
 ) -> list[e.Event]:
     """Turn what the gateway said of an attempt into facts, or into none where it is known or overtaken.
+
+    `NotAttempted` speaks of one try. If there was another, that one may have arrived, and nothing is known.
 
     Args:
         account: the account that is topped up.
@@ -171,18 +198,23 @@ def _moved(top_up: TopUp, result: ChargeResult, action_expires_at: datetime) -> 
             if result.still_payable:
                 return [declined, _cancel_requested(top_up, e.CancelReason.DECLINED)]
             return [declined]
-        case NotAttempted(why=why):
-            not_attempted = e.PaymentNotAttempted(
-                operation_id=operation_id, attempt_id=attempt_id, gateway=gateway, why=why
-            )
-            if top_up.reference is not None:
-                return [not_attempted, _cancel_requested(top_up, e.CancelReason.ABANDONED)]
-            return [not_attempted]
+        case NotAttempted(why=why) if top_up.tries == 1:
+            return _not_attempted(top_up, why)
         case Cancelled():
             return [_cancelled(top_up)]
-        case Unknown(why=why) if status is AttemptStatus.REQUESTED:
+        case Unknown(why=why) | NotAttempted(why=why) if status is AttemptStatus.REQUESTED:
             return [e.PaymentUnknown(operation_id=operation_id, attempt_id=attempt_id, gateway=gateway, why=why)]
     return []
+
+
+def _not_attempted(top_up: TopUp, why: str) -> list[e.Event]:
+    intent = top_up.intent
+    not_attempted = e.PaymentNotAttempted(
+        operation_id=intent.operation_id, attempt_id=intent.attempt_id, gateway=intent.gateway, why=why
+    )
+    if top_up.reference is not None:
+        return [not_attempted, _cancel_requested(top_up, e.CancelReason.ABANDONED)]
+    return [not_attempted]
 
 
 def _captured(account: Account, top_up: TopUp, attempt_id: str, result: Succeeded) -> list[e.Event]:

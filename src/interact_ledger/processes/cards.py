@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import NamedTuple
 
 from interact_ledger.domain import cards as life
 from interact_ledger.domain import events as e
-from interact_ledger.domain.account import Account, AttemptStatus, CardSaving, fold_card_saving
+from interact_ledger.domain.account import Account, CardSaving
+from interact_ledger.domain.fold import fold_card_saving
 from interact_ledger.domain.operations import Request
 from interact_ledger.errors import GatewayError, TransactionNotFound
 from interact_ledger.gateways.protocol import (
@@ -19,13 +19,12 @@ from interact_ledger.gateways.protocol import (
     Found,
     Gateway,
     NewCard,
-    NotAttempted,
     NotFound,
     SavedCard,
-    Unknown,
 )
+from interact_ledger.processes.attempts import TOO_LATE, can_replay, proof_from, refused
 from interact_ledger.processes.context import Context
-from interact_ledger.storage.accounts import History
+from interact_ledger.storage.accounts import Change, History
 
 __all__ = ["Progress", "cancel_saving", "complete_saving", "forget", "remove_card", "save_card", "settle_saving"]
 
@@ -48,7 +47,7 @@ def save_card(context: Context, account_id: str, request: Request, gateway_id: s
 
     change = context.accounts.transact(account_id, context.cause, decide)
     if change.recorded:
-        return _drive(context, account_id, request.operation_id, card, opened_here=True)
+        return _drive(context, account_id, request.operation_id, change, card)
     return _repeat(context, account_id, request.operation_id, card)
 
 
@@ -75,7 +74,12 @@ def settle_saving(context: Context, account_id: str, operation_id: str) -> Progr
         return Progress(saving)
     gateway = context.gateway(saving.intent.gateway)
     result = None if saving.cancelling else _look_up(context, account_id, gateway, saving)
-    if result is not None:
+    if isinstance(result, NotFound):
+        attempt_id = saving.intent.attempt_id
+        context.transact(
+            account_id, lambda _, history: life.record_saving_absence(_folded(history, operation_id), attempt_id)
+        )
+    elif result is not None:
         _record(context, account_id, saving, result)
     context.transact(account_id, lambda _, history: life.expire_saving(_folded(history, operation_id), context.now()))
     saving = load(context, account_id, operation_id)
@@ -130,8 +134,14 @@ def load(context: Context, account_id: str, operation_id: str) -> CardSaving:
 
 def _repeat(context: Context, account_id: str, operation_id: str, card: NewCard) -> Progress:
     present = load(context, account_id, operation_id)
-    if _may_be_sent_again(context, present):
-        return _drive(context, account_id, operation_id, card, opened_here=False)
+    if can_replay(context, present):
+        resent = context.accounts.transact(
+            account_id,
+            context.cause,
+            lambda _, history: life.send_saving_again(_folded(history, operation_id), context.now()),
+        )
+        if resent.recorded:
+            return _drive(context, account_id, operation_id, resent, card)
     progress = settle_saving(context, account_id, operation_id)
     send_before = context.now() + context.settings.send_within
 
@@ -140,31 +150,21 @@ def _repeat(context: Context, account_id: str, operation_id: str, card: NewCard)
 
     change = context.accounts.transact(account_id, context.cause, decide)
     if change.recorded:
-        return _drive(context, account_id, operation_id, card, opened_here=True)
+        return _drive(context, account_id, operation_id, change, card)
     return progress
 
 
-def _may_be_sent_again(context: Context, present: CardSaving) -> bool:
-    return (
-        present.status in {AttemptStatus.REQUESTED, AttemptStatus.UNKNOWN}
-        and present.cancelling is None
-        and context.now() < present.intent.send_before
-        and context.gateway(present.intent.gateway).capabilities.replay_window > timedelta(0)
-    )
-
-
-def _drive(context: Context, account_id: str, operation_id: str, card: NewCard, *, opened_here: bool) -> Progress:
+def _drive(context: Context, account_id: str, operation_id: str, opened: Change, card: NewCard) -> Progress:
+    """Send the attempt that was just opened, or opened once more; a later one is somebody else's to send."""
     saving = load(context, account_id, operation_id)
+    if saving.intent.attempt_id != getattr(opened.recorded[-1].event, "attempt_id", None):
+        return Progress(saving)
     gateway = context.gateway(saving.intent.gateway)
     try:
         result = _save(context, account_id, gateway, saving, card)
     except GatewayError as error:
-        # Whoever opened the attempt knows that no try went before this one, which was refused outright.
-        why = f"the gateway refused the request: {error.code}"
-        _record(context, account_id, saving, NotAttempted(why=why) if opened_here else Unknown(why=why))
+        _record(context, account_id, saving, refused(error))
         raise
-    if isinstance(result, NotAttempted) and not opened_here:
-        result = Unknown(why="this try reached nobody, but an earlier one may have")
     _record(context, account_id, saving, result)
     return _progress(context, account_id, operation_id, result)
 
@@ -172,18 +172,17 @@ def _drive(context: Context, account_id: str, operation_id: str, card: NewCard, 
 def _save(context: Context, account_id: str, gateway: Gateway, saving: CardSaving, card: NewCard) -> CardResult:
     request = _card_request(context, account_id, gateway, saving)
     if context.now() >= request.send_before:
-        return Unknown(why="too late to send; recovery looks it up")
+        return TOO_LATE
     return gateway.save(request, card)
 
 
-def _look_up(context: Context, account_id: str, gateway: Gateway, saving: CardSaving) -> CardResult | None:
+def _look_up(context: Context, account_id: str, gateway: Gateway, saving: CardSaving) -> CardResult | NotFound | None:
     """Return what the gateway says of the saving, or None while it cannot be known."""
-    proof_from = saving.intent.send_before + gateway.capabilities.safe_delay
     match gateway.find_card(_card_request(context, account_id, gateway, saving)):
         case Found(result=result):
             return result
-        case NotFound() if context.now() >= proof_from:
-            return NotAttempted(why="the gateway knows of no such saving")
+        case NotFound() as absent if context.now() >= proof_from(context, saving):
+            return absent
     return None
 
 
@@ -199,7 +198,7 @@ def _record(context: Context, account_id: str, saving: CardSaving, result: CardR
     context.transact(account_id, decide)
 
 
-def _progress(context: Context, account_id: str, operation_id: str, result: CardResult | None) -> Progress:
+def _progress(context: Context, account_id: str, operation_id: str, result: CardResult | NotFound | None) -> Progress:
     client_secret = result.client_secret if isinstance(result, ActionRequired) else None
     return Progress(load(context, account_id, operation_id), client_secret)
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
 from typing import NamedTuple
 
 from moneyed import Money
@@ -22,10 +21,11 @@ from moneyed import Money
 from interact_ledger.domain import checkout
 from interact_ledger.domain import events as e
 from interact_ledger.domain import top_up as life
-from interact_ledger.domain.account import Account, AttemptStatus, TopUp, fold_top_up
+from interact_ledger.domain.account import Account, TopUp
 from interact_ledger.domain.cards import usable_card
+from interact_ledger.domain.fold import fold_top_up
 from interact_ledger.domain.operations import Request
-from interact_ledger.errors import GatewayError, TransactionNotFound
+from interact_ledger.errors import CardRemoved, GatewayError, TransactionNotFound
 from interact_ledger.gateways.protocol import (
     ActionRequired,
     Begun,
@@ -41,9 +41,10 @@ from interact_ledger.gateways.protocol import (
     SavedCard,
     Unknown,
 )
+from interact_ledger.processes.attempts import TOO_LATE, can_replay, proof_from, refused
 from interact_ledger.processes.checkout import refuse_unoffered_brand
 from interact_ledger.processes.context import Context
-from interact_ledger.storage.accounts import History
+from interact_ledger.storage.accounts import Change, History
 
 __all__ = ["Progress", "cancel", "settle", "top_up"]
 
@@ -99,7 +100,7 @@ def top_up(
 
     change = context.accounts.transact(account_id, context.cause, decide)
     if change.recorded:
-        return _drive(context, account_id, request.operation_id, card, opened_here=True)
+        return _drive(context, account_id, request.operation_id, change, card)
     return _repeat(context, account_id, request.operation_id, card)
 
 
@@ -120,6 +121,11 @@ def settle(context: Context, account_id: str, operation_id: str) -> Progress:
     if isinstance(result, Begun):
         reference = result.reference
         context.transact(account_id, lambda _, history: life.abandon(_folded(history, operation_id), reference))
+    elif isinstance(result, NotFound):
+        context.transact(
+            account_id,
+            lambda _, history: life.record_absence(_folded(history, operation_id), found.intent.attempt_id),
+        )
     elif result is not None:
         _record(context, account_id, found, result)
     context.transact(account_id, lambda _, history: life.expire(_folded(history, operation_id), context.now()))
@@ -146,8 +152,14 @@ def load(context: Context, account_id: str, operation_id: str) -> TopUp:
 
 def _repeat(context: Context, account_id: str, operation_id: str, card: NewCard | str) -> Progress:
     present = load(context, account_id, operation_id)
-    if _may_be_sent_again(context, present):
-        return _drive(context, account_id, operation_id, card, opened_here=False)
+    if can_replay(context, present):
+        resent = context.accounts.transact(
+            account_id,
+            context.cause,
+            lambda _, history: life.send_again(_folded(history, operation_id), context.now()),
+        )
+        if resent.recorded:
+            return _drive(context, account_id, operation_id, resent, card)
     progress = settle(context, account_id, operation_id)
     send_before = context.now() + context.settings.send_within
 
@@ -156,32 +168,22 @@ def _repeat(context: Context, account_id: str, operation_id: str, card: NewCard 
 
     change = context.accounts.transact(account_id, context.cause, decide)
     if change.recorded:
-        return _drive(context, account_id, operation_id, card, opened_here=True)
+        return _drive(context, account_id, operation_id, change, card)
     return progress
 
 
-def _may_be_sent_again(context: Context, present: TopUp) -> bool:
-    return (
-        present.status in {AttemptStatus.REQUESTED, AttemptStatus.UNKNOWN}
-        and present.cancelling is None
-        and context.now() < present.intent.send_before
-        and context.gateway(present.intent.gateway).capabilities.replay_window > timedelta(0)
-    )
-
-
-def _drive(context: Context, account_id: str, operation_id: str, card: NewCard | str, *, opened_here: bool) -> Progress:
+def _drive(context: Context, account_id: str, operation_id: str, opened: Change, card: NewCard | str) -> Progress:
+    """Send the attempt that was just opened, or opened once more; a later one is somebody else's to send."""
     attempt = load(context, account_id, operation_id)
+    if attempt.intent.attempt_id != getattr(opened.recorded[-1].event, "attempt_id", None):
+        return Progress(attempt)
     gateway = context.gateway(attempt.intent.gateway)
     try:
         result = _charge(context, account_id, gateway, attempt, card)
-    except GatewayError as error:
-        # Whoever opened the attempt knows that no try went before this one, which was refused outright.
-        why = f"the gateway refused the request: {error.code}"
-        _record(context, account_id, attempt, NotAttempted(why=why) if opened_here else Unknown(why=why))
+    except (GatewayError, CardRemoved) as error:
+        _record(context, account_id, attempt, refused(error))
         _finish(context, account_id, operation_id)
         raise
-    if isinstance(result, NotAttempted) and not opened_here:
-        result = Unknown(why="this try reached nobody, but an earlier one may have")
     _record(context, account_id, attempt, result)
     progress = _finish(context, account_id, operation_id)
     return progress._replace(client_secret=result.client_secret if isinstance(result, ActionRequired) else None)
@@ -210,7 +212,7 @@ def _charge(context: Context, account_id: str, gateway: Gateway, attempt: TopUp,
         )
         request = replace(request, reference=reference)
     if context.now() >= request.send_before:
-        return Unknown(why="too late to send; recovery looks it up")
+        return TOO_LATE
     return gateway.charge(request, _source(context, account_id, card))
 
 
@@ -221,18 +223,19 @@ def _source(context: Context, account_id: str, card: NewCard | str) -> PaymentSo
     return SavedCard(usable_card(context.accounts.load(account_id), card, past).token)
 
 
-def _look_up(context: Context, account_id: str, gateway: Gateway, attempt: TopUp) -> ChargeResult | Begun | None:
+def _look_up(
+    context: Context, account_id: str, gateway: Gateway, attempt: TopUp
+) -> ChargeResult | Begun | NotFound | None:
     """Return what the gateway says of the attempt, or None while it cannot be known."""
-    proof_from = attempt.intent.send_before + gateway.capabilities.safe_delay
     request = _charge_request(account_id, context.customer_at(account_id, gateway), attempt)
-    waiting = context.now() < proof_from
+    waiting = context.now() < proof_from(context, attempt)
     match gateway.find_charge(request):
         case Found(result=Begun() as begun):
             return None if waiting else begun
         case Found(result=result):
             return result
-        case NotFound() if not waiting:
-            return NotAttempted(why="the gateway knows of no such charge")
+        case NotFound() as absent if not waiting:
+            return absent
     return None
 
 

@@ -17,7 +17,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from interact_ledger.clock import Clock
 from interact_ledger.domain import events as e
-from interact_ledger.domain.account import FOLD_VERSION, Account, evolve
+from interact_ledger.domain.account import Account
+from interact_ledger.domain.fold import FOLD_VERSION, evolve
 from interact_ledger.errors import AccountNotFound, Busy, LedgerError
 from interact_ledger.money import EXACT
 from interact_ledger.storage.index import agenda_rows, index_rows

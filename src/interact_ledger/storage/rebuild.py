@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import localcontext
 
-from interact_ledger.domain.account import Account, evolve
+from interact_ledger.domain.account import Account
 from interact_ledger.domain.events import AccountOpened, Recorded
+from interact_ledger.domain.fold import evolve
 from interact_ledger.money import EXACT
 from interact_ledger.storage.accounts import Reader
 from interact_ledger.storage.index import agenda_rows, index_rows

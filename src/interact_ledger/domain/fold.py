@@ -1,0 +1,351 @@
+"""The one fold: what an account, a top-up and the saving of a card are after their events.
+
+It only adds up: no price, tax, rule or clock in it, so a changed rule never rewrites history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from decimal import Decimal
+from functools import singledispatch
+from typing import TypeVar
+
+from interact_ledger.domain import events as e
+from interact_ledger.domain.account import (
+    Account,
+    AttemptStatus,
+    Card,
+    CardSaving,
+    Hold,
+    RentedNumber,
+    Standing,
+    TaxNumber,
+    TopUp,
+)
+
+__all__ = ["FOLD_VERSION", "evolve", "fold_card_saving", "fold_top_up"]
+
+FOLD_VERSION = 1
+"""Raised whenever the fold's result changes for the same events, so that older snapshots are discarded."""
+
+
+_AFTER_CANCELLING = {
+    e.CancelReason.CUSTOMER: AttemptStatus.CANCELLED,
+    e.CancelReason.DECLINED: AttemptStatus.DECLINED,
+    e.CancelReason.EXPIRED: AttemptStatus.EXPIRED,
+    e.CancelReason.ABANDONED: AttemptStatus.NOT_ATTEMPTED,
+}
+
+
+def evolve(account: Account | None, recorded: e.Recorded) -> Account:
+    """Return the account as it is after one more event of its stream."""
+    event = recorded.event
+    if account is None:
+        assert isinstance(event, e.AccountOpened), "a stream starts with the account's opening"
+        return _opened(recorded, event)
+    assert recorded.version == account.version + 1, "versions are contiguous"
+    return replace(_apply(event, account), version=recorded.version, recorded_at=recorded.recorded_at)
+
+
+def fold_top_up(operation: Iterable[e.Recorded]) -> TopUp | None:
+    """Return the state of a top-up from its operation's events, None before its first attempt."""
+    top_up = None
+    for recorded in operation:
+        top_up = _evolve_top_up(top_up, recorded.event)
+    return top_up
+
+
+def fold_card_saving(operation: Iterable[e.Recorded]) -> CardSaving | None:
+    """Return the state of a card saving from its operation's events, None before its first attempt."""
+    saving = None
+    for recorded in operation:
+        saving = _evolve_card_saving(saving, recorded.event)
+    return saving
+
+
+def _opened(recorded: e.Recorded, event: e.AccountOpened) -> Account:
+    return Account(
+        account_id=recorded.stream_id,
+        version=recorded.version,
+        opened_at=recorded.recorded_at,
+        recorded_at=recorded.recorded_at,
+        owner=event.owner,
+        currency=event.currency,
+        country=event.country,
+        region=event.region,
+        tax_status=event.tax_status,
+        time_zone=event.time_zone,
+    )
+
+
+# The account, event by event --------------------------------------------------------------------------------------
+
+
+@singledispatch
+def _apply(event: e.Event, account: Account) -> Account:
+    """Events that leave the account's state as it is (a quote) end here."""
+    return account
+
+
+@_apply.register
+def _(event: e.AccountDetailsChanged, account: Account) -> Account:
+    return replace(
+        account,
+        country=event.country,
+        region=event.region,
+        tax_status=event.tax_status,
+        time_zone=event.time_zone,
+    )
+
+
+@_apply.register
+def _(event: e.TaxNumberVerified, account: Account) -> Account:
+    return replace(account, tax_number=TaxNumber(number=event.number, country=event.country))
+
+
+@_apply.register
+def _(event: e.TaxNumberWithdrawn, account: Account) -> Account:
+    return replace(account, tax_number=None)
+
+
+@_apply.register
+def _(event: e.AccountSuspended, account: Account) -> Account:
+    return replace(account, standing=Standing.SUSPENDED)
+
+
+@_apply.register
+def _(event: e.AccountReinstated, account: Account) -> Account:
+    return replace(account, standing=Standing.OPEN)
+
+
+@_apply.register
+def _(event: e.AccountClosed, account: Account) -> Account:
+    rest = account.balance - event.paid_out - event.written_off
+    return replace(account, standing=Standing.CLOSED, balance=rest)
+
+
+@_apply.register
+def _(event: e.Spent, account: Account) -> Account:
+    return replace(account, balance=account.balance - event.amount)
+
+
+@_apply.register
+def _(event: e.SpendReversed | e.BalanceAdjusted, account: Account) -> Account:
+    return replace(account, balance=account.balance + event.amount)
+
+
+@_apply.register
+def _(event: e.PaymentAttempted | e.PaymentEvent, account: Account) -> Account:
+    top_up = _evolve_top_up(account.top_ups.get(event.operation_id), event)
+    credit = event.credit if isinstance(event, e.PaymentCaptured) else Decimal(0)
+    return replace(account, balance=account.balance + credit, top_ups=_kept_while_open(account.top_ups, event, top_up))
+
+
+@_apply.register
+def _(event: e.GatewayCustomerLinked, account: Account) -> Account:
+    return replace(account, gateway_customers={**account.gateway_customers, event.gateway: event.customer_id})
+
+
+@_apply.register
+def _(event: e.CardSavingAttempted | e.CardSavingEvent, account: Account) -> Account:
+    saving = _evolve_card_saving(account.card_savings.get(event.operation_id), event)
+    return replace(account, card_savings=_kept_while_open(account.card_savings, event, saving))
+
+
+@_apply.register
+def _(event: e.CardSaved, account: Account) -> Account:
+    card = Card(
+        card_id=event.card_id,
+        gateway=event.gateway,
+        token=event.token,
+        brand=event.brand,
+        last_four=event.last_four,
+        expiry_month=event.expiry_month,
+        expiry_year=event.expiry_year,
+        funding=event.funding,
+        saved_by=event.operation_id,
+    )
+    return replace(
+        account,
+        cards={**account.cards, card.card_id: card},
+        card_savings=_without(account.card_savings, event.operation_id),
+        default_card_id=account.default_card_id or card.card_id,
+    )
+
+
+@_apply.register
+def _(event: e.CardRemovalRequested, account: Account) -> Account:
+    card = replace(account.cards[event.card_id], removal_id=event.operation_id, removal_requested_at=event.requested_at)
+    default = None if account.default_card_id == event.card_id else account.default_card_id
+    return replace(account, cards={**account.cards, card.card_id: card}, default_card_id=default)
+
+
+@_apply.register
+def _(event: e.CardRemoved, account: Account) -> Account:
+    default = None if account.default_card_id == event.card_id else account.default_card_id
+    return replace(account, cards=_without(account.cards, event.card_id), default_card_id=default)
+
+
+@_apply.register
+def _(event: e.DefaultCardChosen, account: Account) -> Account:
+    return replace(account, default_card_id=event.card_id)
+
+
+@_apply.register
+def _(event: e.NumberRented, account: Account) -> Account:
+    rented = RentedNumber(
+        number=event.number,
+        item=event.item,
+        monthly_price=event.monthly_price,
+        anchor_day=event.anchor_day,
+        next_due_at=event.next_due_at,
+    )
+    return replace(account, numbers={**account.numbers, rented.number: rented})
+
+
+@_apply.register
+def _(event: e.NumberRentalCharged, account: Account) -> Account:
+    rented = replace(account.numbers[event.number], next_due_at=event.next_due_at, unpaid=False)
+    return replace(account, balance=account.balance - event.amount, numbers={**account.numbers, rented.number: rented})
+
+
+@_apply.register
+def _(event: e.NumberRentalUnpaid, account: Account) -> Account:
+    rented = replace(account.numbers[event.number], unpaid=True)
+    return replace(account, numbers={**account.numbers, rented.number: rented})
+
+
+@_apply.register
+def _(event: e.NumberReleased, account: Account) -> Account:
+    return replace(account, numbers=_without(account.numbers, event.number))
+
+
+@_apply.register
+def _(event: e.FundsHeld, account: Account) -> Account:
+    hold = Hold(
+        hold_id=event.operation_id,
+        remaining=event.amount,
+        reference=event.reference,
+        expires_at=event.expires_at,
+    )
+    return replace(account, held=account.held + event.amount, holds={**account.holds, hold.hold_id: hold})
+
+
+@_apply.register
+def _(event: e.HoldSettled, account: Account) -> Account:
+    reduced = _hold_reduced(account, event.hold_id, event.amount)
+    return replace(reduced, balance=reduced.balance - event.amount)
+
+
+@_apply.register
+def _(event: e.HoldReleased | e.HoldExpired, account: Account) -> Account:
+    return _hold_reduced(account, event.hold_id, event.amount)
+
+
+def _hold_reduced(account: Account, hold_id: str, amount: Decimal) -> Account:
+    hold = account.holds[hold_id]
+    rest = hold.remaining - amount
+    holds = {**account.holds, hold_id: replace(hold, remaining=rest)} if rest else _without(account.holds, hold_id)
+    return replace(account, held=account.held - amount, holds=holds)
+
+
+# One top-up and one card saving, event by event -------------------------------------------------------------------
+
+
+def _evolve_top_up(top_up: TopUp | None, event: e.Event) -> TopUp | None:
+    if isinstance(event, e.PaymentAttempted):
+        return TopUp(intent=event, captured_references=top_up.captured_references if top_up else ())
+    if top_up is None or not isinstance(event, e.PaymentEvent):
+        return top_up
+    match event:
+        case e.PaymentRetried():
+            return replace(top_up, tries=top_up.tries + 1)
+        case e.PaymentBegun():
+            return replace(top_up, reference=event.reference)
+        case e.PaymentPending():
+            return replace(top_up, status=AttemptStatus.PENDING, reference=event.reference)
+        case e.PaymentActionRequired():
+            return replace(
+                top_up,
+                status=AttemptStatus.ACTION_REQUIRED,
+                reference=event.reference,
+                action_expires_at=event.expires_at,
+            )
+        case e.PaymentUnknown():
+            return replace(top_up, status=AttemptStatus.UNKNOWN)
+        case e.PaymentNotAttempted():
+            return replace(top_up, status=AttemptStatus.NOT_ATTEMPTED)
+        case e.PaymentDeclined():
+            return replace(
+                top_up,
+                status=AttemptStatus.DECLINED,
+                reference=event.reference or top_up.reference,
+                declined=event,
+            )
+        case e.PaymentCancelRequested():
+            return replace(top_up, cancelling=event.reason)
+        case e.PaymentCancelled():
+            reason = top_up.cancelling or e.CancelReason.CUSTOMER
+            return replace(top_up, status=_AFTER_CANCELLING[reason], cancelling=None)
+        case e.PaymentCaptured():
+            return replace(
+                top_up,
+                status=AttemptStatus.SUCCEEDED,
+                cancelling=None,
+                reference=event.reference,
+                captured=event,
+                captured_references=(*top_up.captured_references, event.reference),
+            )
+        case e.CaptureMismatched():
+            return replace(
+                top_up,
+                status=AttemptStatus.MISMATCHED,
+                cancelling=None,
+                captured_references=(*top_up.captured_references, event.reference),
+            )
+    raise AssertionError(f"every event about a payment has its line here: {event.TOPIC}")
+
+
+def _evolve_card_saving(saving: CardSaving | None, event: e.Event) -> CardSaving | None:
+    if isinstance(event, e.CardSavingAttempted):
+        return CardSaving(intent=event)
+    if saving is None:
+        return None
+    match event:
+        case e.CardSavingRetried():
+            return replace(saving, tries=saving.tries + 1)
+        case e.CardSavingPending():
+            return replace(saving, status=AttemptStatus.PENDING, reference=event.reference)
+        case e.CardSavingActionRequired():
+            return replace(
+                saving,
+                status=AttemptStatus.ACTION_REQUIRED,
+                reference=event.reference,
+                action_expires_at=event.expires_at,
+            )
+        case e.CardSavingUnknown():
+            return replace(saving, status=AttemptStatus.UNKNOWN)
+        case e.CardSavingCancelRequested():
+            return replace(saving, cancelling=event.reason)
+        case e.CardSavingFailed():
+            return replace(saving, status=AttemptStatus(event.outcome), failure=event)
+        case e.CardSaved():
+            return replace(saving, status=AttemptStatus.SUCCEEDED, saved=event)
+    return saving
+
+
+# Small maps that are never changed in place -----------------------------------------------------------------------
+
+_Open = TypeVar("_Open", TopUp, CardSaving)
+_Value = TypeVar("_Value")
+
+
+def _kept_while_open(items: Mapping[str, _Open], event: e.OperationEvent, item: _Open | None) -> Mapping[str, _Open]:
+    if item is None or item.is_over:
+        return _without(items, event.operation_id)
+    return {**items, event.operation_id: item}
+
+
+def _without(items: Mapping[str, _Value], key: str) -> Mapping[str, _Value]:
+    return {k: v for k, v in items.items() if k != key} if key in items else items

@@ -1,0 +1,29 @@
+"""What every attempt at a gateway has in common, whatever it is for: may it be replayed, and when is a no proven."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from interact_ledger.domain.account import CardSaving, TopUp
+from interact_ledger.errors import LedgerError
+from interact_ledger.gateways.protocol import NotAttempted, Unknown
+from interact_ledger.processes.context import Context
+
+__all__ = ["TOO_LATE", "can_replay", "proof_from", "refused"]
+
+TOO_LATE = Unknown(why="too late to send; recovery looks it up")
+
+
+def can_replay(context: Context, attempt: TopUp | CardSaving) -> bool:
+    """Say whether the gateway promises that repeating an attempt's key does no second thing."""
+    return context.gateway(attempt.intent.gateway).capabilities.replay_window > timedelta(0)
+
+
+def proof_from(context: Context, attempt: TopUp | CardSaving) -> datetime:
+    """Return from when on "not found" proves that the attempt did nothing and never will."""
+    return attempt.intent.send_before + context.gateway(attempt.intent.gateway).capabilities.safe_delay
+
+
+def refused(error: LedgerError) -> NotAttempted:
+    """Return what it says of this try that it was refused outright, by the gateway or by us."""
+    return NotAttempted(why=f"refused: {error.code}")
