@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from ledger_helpers import NUMBER, ONE_SEGMENT, at_gateway, available, funded, gbp, opened, pay, saved, stored, topics
 from moneyed import Money
 
 from interact_ledger import Message, Number, Settings
@@ -18,6 +17,7 @@ from interact_ledger.errors import (
     TransactionNotFound,
 )
 from interact_ledger.testing import ledger_kit
+from ledger_helpers import NUMBER, ONE_SEGMENT, at_gateway, available, funded, gbp, opened, pay, saved, stored, topics
 
 
 def test_rule_01_one_balance_pays_for_messages_and_numbers(kit):
