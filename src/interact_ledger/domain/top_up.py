@@ -187,6 +187,8 @@ def _captured(account: Account, top_up: TopUp, attempt_id: str, result: Succeede
     if result.reference in top_up.captured_references:
         return []
     intent = top_up.intent
+    # Whatever was captured, a card that the gateway now keeps must be known here.
+    saved = card_saved(account, top_up.operation_id, intent.gateway, result.saved_card) if result.saved_card else []
     if (result.amount.amount, result.amount.currency.code) != (intent.total, intent.currency):
         return [
             e.CaptureMismatched(
@@ -199,7 +201,8 @@ def _captured(account: Account, top_up: TopUp, attempt_id: str, result: Succeede
                 captured_amount=result.amount.amount,
                 captured_currency=result.amount.currency.code,
                 captured_at=result.captured_at,
-            )
+            ),
+            *saved,
         ]
     captured = e.PaymentCaptured(
         operation_id=top_up.operation_id,
@@ -216,9 +219,7 @@ def _captured(account: Account, top_up: TopUp, attempt_id: str, result: Succeede
         funding=result.card.funding,
         late=top_up.is_over or attempt_id != intent.attempt_id,
     )
-    if result.saved_card is None:
-        return [captured]
-    return [captured, *card_saved(account, top_up.operation_id, intent.gateway, result.saved_card)]
+    return [captured, *saved]
 
 
 def _cancel_requested(top_up: TopUp, reason: e.CancelReason) -> e.PaymentCancelRequested:

@@ -21,7 +21,7 @@ from moneyed import Money
 from interact_ledger.domain import checkout
 from interact_ledger.domain import events as e
 from interact_ledger.domain import top_up as life
-from interact_ledger.domain.account import Account, AttemptStatus, TopUp, fold_top_up
+from interact_ledger.domain.account import Account, AttemptStatus, Card, TopUp, fold_top_up
 from interact_ledger.domain.cards import usable_card
 from interact_ledger.domain.operations import Request
 from interact_ledger.errors import GatewayError, TransactionNotFound
@@ -82,9 +82,7 @@ def top_up(
         if request.is_repeated(past):
             return ()
         quote = checkout.usable_quote(history(quote_id), context.now())
-        saved = None if isinstance(card, NewCard) else usable_card(account, card, history(card))
-        if saved is not None:
-            refuse_unoffered_brand(context, account, saved.brand)
+        saved = _usable_saved_card(context, account, history, card)
         return life.request_top_up(
             account,
             request,
@@ -150,12 +148,28 @@ def _repeat(context: Context, account_id: str, operation_id: str, card: NewCard 
     send_before = context.now() + context.settings.send_within
 
     def decide(account: Account, history: History) -> Sequence[e.Event]:
-        return life.attempt_again(account, _folded(history, operation_id), send_before)
+        again = life.attempt_again(account, _folded(history, operation_id), send_before)
+        if again:
+            _usable_saved_card(context, account, history, card)
+        return again
 
     change = context.accounts.transact(account_id, context.cause, decide)
     if change.recorded:
         return _drive(context, account_id, operation_id, card, opened_here=True)
     return progress
+
+
+def _usable_saved_card(context: Context, account: Account, history: History, card: NewCard | str) -> Card | None:
+    """Return the saved card that is to be charged, None for a new one.
+
+    Raises:
+        CardNotFound, CardRemoved, MethodNotOffered
+    """
+    if isinstance(card, NewCard):
+        return None
+    saved = usable_card(account, card, history(card))
+    refuse_unoffered_brand(context, account, saved.brand)
+    return saved
 
 
 def _may_be_sent_again(context: Context, present: TopUp) -> bool:
