@@ -79,7 +79,7 @@ def test_a_declined_payment_says_why_and_cannot_be_paid_in_an_old_tab(kit, accou
     late = kit.gateway.pay_in_browser(result.gateway_reference, "tok_visa")
     assert not isinstance(late, Succeeded)
     assert charged_never(kit, account_id)
-    assert topics(kit, account_id)[-3:] == ["payment-declined", "payment-cancel-requested", "payment-cancelled"]
+    assert topics(kit, account_id)[-3:] == ["payment-cancel-requested", "payment-declined", "payment-cancelled"]
 
 
 def test_repeating_a_declined_payment_returns_the_decline_and_charges_nothing(kit, account_id):

@@ -139,6 +139,8 @@ def record_result(
 
 
 def _moved(top_up: TopUp, result: ChargeResult, action_expires_at: datetime) -> list[e.Event]:
+    # The wish to cancel comes before the fact that would end the attempt: an account drops what is over, and with
+    # it recovery's knowledge that the gateway is still to be told.
     status = top_up.status
     operation_id, attempt_id, gateway = top_up.operation_id, top_up.intent.attempt_id, top_up.intent.gateway
     match result:
@@ -167,14 +169,14 @@ def _moved(top_up: TopUp, result: ChargeResult, action_expires_at: datetime) -> 
                 reference=result.reference,
             )
             if result.still_payable:
-                return [declined, _cancel_requested(top_up, e.CancelReason.DECLINED)]
+                return [_cancel_requested(top_up, e.CancelReason.DECLINED), declined]
             return [declined]
         case NotAttempted(why=why):
             not_attempted = e.PaymentNotAttempted(
                 operation_id=operation_id, attempt_id=attempt_id, gateway=gateway, why=why
             )
             if top_up.reference is not None:
-                return [not_attempted, _cancel_requested(top_up, e.CancelReason.ABANDONED)]
+                return [_cancel_requested(top_up, e.CancelReason.ABANDONED), not_attempted]
             return [not_attempted]
         case Cancelled():
             return [_cancelled(top_up)]
