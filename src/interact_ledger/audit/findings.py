@@ -96,7 +96,10 @@ _TABLES = {
 
 
 def _table_codes() -> dict[str, str]:
-    codes = {"snapshot_differs": "a snapshot is not what its events come to"}
+    codes = {
+        "snapshots_differs": "I8: a snapshot is not what its events come to",
+        "snapshots_surplus": "I8: a snapshot is of events that are not in the log",
+    }
     for table, what in _TABLES.items():
         codes[f"{table}_missing"] = f"I8: {what} ({table}) lacks a row that follows from the log"
         codes[f"{table}_surplus"] = f"I8: {what} ({table}) has a row that follows from nothing in the log"
@@ -117,9 +120,13 @@ class Findings:
         self.counts: Counter[str] = Counter()
         self.kept: list[Finding] = []
 
+    def add(self, finding: Finding) -> None:
+        """Take one finding."""
+        self.counts[finding.code] += 1
+        if self.counts[finding.code] <= KEPT_PER_CODE_MAX:
+            self.kept.append(finding)
+
     def extend(self, found: Iterable[Finding]) -> None:
         """Take what a validator returned."""
         for finding in found:
-            self.counts[finding.code] += 1
-            if self.counts[finding.code] <= KEPT_PER_CODE_MAX:
-                self.kept.append(finding)
+            self.add(finding)
