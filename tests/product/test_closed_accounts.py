@@ -100,7 +100,7 @@ READING: dict[str, Callable[[Ledger, Closed], object]] = {
     "cancel_saving": lambda ledger, c: ledger.cancel_saving(c.id, c.saving),
 }
 
-OF_NO_ACCOUNT = {"open", "from_env", "open_account", "on_behalf_of", "recover", "run_due", "rebuild", "close"}
+OF_NO_ACCOUNT = {"audit", "open", "from_env", "open_account", "on_behalf_of", "recover", "run_due", "rebuild", "close"}
 
 
 @pytest.mark.parametrize("verb", COMMANDS)
@@ -144,7 +144,7 @@ def test_recovery_and_the_schedule_leave_a_closed_account_alone(closed):
     assert (stored(closed.kit), at_gateway(closed.kit)) == before
 
 
-FOUND_WITHOUT_ACCOUNT = {"accounts", "receipt", "checkout_summary"}
+FOUND_WITHOUT_ACCOUNT = {"accounts", "audit", "receipt", "checkout_summary"}
 
 
 @pytest.mark.parametrize("verb", sorted((COMMANDS.keys() | READING.keys()) - FOUND_WITHOUT_ACCOUNT))
