@@ -80,9 +80,6 @@ def top_up(
     send_before = context.now() + context.settings.send_within
 
     def decide(account: Account, history: History) -> Sequence[e.Event]:
-        past = history(request.operation_id)
-        if request.is_repeated(past):
-            return ()
         quote = checkout.usable_quote(history(quote_id), context.now())
         saved = _usable_saved_card(context, account, history, card)
         return life.request_top_up(
@@ -96,7 +93,7 @@ def top_up(
             send_before=send_before,
         )
 
-    change = context.accounts.transact(account_id, context.cause, decide)
+    change = context.accounts.once(account_id, context.cause, request, decide)
     if change.recorded:
         return _drive(context, account_id, request.operation_id, change, card)
     return _repeat(context, account_id, request.operation_id, card)
