@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -30,8 +31,14 @@ _SQL_TYPES = {
     ColumnType.TIME: "TEXT",
 }
 
+
+def _decimal_text(value: Decimal) -> str:
+    """Write a decimal; zero always as 0, so that a statement's `amount<>'0'` finds every one of its forms."""
+    return f"{value:f}" if value else "0"
+
+
 _WRITERS: dict[ColumnType, Callable[[Any], Any]] = {
-    ColumnType.DECIMAL: lambda value: f"{value:f}",
+    ColumnType.DECIMAL: _decimal_text,
     ColumnType.TIME: iso,
 }
 

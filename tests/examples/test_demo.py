@@ -1,0 +1,106 @@
+"""The demo tells its story to the end, with the very figures that it promises."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from moneyed import Money
+
+from interact_ledger.testing import ledger_kit
+from telling import NotAsToldError, Teller, shown
+
+DEMO = Path(__file__).parents[2] / "examples" / "demo.py"
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("the demo") / "demo.db"
+
+
+@pytest.fixture(scope="module")
+def story(database) -> str:
+    """What the demo prints into a pipe."""
+    run = subprocess.run(
+        [sys.executable, DEMO, database], capture_output=True, text=True, encoding="utf-8", env=quiet(), check=False
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+def quiet(**variables: str) -> dict[str, str]:
+    """Return this environment with nothing in it that asks for colours."""
+    kept = {name: value for name, value in os.environ.items() if name not in {"FORCE_COLOR", "CLICOLOR_FORCE"}}
+    return {**kept, "PYTHONIOENCODING": "utf-8", **variables}
+
+
+def facts(story: str, name: str) -> Iterator[str]:
+    """Yield the values that the story gives to a name, in order."""
+    return (match[1] for match in re.finditer(rf"^  {re.escape(name)} +(\S.*?) *$", story, re.MULTILINE))
+
+
+def test_fifty_pounds_with_twenty_per_cent_tax_charge_sixty(story):
+    assert next(facts(story, "Recharge amount")) == "£50.00"
+    assert next(facts(story, "VAT 20%")) == "£10.00"
+    assert next(facts(story, "Total")) == "£60.00"
+    assert next(facts(story, "New balance")) == "£50.00"
+
+
+def test_the_receipt_bears_the_transaction_id_of_the_confirmation(story):
+    ids = list(facts(story, "Transaction ID:"))
+    assert ids[0] == ids[1]
+    assert re.fullmatch(r"txn_[0-9a-z]{26}", ids[0])
+    assert next(facts(story, "Paid with")) == "visa ending 4242"
+
+
+def test_one_message_leaves_the_exact_rest(story):
+    assert next(facts(story, "Spent")) == "£0.0325"
+    assert list(facts(story, "Balance"))[1] == "£49.9675"
+
+
+def test_every_chapter_is_told(story):
+    assert len(re.findall(r"^\d+\. ", story, re.MULTILINE)) == 14
+    assert list(facts(story, "Verdict")) == ["clean"]
+
+
+def test_a_pipe_gets_no_colours(story):
+    assert "\x1b" not in story
+
+
+def test_no_color_is_respected_where_colours_are_forced():
+    run = subprocess.run(
+        [sys.executable, DEMO],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env=quiet(FORCE_COLOR="1", NO_COLOR="1"),
+        check=True,
+    )
+    assert not re.search(r"\x1b\[[0-9;]*3[0-7]m", run.stdout)
+
+
+def test_the_ledger_stays_and_can_be_read(story, database):
+    with closing(sqlite3.connect(database)) as connection:
+        closing_balance = connection.execute(
+            "SELECT total FROM statement_lines ORDER BY recorded_at DESC, version DESC"
+        ).fetchone()[0]
+    assert f"£{closing_balance}" == "£102.4675"
+
+
+def test_a_figure_that_is_not_as_told_stops_the_story():
+    with pytest.raises(NotAsToldError, match=r"told '£50\.00', came out as '£49\.99'"):
+        Teller().expect("the balance", Money("49.99", "GBP"), Money("50.00", "GBP"))
+
+
+def test_amounts_are_shown_with_all_their_decimals():
+    assert shown(Money("49.967500", "GBP")) == "£49.9675"
+    with ledger_kit() as kit:
+        account = kit.account("JPY", "JP")
+        assert shown(kit.ledger.balance(account.account_id).total) == "JP¥0"
