@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import Annotated, Any, Protocol, cast
+from typing import Annotated, Any
 
 import typer
+from moneyed import Money
 from rich.console import RenderableType
 
+from interact_ledger.audit import CurrencyTotals
 from interact_ledger.cli.documents import Document, as_document, fields_of
 from interact_ledger.cli.output import Answer
 from interact_ledger.cli.running import EXIT_FINDING, command, group
@@ -16,6 +18,8 @@ from interact_ledger.cli.session import Session
 from interact_ledger.cli.text import facts, listing, plain_text, record
 from interact_ledger.errors import LedgerError
 from interact_ledger.gateways.discovery import gateway_from_env, gateway_names
+from interact_ledger.processes.recovery import Recovered
+from interact_ledger.processes.schedule import Done
 from interact_ledger.settings import Settings
 
 __all__ = ["operating", "settings"]
@@ -35,7 +39,7 @@ def recover(session: Session) -> Answer:
     with session.output.progress("Recovering") as on_progress:
         recovered = session.ledger.recover(on_progress)
     still_open = sum(not item.is_over for item in recovered)
-    shown = [listing(recovered, none="Nothing was open.")]
+    shown = [listing(_undertakings(recovered), none="Nothing was open.")]
     shown.extend([plain_text(f"{still_open} still open; run recover again later.", "yellow")] if still_open else [])
     return Answer({"recovered": as_document(recovered), "still_open": still_open}, shown)
 
@@ -45,7 +49,7 @@ def run_due(session: Session) -> Answer:
     """Do all that has fallen due: expire holds, charge rented numbers, number invoices."""
     with session.output.progress("Doing what is due") as on_progress:
         done = session.ledger.run_due(on_progress)
-    return Answer({"done": as_document(done)}, [listing(done, none="Nothing was due.")])
+    return Answer({"done": as_document(done)}, [listing(_undertakings(done), none="Nothing was due.")])
 
 
 @command(operating, "rebuild", panel=PANEL)
@@ -56,50 +60,25 @@ def rebuild(session: Session) -> Answer:
     return Answer({"events": events}, [plain_text(f"Rebuilt from {events:,} events.", "green")])
 
 
-class Finding(Protocol):
-    """What the audit says about one thing that is not as it must be."""
-
-    @property
-    def code(self) -> str: ...
-    @property
-    def account_id(self) -> str: ...
-    @property
-    def version(self) -> int | None: ...
-    @property
-    def message(self) -> str: ...
-
-
-class AuditReport(Protocol):
-    """What the audit returns."""
-
-    @property
-    def findings(self) -> Sequence[Finding]: ...
-    @property
-    def events(self) -> int: ...
-    @property
-    def accounts(self) -> int: ...
-
-
-class Auditable(Protocol):
-    """A ledger that can be audited."""
-
-    def audit(self, *, on_progress: Callable[[int, int], None]) -> AuditReport: ...
-
-
 @command(operating, "audit", panel=PANEL)
 def audit(session: Session) -> Answer:
-    """Check the whole log by rules of the audit's own. The exit code is 1 if anything is found."""
-    ledger = cast("Auditable", session.records)
+    """Check the whole log, and every table against it, by rules of the audit's own.
+
+    The exit code is 1 if anything is wrong. What only needs a person's decision is listed too, and does not count.
+    """
     with session.output.progress("Auditing") as on_progress:
-        report = ledger.audit(on_progress=on_progress)
+        report = session.records.audit(on_progress)
     checked = f"{report.events:,} events of {report.accounts:,} accounts"
-    if not report.findings:
-        return Answer(_verdict(report), [plain_text(f"Sound: {checked}, nothing found.", "green")])
+    if report.clean:
+        verdict = plain_text(f"Sound: {checked}, and nothing wrong.", "green")
+    else:
+        verdict = plain_text(f"NOT SOUND: {len(report.integrity):,} findings in {checked}.", "bold red")
     shown = [
-        listing([_finding(finding) for finding in report.findings]),
-        plain_text(f"{len(report.findings):,} findings in {checked}.", "red"),
+        listing([_totals(totals) for totals in report.currencies], none="No money yet."),
+        *([listing(report.findings, title="findings")] if report.findings else []),
+        verdict,
     ]
-    return Answer(_verdict(report), shown, exit_code=EXIT_FINDING)
+    return Answer({"clean": report.clean, **as_document(report)}, shown, exit_code=0 if report.clean else EXIT_FINDING)
 
 
 @command(operating, "gateways", panel=PANEL)
@@ -162,19 +141,15 @@ def _gateway(entry: Document) -> RenderableType:
     return facts(known | (fields_of(capabilities) or {}))
 
 
-def _verdict(report: AuditReport) -> Document:
-    return {
-        "verdict": "findings" if report.findings else "sound",
-        "events": report.events,
-        "accounts": report.accounts,
-        "findings": [_finding(finding) for finding in report.findings],
-    }
+def _totals(totals: CurrencyTotals) -> dict[str, object]:
+    names = ("captured", "credited", "spent", "balance")
+    amounts = {name: Money(getattr(totals, name), totals.currency) for name in names}
+    return {"currency": totals.currency, **amounts, "conserved": totals.conserved}
 
 
-def _finding(finding: Finding) -> Document:
-    return {
-        "code": finding.code,
-        "account_id": finding.account_id,
-        "version": finding.version,
-        "message": finding.message,
-    }
+def _undertakings(found: Sequence[Recovered | Done]) -> list[dict[str, object]]:
+    """Lay out what was done; kind, subject and account share a column, in one line where there is room."""
+    return [
+        {"what": f"{item.kind} {item.subject} {item.account_id}", "due_at": item.due_at, "outcome": item.outcome}
+        for item in found
+    ]

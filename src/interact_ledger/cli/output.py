@@ -86,8 +86,11 @@ def print_for_people(stream: TextIO, *parts: RenderableType) -> None:
     with console.capture() as captured:
         for part in parts:
             console.print(part)
+    text = captured.get()
+    if not console.is_terminal:
+        text = "".join(f"{line.rstrip()}\n" for line in text.splitlines())
     encoding = stream.encoding or "utf-8"
-    _write(stream, captured.get().encode(encoding, errors="replace").decode(encoding))
+    _write(stream, text.encode(encoding, errors="replace").decode(encoding))
 
 
 def _console(stream: TextIO) -> Console:

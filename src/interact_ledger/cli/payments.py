@@ -59,8 +59,9 @@ def top_up(
 ) -> Answer:
     """Charge exactly what checkout showed, once.
 
-    A decline is a result, not an error: look at the status. If the customer must authenticate, the client secret
-    is for the gateway's code in the customer's browser; run complete afterwards.
+    A decline is a result and no error: look at the status.
+    If the customer must authenticate, the client secret is for the gateway's code in the customer's browser.
+    Run complete afterwards.
     """
     return _shown(
         session.ledger.top_up(

@@ -60,8 +60,16 @@ def receipts(
 ) -> Answer:
     """List an account's receipts."""
     found = session.records.receipts(account_id, after=moment(after, "after"), limit=limit)
-    columns = ("transaction_id", "invoice_number", "paid_at", "credit", "total")
-    return Answer({"receipts": as_document(found)}, [listing(found, columns, none="No receipts.")])
+    rows = [
+        {
+            "receipt": f"{item.transaction_id} {item.invoice_number}",
+            "paid_at": item.paid_at,
+            "credit": item.credit,
+            "total": item.total,
+        }
+        for item in found
+    ]
+    return Answer({"receipts": as_document(found)}, [listing(rows, none="No receipts.")])
 
 
 @command(reading, "statement", panel=PANEL)
@@ -118,15 +126,18 @@ def _history(events: Iterable[Recorded]) -> Table:
             words(recorded.recorded_at), "  ", (recorded.event.TOPIC, "bold"), "  ", (f"by {by}", "dim")
         )
         table.add_row(str(recorded.version), headline)
-        table.add_row("", Text(_said(recorded.event)))
+        table.add_row("", _said(recorded.event))
     return table
 
 
-def _said(event: Event) -> str:
+def _said(event: Event) -> Text:
     """Write what an event says, its amounts in its currency."""
     currency = getattr(event, "currency", None)
-    said = {name: value for name, value in (fields_of(event) or {}).items() if name not in NOT_SHOWN}
-    return "  ".join(f"{label(name)}: {_fact(value, currency)}" for name, value in said.items() if value is not None)
+    text = Text()
+    for name, value in (fields_of(event) or {}).items():
+        if value is not None and name not in NOT_SHOWN:
+            text.append(f"{label(name)}: ", "dim").append(f"{_fact(value, currency)}  ")
+    return text
 
 
 def _fact(value: object, currency: str | None) -> str:
