@@ -18,7 +18,8 @@ def main() -> None:
     try:
         from interact_ledger.cli.app import app
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in {"typer", "rich"}:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in {"typer", "rich"}:
             raise
-        sys.exit(f'{PROGRAM} needs {error.name}, which is not installed: pip install "interact_ledger[cli]"')
+        sys.exit(f'{PROGRAM} needs {missing}, which is not installed: pip install "interact_ledger[cli]"')
     app(prog_name=PROGRAM)

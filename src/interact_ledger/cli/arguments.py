@@ -96,13 +96,13 @@ def moment(text: str | None, field: str) -> datetime | None:
 
 
 def duration(text: str | None, field: str) -> timedelta | None:
-    """Read a duration as settings files write it: ISO 8601, or a number of seconds."""
+    """Read a duration in ISO 8601."""
     if text is None:
         return None
     try:
         return _DURATION.validate_python(text)
     except ValidationError:
-        raise InvalidRequest("is no duration: write ISO 8601 such as P7D or PT30M, or seconds", field=field) from None
+        raise InvalidRequest("is no duration in ISO 8601 such as P7D or PT30M", field=field) from None
 
 
 def from_terminal(value: str | None) -> str | None:

@@ -176,9 +176,7 @@ def place_hold(
     account_id: AccountId,
     amount: Amount,
     reference: Reference,
-    expires_in: Annotated[
-        str | None, typer.Option(metavar="DURATION", help="ISO 8601 such as PT2H or P7D, or seconds.")
-    ] = None,
+    expires_in: Annotated[str | None, typer.Option(metavar="DURATION", help="ISO 8601: PT2H, P7D.")] = None,
     key: Key = None,
 ) -> Answer:
     """Reserve part of the available balance."""
