@@ -72,7 +72,7 @@ def reverse_spend(
     if len({reversal.line for reversal in reversals}) < len(reversals):
         raise InvalidRequest("names a line twice; add its quantities up", field="lines")
     if not reversals:
-        raise NotReversible("everything was given back before", field="spend_id")
+        raise NotReversible("everything was given back before", field="transaction_id")
     amount = sum((_amount_of(purchase.lines[r.line], r.quantity) for r in reversals), Decimal(0))
     return [
         e.SpendReversed(
@@ -89,7 +89,7 @@ def reverse_spend(
 def _purchase(past: Sequence[e.Recorded]) -> e.Purchase:
     purchase = past[0].event if past else None
     if not isinstance(purchase, e.Purchase):
-        raise TransactionNotFound("is no purchase of this account", field="spend_id")
+        raise TransactionNotFound("is no purchase of this account", field="transaction_id")
     return purchase
 
 

@@ -168,6 +168,8 @@ def record_result(
 
 
 def _moved(top_up: TopUp, result: ChargeResult, action_expires_at: datetime) -> list[e.Event]:
+    # The wish to cancel comes before the fact that would end the attempt: an account drops what is over, and with
+    # it recovery's knowledge that the gateway is still to be told.
     status = top_up.status
     operation_id, attempt_id, gateway = top_up.operation_id, top_up.intent.attempt_id, top_up.intent.gateway
     match result:
@@ -196,7 +198,7 @@ def _moved(top_up: TopUp, result: ChargeResult, action_expires_at: datetime) -> 
                 reference=result.reference,
             )
             if result.still_payable:
-                return [declined, _cancel_requested(top_up, e.CancelReason.DECLINED)]
+                return [_cancel_requested(top_up, e.CancelReason.DECLINED), declined]
             return [declined]
         case NotAttempted(why=why) if top_up.tries == 1:
             return _not_attempted(top_up, why)
@@ -213,7 +215,7 @@ def _not_attempted(top_up: TopUp, why: str) -> list[e.Event]:
         operation_id=intent.operation_id, attempt_id=intent.attempt_id, gateway=intent.gateway, why=why
     )
     if top_up.reference is not None:
-        return [not_attempted, _cancel_requested(top_up, e.CancelReason.ABANDONED)]
+        return [_cancel_requested(top_up, e.CancelReason.ABANDONED), not_attempted]
     return [not_attempted]
 
 
@@ -221,6 +223,8 @@ def _captured(account: Account, top_up: TopUp, attempt_id: str, result: Succeede
     if result.reference in top_up.captured_references:
         return []
     intent = top_up.intent
+    # Whatever was captured, a card that the gateway now keeps must be known here.
+    saved = card_saved(account, top_up.operation_id, intent.gateway, result.saved_card) if result.saved_card else []
     if (result.amount.amount, result.amount.currency.code) != (intent.total, intent.currency):
         return [
             e.CaptureMismatched(
@@ -233,7 +237,8 @@ def _captured(account: Account, top_up: TopUp, attempt_id: str, result: Succeede
                 captured_amount=result.amount.amount,
                 captured_currency=result.amount.currency.code,
                 captured_at=result.captured_at,
-            )
+            ),
+            *saved,
         ]
     captured = e.PaymentCaptured(
         operation_id=top_up.operation_id,
@@ -250,9 +255,7 @@ def _captured(account: Account, top_up: TopUp, attempt_id: str, result: Succeede
         funding=result.card.funding,
         late=top_up.is_over or attempt_id != intent.attempt_id,
     )
-    if result.saved_card is None:
-        return [captured]
-    return [captured, *card_saved(account, top_up.operation_id, intent.gateway, result.saved_card)]
+    return [captured, *saved]
 
 
 def _cancel_requested(top_up: TopUp, reason: e.CancelReason) -> e.PaymentCancelRequested:

@@ -40,12 +40,10 @@ def save_card(context: Context, account_id: str, request: Request, gateway_id: s
     """Have a gateway keep a card; repeated under its key, return its present state or go on where it stopped."""
     send_before = context.now() + context.settings.send_within
 
-    def decide(account: Account, history: History) -> Sequence[e.Event]:
-        if request.is_repeated(history(request.operation_id)):
-            return ()
+    def decide(account: Account, _: History) -> Sequence[e.Event]:
         return life.request_saving(account, request, gateway=gateway_id, send_before=send_before)
 
-    change = context.accounts.transact(account_id, context.cause, decide)
+    change = context.accounts.once(account_id, context.cause, request, decide)
     if change.recorded:
         return _drive(context, account_id, request.operation_id, change, card)
     return _repeat(context, account_id, request.operation_id, card)
@@ -102,11 +100,9 @@ def remove_card(context: Context, account_id: str, request: Request, card_id: st
     """
 
     def decide(account: Account, history: History) -> Sequence[e.Event]:
-        if request.is_repeated(history(request.operation_id)):
-            return ()
         return life.request_removal(account, request, card_id, history(card_id), context.now())
 
-    context.transact(account_id, decide)
+    context.accounts.once(account_id, context.cause, request, decide)
     return forget(context, account_id, card_id)
 
 

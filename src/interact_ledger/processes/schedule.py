@@ -79,7 +79,7 @@ def _charge_month(context: Context, item: DueItem, due_at: datetime) -> Sequence
     def decide(account: Account, _: History) -> Sequence[e.Event]:
         return numbers.charge_rent(account, request, item.subject, due_at, context.settings.price_list.version)
 
-    return context.accounts.transact(item.account_id, context.cause, decide).recorded
+    return context.accounts.once(item.account_id, context.cause, request, decide).recorded
 
 
 def _done(item: DueItem, due_at: datetime, outcome: str) -> Done:

@@ -21,14 +21,12 @@ def spend(context: Context, account_id: str, request: Request, items: Sequence[I
     """Buy messages and numbers from the available balance, all or nothing, as one event."""
     prices = context.settings.price_list
 
-    def decide(account: Account, history: History) -> Sequence[e.Event]:
-        if request.is_repeated(history(request.operation_id)):
-            return ()
+    def decide(account: Account, _: History) -> Sequence[e.Event]:
         lines = prices.price(items, account.currency)
         spent = spending.spend(account, request, lines, prices.version)
         return (spent, *_rents(context, account, request.operation_id, items, lines))
 
-    return context.accounts.transact(account_id, context.cause, decide)
+    return context.accounts.once(account_id, context.cause, request, decide)
 
 
 def settle_hold(context: Context, account_id: str, request: Request, hold_id: str, items: Sequence[Item]) -> Change:
@@ -38,12 +36,10 @@ def settle_hold(context: Context, account_id: str, request: Request, hold_id: st
         raise InvalidRequest("a hold pays for messages; buy numbers with spend", field="items")
 
     def decide(account: Account, history: History) -> Sequence[e.Event]:
-        if request.is_repeated(history(request.operation_id)):
-            return ()
         lines = prices.price(items, account.currency)
         return holds.settle(account, request, hold_id, history(hold_id), lines, prices.version, context.now())
 
-    return context.accounts.transact(account_id, context.cause, decide)
+    return context.accounts.once(account_id, context.cause, request, decide)
 
 
 def _rents(

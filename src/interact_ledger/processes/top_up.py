@@ -21,7 +21,7 @@ from moneyed import Money
 from interact_ledger.domain import checkout
 from interact_ledger.domain import events as e
 from interact_ledger.domain import top_up as life
-from interact_ledger.domain.account import Account, TopUp
+from interact_ledger.domain.account import Account, Card, TopUp
 from interact_ledger.domain.cards import usable_card
 from interact_ledger.domain.fold import fold_top_up
 from interact_ledger.domain.operations import Request
@@ -80,13 +80,8 @@ def top_up(
     send_before = context.now() + context.settings.send_within
 
     def decide(account: Account, history: History) -> Sequence[e.Event]:
-        past = history(request.operation_id)
-        if request.is_repeated(past):
-            return ()
         quote = checkout.usable_quote(history(quote_id), context.now())
-        saved = None if isinstance(card, NewCard) else usable_card(account, card, history(card))
-        if saved is not None:
-            refuse_unoffered_brand(context, account, saved.brand)
+        saved = _usable_saved_card(context, account, history, card)
         return life.request_top_up(
             account,
             request,
@@ -98,7 +93,7 @@ def top_up(
             send_before=send_before,
         )
 
-    change = context.accounts.transact(account_id, context.cause, decide)
+    change = context.accounts.once(account_id, context.cause, request, decide)
     if change.recorded:
         return _drive(context, account_id, request.operation_id, change, card)
     return _repeat(context, account_id, request.operation_id, card)
@@ -164,12 +159,28 @@ def _repeat(context: Context, account_id: str, operation_id: str, card: NewCard 
     send_before = context.now() + context.settings.send_within
 
     def decide(account: Account, history: History) -> Sequence[e.Event]:
-        return life.attempt_again(account, _folded(history, operation_id), send_before)
+        again = life.attempt_again(account, _folded(history, operation_id), send_before)
+        if again:
+            _usable_saved_card(context, account, history, card)
+        return again
 
     change = context.accounts.transact(account_id, context.cause, decide)
     if change.recorded:
         return _drive(context, account_id, operation_id, change, card)
     return progress
+
+
+def _usable_saved_card(context: Context, account: Account, history: History, card: NewCard | str) -> Card | None:
+    """Return the saved card that is to be charged, None for a new one.
+
+    Raises:
+        CardNotFound, CardRemoved, MethodNotOffered
+    """
+    if isinstance(card, NewCard):
+        return None
+    saved = usable_card(account, card, history(card))
+    refuse_unoffered_brand(context, account, saved.brand)
+    return saved
 
 
 def _drive(context: Context, account_id: str, operation_id: str, opened: Change, card: NewCard | str) -> Progress:

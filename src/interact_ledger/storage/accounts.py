@@ -19,6 +19,7 @@ from interact_ledger.clock import Clock
 from interact_ledger.domain import events as e
 from interact_ledger.domain.account import Account
 from interact_ledger.domain.fold import FOLD_VERSION, evolve
+from interact_ledger.domain.operations import Request
 from interact_ledger.errors import AccountNotFound, Busy, LedgerError
 from interact_ledger.money import EXACT
 from interact_ledger.storage.index import agenda_rows, index_rows
@@ -129,37 +130,48 @@ class Accounts:
             LedgerError: whatever the decision raised.
         """
         with localcontext(EXACT):
-            return self._transact(account_id, cause, decide)
+            return self._transact(account_id, cause, decide, None)
 
-    def _transact(self, account_id: str, cause: Cause, decide: Decide) -> Change:
+    def once(self, account_id: str, cause: Cause, request: Request, decide: Decide) -> Change:
+        """Decide and append as `transact` does, or change nothing if the request was answered before.
+
+        The request is first taken for a new one, without looking. If it is not, the unique row of its operation
+        refuses the append, and a decision that refuses for whatever reason is not believed before the look.
+
+        Raises:
+            IdempotencyConflict: if its key was used for another request.
+            AccountNotFound, Busy, LedgerError: as `transact`.
+        """
+        with localcontext(EXACT):
+            return self._transact(account_id, cause, decide, request)
+
+    def _transact(self, account_id: str, cause: Cause, decide: Decide, request: Request | None) -> Change:
         give_up_at = time.monotonic() + self._deadline_seconds
-        loaded = self._cached(account_id) or self._fresh(account_id)
+        loaded, is_newest = self._cached(account_id), False
         tries = 0
         while True:
+            if loaded is None or tries:
+                loaded, is_newest = self._fresh(account_id), True
+            history = self._history_of(loaded)
+            if is_newest and request is not None and request.is_repeated(history(request.operation_id)):
+                return Change(loaded.account, ())
             try:
-                events = decide(loaded.account, self._history_of(loaded))
-            except LedgerError:
-                newest = self._fresh(account_id)
-                if newest.link == loaded.link:
-                    raise
-                loaded = newest
-                continue
-            if not events:
-                newest = self._fresh(account_id)
-                if newest.link == loaded.link:
+                events = decide(loaded.account, history)
+                if events:
+                    return self._append(loaded, cause, events)
+                if is_newest:
                     return Change(loaded.account, ())
-                loaded = newest
-                continue
-            try:
-                return self._append(loaded, cause, events)
+            except LedgerError:
+                if is_newest:
+                    raise
             except Conflict:
-                tries += 1
                 if time.monotonic() > give_up_at:
                     raise Busy(
                         f"others kept changing the account through {tries} tries; try again", field="account_id"
                     ) from None
-                time.sleep(self._jitter.uniform(0, min(_BACKOFF_SECONDS_MAX, 0.001 * tries)))
-                loaded = self._fresh(account_id)
+                if is_newest:
+                    time.sleep(self._jitter.uniform(0, min(_BACKOFF_SECONDS_MAX, 0.001 * tries)))
+            tries += 1
 
     def link_customer(self, account_id: str, cause: Cause, gateway: str, customer_id: str) -> None:
         """Remember the customer's id at a gateway, unless one is known."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, cast
 from uuid import uuid4
 
@@ -185,6 +185,25 @@ class Log:
         with storage_errors(), self.datastore.transaction(commit=False) as cursor:
             cursor.execute(sql, parameters)
             return [dict(row) for row in cursor.fetchall()]
+
+    @contextlib.contextmanager
+    def at_one_moment(self) -> Iterator[Callable[[str, Sequence[object]], Iterator[Sequence[Any]]]]:
+        """Give what runs reading statements that all see this moment, and yields their rows as they come.
+
+        Writers go on meanwhile, but for a database in memory, where they wait.
+        """
+        with storage_errors(), self.datastore.get_connection(commit=False) as connection:
+
+            def read(sql: str, parameters: Sequence[object]) -> Iterator[Sequence[Any]]:
+                cursor = connection.cursor()
+                cursor.execute(sql, parameters)
+                return iter(cursor.sqlite_cursor)
+
+            read("BEGIN", ())
+            try:
+                yield read
+            finally:
+                connection.rollback()
 
     def latest_snapshot(self, stream_id: str) -> StoredEvent | None:
         """Return the latest snapshot of a stream, whatever it is worth."""

@@ -10,7 +10,7 @@ from moneyed import Money
 
 from interact_ledger.domain import adjustments, standing
 from interact_ledger.domain import events as e
-from interact_ledger.errors import InvalidRequest
+from interact_ledger.errors import IdempotencyConflict, InvalidRequest
 from interact_ledger.free_text import free_text
 from interact_ledger.ids import derived_id
 from interact_ledger.money import amount_in, card_amount_in, decimal_places, known_currency
@@ -52,6 +52,7 @@ class AccountVerbs(Verbs):
 
         Raises:
             InvalidRequest: naming the field.
+            IdempotencyConflict: if the key was used to open an account with other details.
         """
         free_text(owner, "owner")
         limits_for(self._context.settings.top_up, known_currency(currency, "currency"))
@@ -69,7 +70,10 @@ class AccountVerbs(Verbs):
             tax_status=details.tax_status,
             time_zone=details.time_zone,
         )
-        return account_details(self._context.accounts.open(account_id, self._context.cause, opened).account)
+        change = self._context.accounts.open(account_id, self._context.cause, opened)
+        if not change.recorded and self._log.find(account_id, [1])[0].event != opened:
+            raise IdempotencyConflict("was used before to open another account", field="idempotency_key")
+        return account_details(change.account)
 
     def change_details(
         self, account_id: str, *, country: str, region: str | None, tax_status: str, time_zone: str
@@ -102,7 +106,7 @@ class AccountVerbs(Verbs):
                 lambda account, _: standing.record_tax_number(
                     account,
                     e.TaxNumberVerified(
-                        number=check_tax_number_form(account.country, number),
+                        number=check_tax_number_form(account.country, number, "number"),
                         country=account.country,
                         verified_by=verified_by,
                         verified_at=verified,

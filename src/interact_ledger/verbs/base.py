@@ -47,13 +47,7 @@ class Verbs:
 
     def _once(self, account_id: str, request: Request, decide: Decide) -> Change:
         """Decide and append, or change nothing if the request was answered before."""
-        return self._context.accounts.transact(
-            account_id,
-            self._context.cause,
-            lambda account, history: (
-                () if request.is_repeated(history(request.operation_id)) else decide(account, history)
-            ),
-        )
+        return self._context.accounts.once(account_id, self._context.cause, request, decide)
 
     def _answer(self, change: Change, request: Request) -> Event:
         """Return the first event of a request's operation: what was just recorded, or was when it was first made."""

@@ -102,7 +102,8 @@ class SpendingVerbs(Verbs):
             TransactionNotFound, NotReversible, AccountClosed, IdempotencyConflict
         """
         free_text(reason, "reason")
-        wanted = None if lines is None else tuple((str(line), quantity) for line, quantity in lines)
+        wanted = None if lines is None else tuple((line, quantity) for line, quantity in lines)
+        free_texts([line for line, _ in wanted or ()], "lines[{}]".format)
         request = self._request(account_id, idempotency_key, "reverse_spend", transaction_id, reason, wanted)
         change = self._once(
             account_id,
@@ -217,6 +218,8 @@ class SpendingVerbs(Verbs):
 
 
 def _checked(items: Sequence[Item]) -> tuple[Item, ...]:
+    """Return items that hold no card number; what is no item at all is refused where it is priced."""
     checked = tuple(items)
-    free_texts([getattr(item, "reference", "") for item in checked], lambda position: f"items[{position}].reference")
+    free_texts([getattr(item, "reference", "-") for item in checked], "items[{}].reference".format)
+    free_texts([getattr(item, "number", "-") for item in checked], "items[{}].number".format)
     return checked

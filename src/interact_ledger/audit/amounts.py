@@ -1,0 +1,83 @@
+"""Amounts and moments as the audit reckons with them: whole millionths, and texts of one form.
+
+Whole numbers add up exactly whatever the host's decimal context is, and share no code with the ledger's own sums.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from interact_ledger.clock import iso
+
+__all__ = ["MILLION", "decimal", "millionths", "moment", "taxes_of"]
+
+MILLION = 10**6
+
+_PLAIN = re.compile(r"(-?[0-9]{1,21})(?:\.([0-9]{1,6}))?")
+_LENGTH_MAX = 40
+_TIME_LENGTH = len("2026-01-01T00:00:00.000000Z")
+
+
+def millionths(text: str) -> int:
+    """Return a written amount in millionths of its currency.
+
+    Raises:
+        ValueError: if it is no exact amount of at most six decimal places.
+        TypeError: if it is no text.
+    """
+    plain = _PLAIN.fullmatch(text)
+    if plain is not None:
+        whole, part = plain.groups("")
+        return int(whole + part.ljust(6, "0"))
+    return _other_form(text)
+
+
+def decimal(amount: int) -> Decimal:
+    """Return millionths as an amount for people, exactly, with two decimal places or more."""
+    sign = "-" if amount < 0 else ""
+    whole, part = divmod(abs(amount), MILLION)
+    return Decimal(f"{sign}{whole}.{f'{part:06d}'.rstrip('0').ljust(2, '0')}")
+
+
+def moment(text: str) -> str:
+    """Return a moment in the form in which the ledger's tables keep it.
+
+    Raises:
+        ValueError: if it is none, or has no time zone.
+    """
+    return iso(datetime.fromisoformat(text))
+
+
+def is_canonical(text: Any) -> bool:
+    """Say whether a text is a moment in the tables' own form."""
+    return isinstance(text, str) and len(text) == _TIME_LENGTH and moment(text) == text
+
+
+def taxes_of(event: Mapping[str, Any]) -> int:
+    """Return the sum of an event's taxes."""
+    return sum(_amounts(event["taxes"]))
+
+
+def _amounts(taxes: Iterable[Mapping[str, Any]]) -> Iterable[int]:
+    return (millionths(tax["amount"]) for tax in taxes)
+
+
+def _other_form(text: str) -> int:
+    """Read what a decimal may also look like (1E+1, 1.5000000), within bounds that keep the reading short."""
+    if len(text) > _LENGTH_MAX or not text.isascii():
+        raise ValueError("is no amount")
+    try:
+        value = Decimal(text)
+    except ArithmeticError:
+        raise ValueError("is no amount") from None
+    if not value.is_finite() or abs(value.adjusted()) > _LENGTH_MAX:
+        raise ValueError("is no amount")
+    scaled = Fraction(value) * MILLION
+    if scaled.denominator != 1:
+        raise ValueError("has more than six decimal places")
+    return scaled.numerator

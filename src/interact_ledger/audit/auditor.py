@@ -1,0 +1,127 @@
+"""The audit itself: one pass over all streams with the tables beside it, then what no single stream can tell."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from interact_ledger.audit.account import AccountAudit, Fold
+from interact_ledger.audit.across import across_streams
+from interact_ledger.audit.amounts import decimal
+from interact_ledger.audit.book import Book, Money
+from interact_ledger.audit.entries import EVENTS_SQL, Entry, StreamReader, purchase_finder
+from interact_ledger.audit.expected import Shelves
+from interact_ledger.audit.findings import Finding, Findings
+from interact_ledger.audit.report import AuditReport, CurrencyTotals
+from interact_ledger.audit.sellers import SELLER_PREFIX, SellerAudit
+from interact_ledger.audit.tables import Read
+
+__all__ = ["audit"]
+
+_PROGRESS_EVERY = 1000
+_MALFORMED = (ValueError, TypeError, KeyError, IndexError, AttributeError)
+"""What reading an event's fields raises if they are not what the ledger writes."""
+
+
+def audit(read: Read, fold: Fold, on_progress: Callable[[int, int], None]) -> AuditReport:
+    """Audit a whole ledger: the log, all tables that follow from it, and the ledger's own fold.
+
+    Memory holds one account at a time, and of that what is open, its payments and its quotes.
+
+    Args:
+        read: reads the ledger's tables, all at one moment.
+        fold: the ledger's own way from events to an account, to be compared.
+        on_progress: called with how many events are done, of how many.
+    """
+    return _Auditor(read, fold, on_progress).run()
+
+
+class _Auditor:
+    def __init__(self, read: Read, fold: Fold, on_progress: Callable[[int, int], None]) -> None:
+        self._read = read
+        self._fold = fold
+        self._on_progress = on_progress
+        self._findings = Findings()
+        self._shelves = Shelves(read, self._findings.add)
+        self._find_purchase = lru_cache(maxsize=8)(purchase_finder(read))
+        self._totals: dict[str, Money] = defaultdict(Money)
+        self._accounts: Counter[str] = Counter()
+        self._done = 0
+        self._of = 0
+
+    def run(self) -> AuditReport:
+        """Look at everything."""
+        self._of = next(self._read("SELECT COUNT(*) FROM stored_events", ()))[0]
+        for stream_id, rows in groupby(self._read(EVENTS_SQL, ()), key=itemgetter(0)):
+            self._stream(stream_id, rows)
+        self._shelves.finish()
+        self._findings.extend(across_streams(self._read))
+        self._on_progress(self._done, self._of)
+        return AuditReport(
+            events=self._done,
+            accounts=self._accounts.total(),
+            currencies=tuple(
+                _totals(currency, self._accounts[currency], money) for currency, money in sorted(self._totals.items())
+            ),
+            findings=tuple(self._findings.kept),
+            counts=dict(self._findings.counts),
+        )
+
+    def _stream(self, stream_id: Any, rows: Iterable[Sequence[Any]]) -> None:
+        if not isinstance(stream_id, str):
+            self._findings.add(Finding("event_misplaced", repr(stream_id), None, "is no stream of the ledger's"))
+            self._done += sum(1 for _ in rows)
+        elif stream_id.startswith(SELLER_PREFIX):
+            self._read_through(stream_id, rows, SellerAudit(self._read, self._shelves).entry)
+        else:
+            self._account(stream_id, rows)
+
+    def _account(self, stream_id: str, rows: Iterable[Sequence[Any]]) -> None:
+        account = AccountAudit(Book(stream_id, self._find_purchase), self._shelves)
+        version = self._read_through(stream_id, rows, account.entry)
+        self._findings.extend(account.end(self._fold, version))
+        self._accounts[account.book.currency] += 1
+        self._totals[account.book.currency].add(account.book.money)
+
+    def _read_through(
+        self, stream_id: str, rows: Iterable[Sequence[Any]], look_at: Callable[[Entry], Iterable[Finding]]
+    ) -> int:
+        """Look at every event of a stream; return the version of the last."""
+        reader = StreamReader(stream_id)
+        found: list[Finding] = []
+        for row in rows:
+            entry = reader.read(row, found)
+            if entry is not None:
+                try:
+                    found.extend(look_at(entry))
+                except _MALFORMED as error:
+                    found.append(entry.finding("event_unreadable", f"a field is not what it must be: {error!r}"))
+            if found:
+                self._findings.extend(found)
+                found.clear()
+            self._done += 1
+            if self._done % _PROGRESS_EVERY == 0:
+                self._on_progress(self._done, self._of)
+        return reader.version
+
+
+def _totals(currency: str, accounts: int, money: Money) -> CurrencyTotals:
+    return CurrencyTotals(
+        currency=currency,
+        accounts=accounts,
+        captured=decimal(money.captured),
+        taxed=decimal(money.taxed),
+        credited=decimal(money.credited),
+        spent=decimal(money.spent),
+        reversed=decimal(money.reversed),
+        adjusted=decimal(money.adjusted),
+        paid_out=decimal(money.paid_out),
+        written_off=decimal(money.written_off),
+        balance=decimal(money.balance),
+        held=decimal(money.held),
+        conserved=money.conserved,
+    )

@@ -1,0 +1,160 @@
+"""What the audit keeps of one account while it reads its stream: its own sums, and what is open.
+
+Written from the events' meaning, not from the ledger's fold. It keeps what bounds itself, and the account's payments
+and quotes, which people make one at a time; purchases are looked up again when something of them is given back.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+__all__ = ["Attempts", "Book", "Hold", "Money", "Number", "Purchase", "Quote", "Terms"]
+
+
+class Terms(NamedTuple):
+    """What is to be charged, as written."""
+
+    credit: str
+    taxes: Sequence[Mapping[str, Any]]
+    total: str
+    currency: str
+
+    @classmethod
+    def of(cls, event: Mapping[str, Any]) -> Terms:
+        return cls(event["credit"], event["taxes"], event["total"], event["currency"])
+
+
+@dataclass(slots=True)
+class Quote:
+    """What the customer was shown, and whether it was charged."""
+
+    quoted_at: str
+    event: Mapping[str, Any]
+    terms: Terms
+    used: bool = False
+
+
+@dataclass(slots=True)
+class Attempts:
+    """The attempts of one top-up, or of the saving of one card."""
+
+    terms: Terms | None
+    """What is to be charged; None where nothing is."""
+    known: dict[str, str] = field(default_factory=dict)
+    """The gateway of every attempt, by its id."""
+    latest: str = ""
+    credit: int = 0
+    undecided: bool = False
+    """Whether the gateway may yet act on the latest attempt."""
+    cancelling: str | None = None
+    """Why the gateway's object is to be cancelled, until it is."""
+    surely_not: bool = False
+    """Whether the latest attempt surely reached nobody, so that another may follow."""
+    send_before: str = ""
+    awaited_until: str | None = None
+    """Until when the customer may authenticate, while that is awaited."""
+    captured: set[str] = field(default_factory=set)
+    """The gateway's references of its captures."""
+
+    @property
+    def due_at(self) -> str:
+        return self.awaited_until or self.send_before
+
+
+@dataclass(slots=True)
+class Hold:
+    """What is reserved."""
+
+    remaining: int
+    expires_at: str
+
+
+@dataclass(slots=True)
+class Number:
+    """A rented number."""
+
+    item: str
+    monthly_price: int
+    next_due_at: str
+
+
+class Purchase(NamedTuple):
+    """What was bought: where it stands in the stream, and the lines."""
+
+    version: int
+    lines: Sequence[Sequence[Any]]
+    """Reference, item, quantity, segments, unit price."""
+
+
+@dataclass(slots=True)
+class Money:
+    """Where money came from and went to, in millionths of one currency."""
+
+    captured: int = 0
+    taxed: int = 0
+    credited: int = 0
+    spent: int = 0
+    reversed: int = 0
+    adjusted: int = 0
+    paid_out: int = 0
+    written_off: int = 0
+    balance: int = 0
+    held: int = 0
+
+    @property
+    def conserved(self) -> bool:
+        """Whether what came in is what is there and what went out (invariant I1)."""
+        came_in = self.credited + self.reversed + self.adjusted
+        went_out = self.spent + self.paid_out + self.written_off
+        return self.captured == self.credited + self.taxed and came_in == went_out + self.balance
+
+    def add(self, other: Money) -> None:
+        """Add another account's."""
+        for name in self.__slots__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+@dataclass(slots=True)
+class Book:
+    """One account, as far as its stream was read."""
+
+    stream_id: str
+    find_purchase: Callable[[str, str], Purchase | None]
+    """By stream and operation."""
+    standing: str = ""
+    """open, suspended or closed; empty before the opening."""
+    owner: str = ""
+    currency: str = ""
+    country: str = ""
+    opened_at: str = ""
+    money: Money = field(default_factory=Money)
+    quotes: dict[str, Quote] = field(default_factory=dict)
+    top_ups: dict[str, Attempts] = field(default_factory=dict)
+    """All, by operation."""
+    open_top_ups: dict[str, Attempts] = field(default_factory=dict)
+    """Those that are undecided or to be cancelled."""
+    savings: dict[str, Attempts] = field(default_factory=dict)
+    """All, by operation."""
+    open_savings: dict[str, Attempts] = field(default_factory=dict)
+    cards: dict[str, str | None] = field(default_factory=dict)
+    """The cards that are kept; those being removed with the moment that was asked for."""
+    holds: dict[str, Hold] = field(default_factory=dict)
+    numbers: dict[str, Number] = field(default_factory=dict)
+    given_back: dict[str, Counter[int]] = field(default_factory=dict)
+    """How many of each line, by purchase."""
+    latest_purchase: tuple[str, Sequence[Sequence[Any]]] = ("", ())
+    """Operation and lines of the latest purchase: a number is rented right after it."""
+    references: dict[tuple[str, str], str] = field(default_factory=dict)
+    """The operation of each gateway's reference."""
+
+    @property
+    def available(self) -> int:
+        return self.money.balance - self.money.held
+
+    @property
+    def pending(self) -> int:
+        """What open top-ups would credit."""
+        return sum(top_up.credit for top_up in self.open_top_ups.values() if top_up.undecided)

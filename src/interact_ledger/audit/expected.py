@@ -1,0 +1,157 @@
+"""Which rows must be in the ledger's tables, as the audit understands them from the log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from interact_ledger.audit.amounts import millionths, moment
+from interact_ledger.audit.book import Book, Quote
+from interact_ledger.audit.entries import Entry
+from interact_ledger.audit.findings import Finding
+from interact_ledger.audit.tables import ROWS, Read, Walk
+from interact_ledger.audit.topics import TOPICS
+
+__all__ = ["Parts", "Shelves"]
+
+
+class Parts(NamedTuple):
+    """A balance and its parts, in millionths."""
+
+    balance: int
+    held: int
+    pending: int
+
+    @classmethod
+    def of(cls, book: Book) -> Parts:
+        return cls(book.money.balance, book.money.held, book.pending)
+
+
+class Shelves:
+    """All tables that follow from the log, walked through beside it."""
+
+    def __init__(self, read: Read, report: Callable[[Finding], None]) -> None:
+        self._walks = {table: Walk(table, read, report) for table in ROWS}
+        self._snapshots = self._walks["snapshots"]
+
+    def check_indexes(self, entry: Entry) -> None:
+        """Hold the operations' indexes against an event, of whatever stream."""
+        topic = TOPICS[entry.topic]
+        subjects = [entry.event[field] for field in topic.subjects]
+        if topic.starts:
+            self._walks["operations"].expect((entry.stream_id, entry.version, subjects.pop(0)))
+        for subject in sorted(subjects):
+            self._walks["operation_steps"].expect((entry.stream_id, entry.version, subject))
+
+    def check_account(self, entry: Entry, book: Book, before: Parts, *, about_open_payment: bool) -> None:
+        """Hold statements, receipts and snapshots against an event of an account.
+
+        Args:
+            entry: the event.
+            book: the account with the event in it.
+            before: the balance's parts without it.
+            about_open_payment: whether it is about a top-up that was open before it, or is now. The ledger writes a
+                line for these even if no amount moves.
+        """
+        after = Parts.of(book)
+        lines = self._walks["statement_lines"]
+        if before != after:
+            lines.expect((entry.stream_id, entry.version, entry.recorded_at), *_line(entry, book, before, after))
+        elif about_open_payment:
+            lines.allow((entry.stream_id, entry.version, entry.recorded_at), *_line(entry, book, before, after))
+        if entry.topic == "payment-captured":
+            place = (entry.stream_id, entry.version, entry.event["operation_id"])
+            self._walks["receipts"].expect(place, *_receipt(entry, book))
+        if self._snapshots.place is not None and self._snapshots.place <= (entry.stream_id, entry.version):
+            state = (entry.chain, book.money.balance, book.money.held)
+            self._snapshots.allow((entry.stream_id, entry.version), state)
+
+    def check_present(self, book: Book) -> None:
+        """Hold the tables of present states against an account whose stream was read to its end."""
+        stream_id = book.stream_id
+        self._walks["accounts"].expect(
+            (stream_id,), book.owner, book.currency, book.country, book.standing, book.opened_at
+        )
+        for quote_id, quote in sorted(book.quotes.items()):
+            self._walks["checkouts"].expect((stream_id, quote_id), *_checkout(quote))
+        for (gateway, reference), operation_id in sorted(book.references.items()):
+            self._walks["gateway_references"].expect((stream_id, gateway, reference), operation_id)
+        for kind, subject, due_at in sorted(_agenda(book)):
+            self._walks["agenda"].expect((stream_id, kind, subject), due_at)
+
+    def check_invoice(self, entry: Entry) -> None:
+        """Hold the invoice numbers against an event of a seller's book, whose version is the number."""
+        event = entry.event
+        self._walks["invoices"].expect(
+            (entry.stream_id, entry.version, event["transaction_id"]),
+            entry.recorded_at,
+            event["seller_name"],
+            event["seller_address"],
+            event["seller_tax_number"],
+        )
+
+    def finish(self) -> None:
+        """Report every row that is left."""
+        for walk in self._walks.values():
+            walk.finish()
+
+
+def _line(entry: Entry, book: Book, before: Parts, after: Parts) -> tuple[Any, ...]:
+    subjects = TOPICS[entry.topic].subjects
+    return (
+        entry.topic,
+        entry.event[subjects[0]] if subjects else None,
+        book.currency,
+        after.balance - before.balance,
+        after.balance,
+        after.held,
+        after.pending,
+    )
+
+
+def _receipt(entry: Entry, book: Book) -> tuple[Any, ...]:
+    event = entry.event
+    return (
+        moment(event["captured_at"]),
+        entry.recorded_at,
+        event["currency"],
+        entry.amount("credit"),
+        event["taxes"],
+        entry.amount("total"),
+        book.money.balance,
+        event["brand"],
+        event["last_four"],
+        event["funding"],
+        event["gateway"],
+        event["reference"],
+    )
+
+
+def _checkout(quote: Quote) -> tuple[Any, ...]:
+    event = quote.event
+    return (
+        quote.quoted_at,
+        moment(event["expires_at"]),
+        event["currency"],
+        millionths(event["recharge"]),
+        millionths(event["credit"]),
+        event["taxes"],
+        millionths(event["total"]),
+        event["method"],
+        event["gateway"],
+    )
+
+
+def _agenda(book: Book) -> Iterator[tuple[str, str, str]]:
+    """Yield kind, subject and due time of all that is open."""
+    for operation_id, top_up in book.open_top_ups.items():
+        yield "payment", operation_id, top_up.due_at
+    for operation_id, saving in book.open_savings.items():
+        yield "card_saving", operation_id, saving.due_at
+    for card_id, removal_asked_at in book.cards.items():
+        if removal_asked_at is not None:
+            yield "card_removal", card_id, removal_asked_at
+    for hold_id, hold in book.holds.items():
+        yield "hold_expiry", hold_id, hold.expires_at
+    for number, rented in book.numbers.items():
+        yield "number_rent", number, rented.next_due_at

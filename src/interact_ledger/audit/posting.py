@@ -1,0 +1,289 @@
+"""What each event does to the audit's book of an account: its own road to the balance and to what is open."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from interact_ledger.audit.amounts import moment, taxes_of
+from interact_ledger.audit.book import Attempts, Book, Hold, Number, Quote, Terms
+from interact_ledger.audit.entries import Entry
+
+__all__ = ["POSTINGS", "post"]
+
+Posting = Callable[[Book, Entry], None]
+
+
+def post(book: Book, entry: Entry) -> None:
+    """Enter an event into its account's book."""
+    posting = POSTINGS.get(entry.topic)
+    if posting is not None:
+        posting(book, entry)
+    event = entry.event
+    if event.get("reference") is not None and "gateway" in event:
+        book.references[event["gateway"], event["reference"]] = event["operation_id"]
+
+
+# Standing and details ---------------------------------------------------------------------------------------------
+
+
+def _opened(book: Book, entry: Entry) -> None:
+    book.standing = "open"
+    book.owner = entry.event["owner"]
+    book.currency = entry.event["currency"]
+    book.country = entry.event["country"]
+    book.opened_at = entry.recorded_at
+
+
+def _details_changed(book: Book, entry: Entry) -> None:
+    book.country = entry.event["country"]
+
+
+def _suspended(book: Book, entry: Entry) -> None:
+    book.standing = "suspended"
+
+
+def _reinstated(book: Book, entry: Entry) -> None:
+    book.standing = "open"
+
+
+def _closed(book: Book, entry: Entry) -> None:
+    paid_out, written_off = entry.amount("paid_out"), entry.amount("written_off")
+    book.standing = "closed"
+    book.money.paid_out += paid_out
+    book.money.written_off += written_off
+    book.money.balance -= paid_out + written_off
+
+
+def _adjusted(book: Book, entry: Entry) -> None:
+    amount = entry.amount("amount")
+    book.money.adjusted += amount
+    book.money.balance += amount
+
+
+# Money in ---------------------------------------------------------------------------------------------------------
+
+
+def _quoted(book: Book, entry: Entry) -> None:
+    book.quotes[entry.event["quote_id"]] = Quote(entry.recorded_at, entry.event, Terms.of(entry.event))
+
+
+def _top_up_requested(book: Book, entry: Entry) -> None:
+    quote = book.quotes.get(entry.event["quote_id"])
+    if quote is not None:
+        quote.used = True
+    book.top_ups[entry.event["operation_id"]] = Attempts(quote.terms if quote is not None else None)
+
+
+def _payment_attempted(book: Book, entry: Entry) -> None:
+    top_up = book.top_ups.setdefault(entry.event["operation_id"], Attempts(Terms.of(entry.event)))
+    top_up.credit = entry.amount("credit")
+    _attempted(top_up, entry)
+    book.open_top_ups[entry.event["operation_id"]] = top_up
+
+
+def _captured(book: Book, entry: Entry) -> None:
+    credit = entry.amount("credit")
+    book.money.captured += entry.amount("total")
+    book.money.taxed += taxes_of(entry.event)
+    book.money.credited += credit
+    book.money.balance += credit
+    top_up = book.top_ups.get(entry.event["operation_id"])
+    if top_up is not None:
+        top_up.captured.add(entry.event["reference"])
+    _payment_moved(book, entry)
+
+
+def _payment_moved(book: Book, entry: Entry) -> None:
+    _move(book.open_top_ups, entry)
+
+
+# Cards ------------------------------------------------------------------------------------------------------------
+
+
+def _saving_requested(book: Book, entry: Entry) -> None:
+    book.savings[entry.event["operation_id"]] = Attempts(None)
+
+
+def _saving_attempted(book: Book, entry: Entry) -> None:
+    saving = book.savings.setdefault(entry.event["operation_id"], Attempts(None))
+    _attempted(saving, entry)
+    book.open_savings[entry.event["operation_id"]] = saving
+
+
+def _saving_moved(book: Book, entry: Entry) -> None:
+    _move(book.open_savings, entry)
+
+
+def _card_saved(book: Book, entry: Entry) -> None:
+    book.cards[entry.event["card_id"]] = None
+    saving = book.open_savings.pop(entry.event["operation_id"], None)
+    if saving is not None:
+        saving.undecided = False
+
+
+def _removal_requested(book: Book, entry: Entry) -> None:
+    book.cards[entry.event["card_id"]] = moment(entry.event["requested_at"])
+
+
+def _card_removed(book: Book, entry: Entry) -> None:
+    book.cards.pop(entry.event["card_id"], None)
+
+
+# Money out --------------------------------------------------------------------------------------------------------
+
+
+def _spent(book: Book, entry: Entry) -> None:
+    amount = entry.amount("amount")
+    book.money.spent += amount
+    book.money.balance -= amount
+    book.latest_purchase = (entry.event["operation_id"], entry.event["lines"])
+
+
+def _given_back(book: Book, entry: Entry) -> None:
+    amount = entry.amount("amount")
+    book.money.reversed += amount
+    book.money.balance += amount
+    given_back = book.given_back.setdefault(entry.event["spend_id"], Counter())
+    for line, quantity in entry.event["lines"]:
+        given_back[line] += quantity
+
+
+def _rented(book: Book, entry: Entry) -> None:
+    book.numbers[entry.event["number"]] = Number(
+        entry.event["item"], entry.amount("monthly_price"), moment(entry.event["next_due_at"])
+    )
+
+
+def _rent_charged(book: Book, entry: Entry) -> None:
+    _spent(book, entry)
+    rented = book.numbers.get(entry.event["number"])
+    if rented is not None:
+        rented.next_due_at = moment(entry.event["next_due_at"])
+
+
+def _released(book: Book, entry: Entry) -> None:
+    book.numbers.pop(entry.event["number"], None)
+
+
+def _held(book: Book, entry: Entry) -> None:
+    amount = entry.amount("amount")
+    book.money.held += amount
+    book.holds[entry.event["operation_id"]] = Hold(amount, moment(entry.event["expires_at"]))
+
+
+def _settled(book: Book, entry: Entry) -> None:
+    _spent(book, entry)
+    _hold_reduced(book, entry)
+
+
+def _hold_reduced(book: Book, entry: Entry) -> None:
+    amount = entry.amount("amount")
+    book.money.held -= amount
+    hold = book.holds.get(entry.event["hold_id"])
+    if hold is not None:
+        hold.remaining -= amount
+        if hold.remaining == 0:
+            del book.holds[entry.event["hold_id"]]
+
+
+# Attempts, of either kind -----------------------------------------------------------------------------------------
+
+_STILL_UNDECIDED = frozenset(
+    {
+        "payment-begun",
+        "payment-pending",
+        "payment-action-required",
+        "payment-unknown",
+        "payment-cancel-requested",
+        "card-saving-pending",
+        "card-saving-action-required",
+        "card-saving-unknown",
+        "card-saving-cancel-requested",
+    }
+)
+"""After any other fact about an attempt, the gateway will not act on it any more."""
+
+
+def _attempted(attempts: Attempts, entry: Entry) -> None:
+    event = entry.event
+    attempts.latest = event["attempt_id"]
+    attempts.known[event["attempt_id"]] = event["gateway"]
+    attempts.undecided = True
+    attempts.cancelling = attempts.awaited_until = None
+    attempts.surely_not = False
+    attempts.send_before = moment(event["send_before"])
+
+
+def _move(open_ones: dict[str, Attempts], entry: Entry) -> None:
+    """Take a fact about an attempt; what is over stays over."""
+    attempts = open_ones.get(entry.event["operation_id"])
+    if attempts is None:
+        return
+    event, topic = entry.event, entry.topic
+    if topic in {"payment-pending", "payment-unknown", "card-saving-pending", "card-saving-unknown"}:
+        attempts.awaited_until = None
+    elif topic in {"payment-action-required", "card-saving-action-required"}:
+        attempts.awaited_until = moment(event["expires_at"])
+    elif topic in {"payment-cancel-requested", "card-saving-cancel-requested"}:
+        attempts.cancelling = event["reason"]
+    if topic not in _STILL_UNDECIDED:
+        _decide(attempts, entry)
+    if not attempts.undecided and attempts.cancelling is None:
+        del open_ones[event["operation_id"]]
+
+
+def _decide(attempts: Attempts, entry: Entry) -> None:
+    attempts.undecided = False
+    attempts.awaited_until = None
+    abandoned = entry.topic == "payment-cancelled" and attempts.cancelling == "abandoned"
+    never_sent = entry.topic == "payment-not-attempted" or entry.event.get("outcome") == "not_attempted"
+    attempts.surely_not = abandoned or never_sent
+    if entry.topic not in {"payment-declined", "payment-not-attempted"}:
+        attempts.cancelling = None
+
+
+POSTINGS: Mapping[str, Posting] = MappingProxyType(
+    {
+        "account-opened": _opened,
+        "account-details-changed": _details_changed,
+        "account-suspended": _suspended,
+        "account-reinstated": _reinstated,
+        "account-closed": _closed,
+        "balance-adjusted": _adjusted,
+        "checkout-quoted": _quoted,
+        "top-up-requested": _top_up_requested,
+        "payment-attempted": _payment_attempted,
+        "payment-begun": _payment_moved,
+        "payment-pending": _payment_moved,
+        "payment-action-required": _payment_moved,
+        "payment-declined": _payment_moved,
+        "payment-not-attempted": _payment_moved,
+        "payment-unknown": _payment_moved,
+        "payment-cancel-requested": _payment_moved,
+        "payment-cancelled": _payment_moved,
+        "payment-captured": _captured,
+        "capture-mismatched": _payment_moved,
+        "card-saving-requested": _saving_requested,
+        "card-saving-attempted": _saving_attempted,
+        "card-saving-pending": _saving_moved,
+        "card-saving-action-required": _saving_moved,
+        "card-saving-unknown": _saving_moved,
+        "card-saving-cancel-requested": _saving_moved,
+        "card-saving-failed": _saving_moved,
+        "card-saved": _card_saved,
+        "card-removal-requested": _removal_requested,
+        "card-removed": _card_removed,
+        "spent": _spent,
+        "spend-reversed": _given_back,
+        "number-rented": _rented,
+        "number-rental-charged": _rent_charged,
+        "number-released": _released,
+        "funds-held": _held,
+        "hold-settled": _settled,
+        "hold-released": _hold_reduced,
+        "hold-expired": _hold_reduced,
+    }
+)
+"""By topic; the others change nothing that the audit keeps."""

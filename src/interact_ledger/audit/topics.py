@@ -1,0 +1,93 @@
+"""The topics that the audit knows, and what each names: written down here again, by hand.
+
+A test compares this table with the events themselves, so that a new event cannot be forgotten here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+__all__ = ["TOPICS", "Topic"]
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """What the audit knows of one kind of event."""
+
+    subjects: tuple[str, ...] = ()
+    """The fields under which it is found again: its own operation first."""
+    starts: bool = False
+    """Whether it is the first event of its own operation."""
+    command: bool = False
+    """Whether it is asked for; the others are facts, which a closed account takes too."""
+    debits: bool = False
+    """Whether a suspended account must not have it."""
+    versions: tuple[int, ...] = (1,)
+
+
+_OPERATION = ("operation_id",)
+_FACT = Topic()
+_STEP = Topic(_OPERATION)
+_COMMAND = Topic(command=True)
+
+TOPICS: Mapping[str, Topic] = MappingProxyType(
+    {
+        # The account and its standing
+        "account-opened": _FACT,
+        "account-details-changed": _COMMAND,
+        "tax-number-verified": _COMMAND,
+        "tax-number-withdrawn": _COMMAND,
+        "account-suspended": _COMMAND,
+        "account-reinstated": _COMMAND,
+        "account-closed": Topic(_OPERATION, starts=True, command=True),
+        # Checkout and top-up
+        "checkout-quoted": Topic(("quote_id",), starts=True, command=True),
+        "top-up-requested": Topic(("operation_id", "quote_id"), starts=True, command=True),
+        "payment-attempted": Topic(_OPERATION, command=True),
+        "payment-retried": _STEP,
+        "payment-begun": _STEP,
+        "payment-pending": _STEP,
+        "payment-action-required": _STEP,
+        "payment-declined": _STEP,
+        "payment-not-attempted": _STEP,
+        "payment-unknown": _STEP,
+        "payment-cancel-requested": _STEP,
+        "payment-cancelled": _STEP,
+        "payment-captured": _STEP,
+        "capture-mismatched": _STEP,
+        # Cards
+        "gateway-customer-linked": _FACT,
+        "card-saving-requested": Topic(_OPERATION, starts=True, command=True),
+        "card-saving-attempted": Topic(_OPERATION, command=True),
+        "card-saving-retried": _STEP,
+        "card-saving-pending": _STEP,
+        "card-saving-action-required": _STEP,
+        "card-saving-unknown": _STEP,
+        "card-saving-cancel-requested": _STEP,
+        "card-saving-failed": _STEP,
+        "card-saved": Topic(("operation_id", "card_id")),
+        "card-removal-requested": Topic(("operation_id", "card_id"), starts=True, command=True),
+        "card-removed": Topic(("operation_id", "card_id")),
+        "default-card-chosen": _COMMAND,
+        # Spending
+        "spent": Topic(_OPERATION, starts=True, command=True, debits=True),
+        "spend-reversed": Topic(("operation_id", "spend_id"), starts=True, command=True),
+        # Rented numbers
+        "number-rented": Topic(_OPERATION, command=True, debits=True),
+        "number-rental-charged": Topic(_OPERATION, starts=True, command=True, debits=True),
+        "number-rental-unpaid": _COMMAND,
+        "number-released": _COMMAND,
+        # Holds
+        "funds-held": Topic(_OPERATION, starts=True, command=True, debits=True),
+        "hold-settled": Topic(("operation_id", "hold_id"), starts=True, command=True, debits=True),
+        "hold-released": Topic(("operation_id", "hold_id"), starts=True, command=True),
+        "hold-expired": Topic(("hold_id",), command=True),
+        # Adjustments
+        "balance-adjusted": Topic(_OPERATION, starts=True, command=True),
+        # The seller's invoice book
+        "invoice-issued": Topic(("invoice_id",), starts=True),
+    }
+)
+"""By topic."""

@@ -1,0 +1,24 @@
+"""A ledger with a sandbox gateway and a clock to move, for all tests that go through the ledger's verbs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from interact_ledger.testing import LedgerKit, ledger_kit
+
+
+@pytest.fixture
+def kit() -> Iterator[LedgerKit]:
+    """A ledger in memory."""
+    with ledger_kit() as opened:
+        yield opened
+
+
+@pytest.fixture
+def file_kit(tmp_path: Path) -> Iterator[LedgerKit]:
+    """A ledger in a file."""
+    with ledger_kit(f"sqlite:///{tmp_path / 'ledger.db'}") as opened:
+        yield opened
