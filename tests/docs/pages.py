@@ -14,6 +14,7 @@ import contextlib
 import doctest
 import io
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -68,14 +69,16 @@ class Page:
 
     def _shell(self, command: str) -> str:
         """Run a command in the shell that the page's earlier commands left behind, its variables included."""
-        script = f"set -a; . {self._environment}; {command}\nexport -p > {self._environment}"
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        remembered = shlex.quote(str(self._environment))
+        script = f"set -a; . {remembered}; {command}\nexport -p > {remembered}"
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("INTERACT_LEDGER_")}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{inherited['PATH']}"
         run = subprocess.run(
             ["bash", "-c", script],
             capture_output=True,
             text=True,
             encoding="utf-8",
-            env={**os.environ, "PATH": path, "COLUMNS": "100", "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"},
+            env={**inherited, "PATH": path, "COLUMNS": "100", "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"},
             check=False,
         )
         return run.stdout + run.stderr
