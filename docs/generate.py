@@ -1,0 +1,339 @@
+"""Writes the reference pages that follow from the code: `make docs`. A test fails when a page is out of date."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+from pydantic import BaseModel
+
+from interact_ledger import errors, settings
+from interact_ledger.domain import events
+from interact_ledger.gateways.sandbox import SANDBOX_TOKENS
+from interact_ledger.ledger import TABLES, Ledger
+from interact_ledger.pricing import availability, configuration, limits, price_list, taxes
+from interact_ledger.projections import accounts, checkouts, receipts, statement
+from interact_ledger.storage import index
+from interact_ledger.tables import Table
+
+__all__ = ["REFERENCE", "pages"]
+
+REFERENCE = Path(__file__).parent / "reference"
+NOTE = "<!-- Written by docs/generate.py from the code; run `make docs` after a change there. -->"
+
+EVENTS = """\
+Account streams are named by the account, invoice books by their seller. Types are explained [at the end](#types). A
+field marked *personal* may hold personal data; with one marked *secret*, somebody could charge a card."""
+
+TABLES_INTRO = """\
+What can be read with plain SQL. All tables but the log follow from it, are written in the same commit as the events,
+and can be rebuilt at any time. SQLite keeps decimals and times as text: decimals exactly, times in UTC so that they
+sort as text."""
+
+LOG = """\
+One row per event, never changed and never deleted (triggers refuse it): `originator_id` is the stream,
+`originator_version` the position in it from 1, `topic` [the event's topic](events.md), `state` the event as JSON."""
+
+ERRORS = """\
+They are in `interact_ledger.errors`. Each has a `code` for programs, the `field` at fault or None, and a `message` for
+people; `str()` puts the field before the message."""
+
+SETTINGS = """\
+Read from one TOML or JSON file by `Settings.load(path)`. A misspelt name is an error. Amounts are text, such as
+`"0.0325"`, because a bare 0.0325 would be read as a binary fraction. The file
+[defaults.toml](../../src/interact_ledger/defaults.toml) shows every entry; its prices and tax rates are examples."""
+
+TOKENS = """\
+The one-time tokens that the sandbox gateway knows, each with its script. Pass one as `card_token` where a real
+gateway's token would go. A token may be used any number of times; any other is an invalid request."""
+
+SETTINGS_TYPES = {
+    "Duration": "",
+    "Label": "",
+    "Country": "",
+    "Region": "",
+    "Currency": "",
+    "SegmentPrice": "",
+    "NumberPriceAmount": "",
+    "LimitAmount": "An amount in the currency's major unit, with no more decimals than the currency has.",
+    "Rate": "0 to 100, at most four decimal places.",
+    "Kind": "A word in lower case, with hyphens: local, mobile, toll-free, …",
+    "MethodCode": "A word in lower case, with underscores.",
+    "GatewayId": "Letters, digits and underscores.",
+}
+"""Types of settings, with what is said of those whose source says nothing."""
+
+
+class Field(NamedTuple):
+    """A field of a class, as its source has it."""
+
+    name: str
+    annotation: str
+    default: str
+    doc: str
+
+
+def pages() -> dict[Path, str]:
+    """Return every generated page by its path."""
+    made = {
+        "events.md": events_page(),
+        "tables.md": tables_page(),
+        "errors.md": errors_page(),
+        "settings.md": settings_page(),
+        "sandbox-tokens.md": tokens_page(),
+    }
+    return {REFERENCE / name: "\n\n".join(parts) + "\n" for name, parts in made.items()}
+
+
+# The pages --------------------------------------------------------------------------------------------------------
+
+
+def events_page() -> list[str]:
+    page = [
+        "# Events",
+        NOTE,
+        rest_of(events.__doc__),
+        EVENTS,
+        "## The envelope",
+        f"{sentence(events.Recorded)} It is stored around every event.",
+        fields_table(fields_of(events.Recorded)),
+    ]
+    section = ""
+    for name, cls in classes_of(events):
+        if "TOPIC" not in vars(cls):
+            continue
+        if (present := section_of(events, name)) != section:
+            section = present
+            page.append(f"## {section}")
+        page += [f"### {vars(cls)['TOPIC']}", *event_parts(cls)]
+    return [*page, "## Types", types_table()]
+
+
+def event_parts(cls: type) -> Iterator[str]:
+    doc = vars(cls).get("__doc__") or next((b.__doc__ for b in cls.__mro__[1:] if b.__name__ == "Purchase"), None)
+    if doc:
+        yield paragraph(doc)
+    table = fields_table(fields_of(cls))
+    yield table if table else "It has no fields."
+
+
+def types_table() -> str:
+    rows = [
+        ("`Amount`", "An exact decimal, at most six places, in the event's currency."),
+        ("`CurrencyCode`", "An ISO 4217 code."),
+        ("`UtcTime`", "A moment in UTC, with microseconds."),
+        ("`PersonalText`", "Text that may hold *personal* data."),
+        ("`GatewayToken`", "A *secret*: the gateway's reusable token of a saved card."),
+    ]
+    for name in ("TaxStatus", "CancelReason", "Initiator", "DeclineReason", "Advice", "CardFunding"):
+        members = ", ".join(f"`{member.value}`" for member in getattr(events, name))
+        rows.append((f"`{name}`", f"One of {members}."))
+    for cls in (events.TaxLine, events.SpendLine, events.LineReversal):
+        parts = "; ".join(f"`{f.name}` ({f.annotation})" for f in fields_of(cls))
+        rows.append((f"`{cls.__name__}`", f"{sentence(cls)} Fields: {parts}."))
+    return table_of(("Type", "What it is"), rows)
+
+
+def tables_page() -> list[str]:
+    page = [
+        "# Tables",
+        NOTE,
+        TABLES_INTRO,
+        "## The log: stored_events",
+        LOG,
+        "## What people read",
+    ]
+    page += [part for table in TABLES for part in table_parts(table)]
+    page += ["## The ledger's own indexes", rest_of(index.__doc__) or paragraph(index.__doc__)]
+    page += [part for table in index.INDEX_TABLES for part in table_parts(table)]
+    return page
+
+
+def table_parts(table: Table) -> Iterator[str]:
+    module, doc = documented(table)
+    yield f"### {table.name}"
+    yield doc or paragraph(module.__doc__)
+    rows = [
+        (f"`{column}`", str(kind), "yes" if column in table.nullable else "", "yes" if column in table.key else "")
+        for column, kind in table.columns.items()
+    ]
+    yield table_of(("Column", "Type", "May be null", "Key"), rows)
+
+
+def errors_page() -> list[str]:
+    intro, _, tree = (errors.__doc__ or "").partition("\n\n")
+    classes = [cls for _, cls in classes_of(errors) if issubclass(cls, errors.LedgerError)]
+    rows = [(f"`{cls.__name__}`", f"`{cls.code}`", paragraph(cls.__doc__)) for cls in classes[1:]]
+    return [
+        "# Errors",
+        NOTE,
+        f"{intro} {ERRORS}",
+        f"```text\n{tree.strip()}\n```",
+        table_of(("Error", "Code", "Meaning"), rows),
+    ]
+
+
+def settings_page() -> list[str]:
+    page = [
+        "# Settings",
+        NOTE,
+        SETTINGS,
+        "## The environment",
+        paragraph(inspect.getdoc(Ledger.from_env), 1),
+        "## The file",
+        fields_table(fields_of(settings.Settings), defaults=True),
+    ]
+    parts: Sequence[tuple[str, type[BaseModel]]] = (
+        ("seller", settings.Seller),
+        ("top_up, per currency", limits.Limits),
+        ("availability", availability.Availability),
+        ("availability.methods", availability.OfferedMethod),
+        ("taxes", taxes.TaxRule),
+        ("price_list", price_list.PriceList),
+        ("price_list.messages", price_list.MessagePrice),
+        ("price_list.numbers", price_list.NumberPrice),
+    )
+    for title, model in parts:
+        page += [f"### {title}", paragraph(model.__doc__), fields_table(fields_of(model), defaults=True)]
+    said = {**SETTINGS_TYPES, **dict(alias_docs(settings, limits, availability, taxes, price_list, configuration))}
+    rows = [(f"`{name}`", said[name]) for name in SETTINGS_TYPES]
+    return [*page, "## Types", table_of(("Type", "What it may be"), rows)]
+
+
+def tokens_page() -> list[str]:
+    rows = [
+        (f"`{token}`", f"{script.card.brand} {script.card.last_four}", script.description)
+        for token, script in SANDBOX_TOKENS.items()
+    ]
+    return [
+        "# Sandbox tokens",
+        NOTE,
+        TOKENS,
+        table_of(("Token", "Card", "What happens"), rows),
+    ]
+
+
+# What the sources say ---------------------------------------------------------------------------------------------
+
+
+def classes_of(module: ModuleType) -> Iterator[tuple[str, type]]:
+    """Yield a module's own classes in the order of its file."""
+    for name, cls in vars(module).items():
+        if inspect.isclass(cls) and cls.__module__ == module.__name__:
+            yield name, cls
+
+
+def fields_of(cls: type) -> list[Field]:
+    """Return the fields of a class, inherited ones first, with the text that stands below each."""
+    found: dict[str, Field] = {}
+    for base in reversed(cls.__mro__):
+        if base.__module__.startswith("interact_ledger"):
+            found.update((field.name, field) for field in own_fields(base))
+    return list(found.values())
+
+
+def own_fields(cls: type) -> Iterator[Field]:
+    tree = ast.parse(inspect.getsource(cls)).body[0]
+    assert isinstance(tree, ast.ClassDef)
+    for statement_, after in zip(tree.body, [*tree.body[1:], None], strict=True):
+        if not isinstance(statement_, ast.AnnAssign) or not isinstance(statement_.target, ast.Name):
+            continue
+        annotation = ast.unparse(statement_.annotation)
+        if annotation.startswith("ClassVar"):
+            continue
+        default = ast.unparse(statement_.value) if statement_.value else ""
+        yield Field(statement_.target.id, annotation, default, paragraph(text_of(after)))
+
+
+def documented(table: Table) -> tuple[ModuleType, str]:
+    """Return the module that declares a table, and the text that stands below the declaration."""
+    for module in (accounts, checkouts, receipts, statement, index):
+        body = ast.parse(inspect.getsource(module)).body
+        for node, after in zip(body, [*body[1:], None], strict=True):
+            declares = isinstance(node, ast.Assign) and getattr(module, ast.unparse(node.targets[0]), None) is table
+            if declares:
+                return module, paragraph(text_of(after))
+    raise LookupError(f"no module known here declares the table {table.name}")
+
+
+def alias_docs(*modules: ModuleType) -> Iterator[tuple[str, str]]:
+    """Yield the names that modules give to types, each with the text that stands below it, where there is one."""
+    for module in modules:
+        body = ast.parse(inspect.getsource(module)).body
+        for node, after in pairwise(body):
+            if isinstance(node, ast.Assign) and (text := text_of(after)):
+                yield ast.unparse(node.targets[0]), paragraph(text)
+
+
+def section_of(module: ModuleType, class_name: str) -> str:
+    """Return the heading, in a comment of the source, under which a class stands."""
+    before, _, _ = inspect.getsource(module).partition(f"\nclass {class_name}(")
+    headings: list[str] = re.findall(r"^# (.+?) -{5,}$", before, re.MULTILINE)
+    return headings[-1]
+
+
+def text_of(node: ast.stmt | None) -> str | None:
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+        return node.value.value
+    return None
+
+
+# Markdown ---------------------------------------------------------------------------------------------------------
+
+
+def paragraph(doc: str | None, number: int = 0) -> str:
+    """Return one paragraph of a docstring on one line, an empty text if there is none."""
+    parts = inspect.cleandoc(doc or "").split("\n\n")
+    return " ".join(parts[number].split()) if number < len(parts) else ""
+
+
+def rest_of(doc: str | None) -> str:
+    """Return a docstring without its first paragraph."""
+    parts = inspect.cleandoc(doc or "").split("\n\n")[1:]
+    return "\n\n".join(" ".join(part.split()) for part in parts)
+
+
+def sentence(cls: type) -> str:
+    return paragraph(cls.__doc__)
+
+
+def fields_table(fields: Iterable[Field], *, defaults: bool = False) -> str:
+    rows = []
+    for field in fields:
+        kind = f"`{without_checks(field.annotation)}`{mark(field.annotation)}"
+        default = [f"`{field.default}`" if field.default else "required"] if defaults else []
+        rows.append((f"`{field.name}`", kind, *default, field.doc))
+    headings = ("Field", "Type", "Default", "Meaning") if defaults else ("Field", "Type", "Meaning")
+    return table_of(headings, rows) if rows else ""
+
+
+def without_checks(annotation: str) -> str:
+    """Return an annotated type without what pydantic checks of it."""
+    return re.sub(r"^Annotated\[(.+?), Field\(.*\)\]$", r"\1", annotation)
+
+
+def mark(annotation: str) -> str:
+    marks = {"PersonalText": " *personal*", "GatewayToken": " *secret*"}
+    return "".join(text for name, text in marks.items() if name in annotation)
+
+
+def table_of(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def main() -> None:
+    REFERENCE.mkdir(exist_ok=True)
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")
+        print(f"wrote {path.name}")
+
+
+if __name__ == "__main__":
+    main()
