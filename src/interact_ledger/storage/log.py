@@ -6,6 +6,7 @@ import contextlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
+from uuid import UUID
 
 from eventsourcing.application import Application
 from eventsourcing.persistence import (
@@ -104,9 +105,16 @@ class Log:
         try:
             with storage_errors():
                 self.recorder.insert_events(stored, changes=changes)
-        except IntegrityError as error:
-            raise Conflict(str(error)) from error
+        except (IntegrityError, StorageUnavailable) as error:
+            # The answer may have been lost, and a retry of ours may look like a conflict: our own bytes tell.
+            if self.select_stored(stored[0].originator_id, link.version, len(stored)) != stored:
+                raise Conflict(str(error)) from error
         return Link(events[-1].version, chain)
+
+    def select_stored(self, stream_id: UUID | str, after: int, limit: int) -> list[StoredEvent]:
+        """Return part of a stream as it is stored."""
+        with storage_errors():
+            return list(self.recorder.select_events(str(stream_id), gt=after, limit=limit))
 
     def read(self, stream_id: str, *, after: int = 0, upto: int | None = None) -> Iterator[tuple[Recorded, Link]]:
         """Yield a stream's events in order, each with the link that ends there; memory stays flat."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from uuid import uuid4
 
 from interact_ledger.errors import ConfigurationError
@@ -13,11 +14,12 @@ def environment(url: str, deadline_seconds: float) -> dict[str, str]:
     """Return the event-sourcing application's environment for a storage address.
 
     Args:
-        url: `sqlite:///relative.db`, `sqlite:////absolute.db`, or `sqlite://` for memory.
-        deadline_seconds: how long to wait for another writer's lock.
+        url: `sqlite:///relative.db`, `sqlite:////absolute.db`, `sqlite://` for memory, or `postgresql://…` with all
+            that libpq understands behind it.
+        deadline_seconds: how long to wait for another writer's lock, or for an answer.
 
     Raises:
-        ConfigurationError: if it is none of these.
+        ConfigurationError: if it is none of these, or the driver is not installed.
     """
     scheme, separator, rest = url.partition("://")
     if scheme == "sqlite" and separator:
@@ -25,6 +27,15 @@ def environment(url: str, deadline_seconds: float) -> dict[str, str]:
             "PERSISTENCE_MODULE": "interact_ledger.storage.sqlite:LedgerSQLiteFactory",
             "SQLITE_DBNAME": _sqlite_name(rest),
             "SQLITE_LOCK_TIMEOUT": str(max(1, round(deadline_seconds))),
+            **_ALWAYS,
+        }
+    if scheme in {"postgresql", "postgres"} and separator:
+        if find_spec("psycopg") is None or find_spec("psycopg_pool") is None:
+            raise ConfigurationError('PostgreSQL needs pip install "interact_ledger[postgres]"', field="url")
+        return {
+            "PERSISTENCE_MODULE": "interact_ledger.storage.postgres:LedgerPostgresFactory",
+            "POSTGRES_CONNINFO": url,
+            "POSTGRES_DEADLINE_SECONDS": str(deadline_seconds),
             **_ALWAYS,
         }
     raise _unusable(scheme)
@@ -43,6 +54,6 @@ def _sqlite_name(rest: str) -> str:
 
 def _unusable(scheme: str) -> ConfigurationError:
     return ConfigurationError(
-        f"{scheme}://… is no storage address; use sqlite:///file.db, sqlite:////absolute/file.db or sqlite://",
+        f"{scheme}://… is no storage address; use sqlite:///file.db, sqlite:////absolute/file.db, sqlite:// or postgresql://user@host/database",
         field="url",
     )
