@@ -117,7 +117,7 @@ class Ledger(AccountVerbs, PaymentVerbs, SpendingVerbs, ReadingVerbs, OperationV
 
         INTERACT_LEDGER_URL is the database (`sqlite:///interact_ledger.db` if unset), INTERACT_LEDGER_SETTINGS the
         path of a settings file (the example settings if unset), INTERACT_LEDGER_GATEWAYS the names of gateways,
-        separated by commas (`sandbox` if unset); each gateway has variables of its own.
+        separated by commas (`sandbox` if unset, none if empty); each gateway has variables of its own.
 
         Raises: as `open`.
         """
@@ -125,7 +125,7 @@ class Ledger(AccountVerbs, PaymentVerbs, SpendingVerbs, ReadingVerbs, OperationV
         path = environ.get("INTERACT_LEDGER_SETTINGS")
         settings = Settings.load(path) if path else Settings.default()
         names = environ.get("INTERACT_LEDGER_GATEWAYS", "sandbox").split(",")
-        gateways = [gateway_from_env(name.strip(), environ) for name in names]
+        gateways = [gateway_from_env(name.strip(), environ) for name in names if name.strip()]
         url = environ.get("INTERACT_LEDGER_URL", "sqlite:///interact_ledger.db")
         try:
             return cls._wired(url, gateways, settings, SystemClock(), RandomIds(), owned_gateways=gateways)

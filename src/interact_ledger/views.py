@@ -108,6 +108,7 @@ class CardSavingResult:
     status: str
     """requested, unknown, pending, action_required, not_attempted, declined, cancelled, expired or succeeded."""
     card: SavedCardDetails | None
+    """The card, once it is saved and as long as it is still there."""
     decline_reason: str | None
     gateway: str
     gateway_reference: str | None
@@ -210,12 +211,12 @@ def top_up_result(account: Account, top_up: TopUp, client_secret: str | None) ->
 
 
 def card_saving_result(account: Account, saving: CardSaving, client_secret: str | None) -> CardSavingResult:
-    card = account.cards.get(saving.saved.card_id) if saving.saved else None
+    kept = next((c for c in account.cards.values() if c.saved_by == saving.operation_id and not c.removal_id), None)
     reason = saving.failure.reason if saving.failure else None
     return CardSavingResult(
         saving_id=saving.operation_id,
         status=saving.status.value,
-        card=card_details(account, card) if card else None,
+        card=card_details(account, kept) if kept else None,
         decline_reason=reason.value if reason else None,
         gateway=saving.intent.gateway,
         gateway_reference=saving.saved.reference if saving.saved else saving.reference,

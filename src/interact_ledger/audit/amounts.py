@@ -10,19 +10,23 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from interact_ledger.clock import iso
 
-__all__ = ["MILLION", "decimal", "millionths", "moment", "taxes_of"]
+__all__ = ["MILLION", "decimal", "is_canonical", "millionths", "moment", "taxes_of"]
 
 MILLION = 10**6
 
 _PLAIN = re.compile(r"(-?[0-9]{1,21})(?:\.([0-9]{1,6}))?")
 _LENGTH_MAX = 40
-_TIME_LENGTH = len("2026-01-01T00:00:00.000000Z")
+_CANONICAL = re.compile(
+    r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{6}Z"
+)
 
 
+@lru_cache(maxsize=4096)
 def millionths(text: str) -> int:
     """Return a written amount in millionths of its currency.
 
@@ -55,7 +59,7 @@ def moment(text: str) -> str:
 
 def is_canonical(text: Any) -> bool:
     """Say whether a text is a moment in the tables' own form."""
-    return isinstance(text, str) and len(text) == _TIME_LENGTH and moment(text) == text
+    return isinstance(text, str) and _CANONICAL.fullmatch(text) is not None
 
 
 def taxes_of(event: Mapping[str, Any]) -> int:

@@ -8,9 +8,11 @@ names 64 zeros.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
+
+from pydantic_core import from_json
 
 from interact_ledger.audit.amounts import is_canonical, millionths
 from interact_ledger.audit.book import Purchase
@@ -104,11 +106,16 @@ class StreamReader:
         self.chain = self._chain_value(self.version, topic, state if isinstance(state, bytes) else str(state).encode())
 
     def _chain_value(self, version: int, topic: str, state: bytes) -> str:
-        framed = (self._framed_stream, _framed(b"%d" % version), _framed(str(topic).encode()), _framed(state))
-        return hashlib.sha256(b"".join(framed)).hexdigest()
+        place = self._framed_stream + _framed(b"%d" % version) + _framed_topic(topic)
+        return hashlib.sha256(b"".join((place, len(state).to_bytes(8, "big"), state))).hexdigest()
 
     def _finding(self, code: str, version: Any, message: str) -> Finding:
         return Finding(code, self._stream_id, version, message)
+
+
+@lru_cache(maxsize=256)
+def _framed_topic(topic: object) -> bytes:
+    return _framed(str(topic).encode())
 
 
 def _framed(part: bytes) -> bytes:
@@ -119,7 +126,7 @@ def _envelope(state: Any) -> dict[str, Any]:
     """Read stored bytes, or say why they are none of ours."""
     if not isinstance(state, bytes):
         raise TypeError("the state is not kept as bytes")
-    envelope = json.loads(state)
+    envelope = from_json(state)
     if not isinstance(envelope, dict) or envelope.keys() != _ENVELOPE or not isinstance(envelope["event"], dict):
         raise ValueError("the bytes are no envelope of an event")
     if not is_canonical(envelope["recorded_at"]):
@@ -134,7 +141,7 @@ def purchase_finder(read: Read) -> Callable[[str, str], Purchase | None]:
 
     def find(stream_id: str, operation_id: str) -> Purchase | None:
         for version, topic, state in read(_PURCHASE_SQL, (operation_id, stream_id)):
-            event = json.loads(state)["event"]
+            event = from_json(state)["event"]
             if topic in PURCHASES and event["operation_id"] == operation_id:
                 return Purchase(version, event["lines"])
         return None

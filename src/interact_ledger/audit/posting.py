@@ -192,11 +192,13 @@ def _hold_reduced(book: Book, entry: Entry) -> None:
 
 _STILL_UNDECIDED = frozenset(
     {
+        "payment-retried",
         "payment-begun",
         "payment-pending",
         "payment-action-required",
         "payment-unknown",
         "payment-cancel-requested",
+        "card-saving-retried",
         "card-saving-pending",
         "card-saving-action-required",
         "card-saving-unknown",
@@ -255,6 +257,7 @@ POSTINGS: Mapping[str, Posting] = MappingProxyType(
         "checkout-quoted": _quoted,
         "top-up-requested": _top_up_requested,
         "payment-attempted": _payment_attempted,
+        "payment-retried": _payment_moved,
         "payment-begun": _payment_moved,
         "payment-pending": _payment_moved,
         "payment-action-required": _payment_moved,
@@ -267,6 +270,7 @@ POSTINGS: Mapping[str, Posting] = MappingProxyType(
         "capture-mismatched": _payment_moved,
         "card-saving-requested": _saving_requested,
         "card-saving-attempted": _saving_attempted,
+        "card-saving-retried": _saving_moved,
         "card-saving-pending": _saving_moved,
         "card-saving-action-required": _saving_moved,
         "card-saving-unknown": _saving_moved,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import calendar
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 __all__ = ["local_date", "next_monthly_due"]
 
 _MONTHS = 12
+_HALF_A_MONTH = timedelta(days=14)
 
 
 def local_date(moment: datetime, time_zone: str) -> date:
@@ -17,7 +18,7 @@ def local_date(moment: datetime, time_zone: str) -> date:
 
 
 def next_monthly_due(anchor_day: int, after: datetime, time_zone: str) -> datetime:
-    """Return when the month after `after`'s falls due, as UTC.
+    """Return when the month after the one that was paid at `after` falls due, as UTC.
 
     Due is the first moment of the anchor day, or of the month's last day where the month is shorter. Each month is
     reckoned from the anchor day itself, so a 31st falls on 28 February and again on 31 March. Where daylight
@@ -25,10 +26,17 @@ def next_monthly_due(anchor_day: int, after: datetime, time_zone: str) -> dateti
 
     Args:
         anchor_day: 1 to 31.
-        after: a moment in the month before the one that is due.
+        after: when the month before was due or bought. If the account has since moved to another zone, that moment
+            may lie on the day before or after the anchor day, even in another month; so what is due less than half
+            a month later is that very month once more, and passed over.
         time_zone: IANA name.
     """
-    today = local_date(after, time_zone)
-    next_month = date(today.year + today.month // _MONTHS, today.month % _MONTHS + 1, 1)
-    day = min(anchor_day, calendar.monthrange(next_month.year, next_month.month)[1])
-    return datetime.combine(next_month.replace(day=day), time.min, ZoneInfo(time_zone)).astimezone(UTC)
+    month = local_date(after, time_zone).replace(day=1)
+    while (due := _due_in(month, anchor_day, time_zone)) - after < _HALF_A_MONTH:
+        month = date(month.year + month.month // _MONTHS, month.month % _MONTHS + 1, 1)
+    return due
+
+
+def _due_in(month: date, anchor_day: int, time_zone: str) -> datetime:
+    day = min(anchor_day, calendar.monthrange(month.year, month.month)[1])
+    return datetime.combine(month.replace(day=day), time.min, ZoneInfo(time_zone)).astimezone(UTC)

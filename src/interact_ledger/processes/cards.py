@@ -52,11 +52,12 @@ def save_card(context: Context, account_id: str, request: Request, gateway_id: s
 def complete_saving(context: Context, account_id: str, operation_id: str) -> Progress:
     """Go on with a saving after the customer authenticated."""
     saving = load(context, account_id, operation_id)
-    if saving.is_over or saving.cancelling:
+    if saving.status is not AttemptStatus.ACTION_REQUIRED or saving.cancelling:
         return settle_saving(context, account_id, operation_id)
     gateway = context.gateway(saving.intent.gateway)
     result = gateway.complete_save(_card_request(context, account_id, gateway, saving))
-    _record(context, account_id, saving, result)
+    if not isinstance(result, NotAttempted):  # said of this call only: the saving itself reached the gateway before
+        _record(context, account_id, saving, result)
     return _progress(context, account_id, operation_id, result)
 
 

@@ -50,8 +50,7 @@ def recover(
         query: reads the agenda.
         on_progress: called with how many are done, of how many.
     """
-    now = context.now()
-    due = [item for item in due_items(query, KINDS) if item.due_at <= now]
+    due = due_items(query, KINDS, context.now())
     recovered = []
     for done, item in enumerate(due, start=1):
         recovered.append(_recover(context, item))

@@ -39,8 +39,7 @@ def run_due(
     context: Context, query: Query, on_progress: Callable[[int, int], None] = lambda _done, _of: None
 ) -> list[Done]:
     """Do all that is due; costs what is due, not what exists."""
-    now = context.now()
-    due = [item for item in due_items(query, KINDS) if item.due_at <= now]
+    due = due_items(query, KINDS, context.now())
     done: list[Done] = []
     for count, item in enumerate(due, start=1):
         done.extend(_expire(context, item) if item.kind is AgendaKind.HOLD_EXPIRY else _rent(context, item))

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from interact_ledger.clock import iso
 from interact_ledger.domain.account import Account
 from interact_ledger.domain.agenda import AgendaKind, agenda
 from interact_ledger.domain.events import Recorded
@@ -103,12 +104,12 @@ def index_rows(recorded: Recorded) -> Iterator[RowChange]:
         )
 
 
-def due_items(query: Query, kinds: Sequence[AgendaKind]) -> list[DueItem]:
-    """Return what of these kinds is on all accounts' agendas, the earliest first."""
+def due_items(query: Query, kinds: Sequence[AgendaKind], now: datetime) -> list[DueItem]:
+    """Return what of these kinds has fallen due on all accounts' agendas, the earliest first."""
     marks = ", ".join("?" * len(kinds))
     rows = query(
-        f"SELECT * FROM agenda WHERE kind IN ({marks}) ORDER BY due_at, stream_id, subject",
-        [kind.value for kind in kinds],
+        f"SELECT * FROM agenda WHERE kind IN ({marks}) AND due_at<=? ORDER BY due_at, stream_id, subject",
+        [*(kind.value for kind in kinds), iso(now)],
     )
     return [
         DueItem(row["stream_id"], AgendaKind(row["kind"]), row["subject"], AGENDA.read(row)["due_at"]) for row in rows

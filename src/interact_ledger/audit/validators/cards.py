@@ -52,6 +52,7 @@ def validate_removed(entry: Entry, book: Book) -> Iterator[Finding]:
 
 BEFORE = dict.fromkeys(
     (
+        "card-saving-retried",
         "card-saving-pending",
         "card-saving-action-required",
         "card-saving-unknown",

@@ -91,6 +91,7 @@ def _is_at_its_gateway(entry: Entry, top_up: Attempts) -> bool:
 
 BEFORE = dict.fromkeys(
     (
+        "payment-retried",
         "payment-begun",
         "payment-pending",
         "payment-action-required",

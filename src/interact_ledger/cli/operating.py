@@ -1,0 +1,155 @@
+"""Operating a ledger: recovery, what is due, rebuilding, the audit, its gateways and its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Annotated, Any
+
+import typer
+from moneyed import Money
+from rich.console import RenderableType
+
+from interact_ledger.audit import CurrencyTotals
+from interact_ledger.cli.documents import Document, as_document, fields_of
+from interact_ledger.cli.output import Answer
+from interact_ledger.cli.running import EXIT_FINDING, command, group
+from interact_ledger.cli.session import Session
+from interact_ledger.cli.text import facts, listing, plain_text, record
+from interact_ledger.errors import LedgerError
+from interact_ledger.gateways.discovery import gateway_from_env, gateway_names
+from interact_ledger.processes.recovery import Recovered
+from interact_ledger.processes.schedule import Done
+from interact_ledger.settings import Settings
+
+__all__ = ["operating", "settings"]
+
+operating = group("Recovery, what is due, rebuilding, the audit, gateways.")
+settings = group("Check the settings.")
+
+PANEL = "Operating"
+
+
+@command(operating, "recover", panel=PANEL)
+def recover(session: Session) -> Answer:
+    """Bring everything open at a gateway to its true end; never charges.
+
+    What is still open afterwards is listed; run it again later. The exit code is 0 all the same.
+    """
+    with session.output.progress("Recovering") as on_progress:
+        recovered = session.ledger.recover(on_progress)
+    still_open = sum(not item.is_over for item in recovered)
+    shown = [listing(_undertakings(recovered), none="Nothing was open.")]
+    shown.extend([plain_text(f"{still_open} still open; run recover again later.", "yellow")] if still_open else [])
+    return Answer({"recovered": as_document(recovered), "still_open": still_open}, shown)
+
+
+@command(operating, "run-due", panel=PANEL)
+def run_due(session: Session) -> Answer:
+    """Do all that has fallen due: expire holds, charge rented numbers, number invoices."""
+    with session.output.progress("Doing what is due") as on_progress:
+        done = session.ledger.run_due(on_progress)
+    return Answer({"done": as_document(done)}, [listing(_undertakings(done), none="Nothing was due.")])
+
+
+@command(operating, "rebuild", panel=PANEL)
+def rebuild(session: Session) -> Answer:
+    """Fill every table that follows from the log anew, while writers go on."""
+    with session.output.progress("Rebuilding") as on_progress:
+        events = session.records.rebuild(on_progress)
+    return Answer({"events": events}, [plain_text(f"Rebuilt from {events:,} events.", "green")])
+
+
+@command(operating, "audit", panel=PANEL)
+def audit(session: Session) -> Answer:
+    """Check the whole log, and every table against it, by rules of the audit's own.
+
+    The exit code is 1 if anything is wrong. What only needs a person's decision is listed too, and does not count.
+    """
+    with session.output.progress("Auditing") as on_progress:
+        report = session.records.audit(on_progress)
+    checked = f"{report.events:,} events of {report.accounts:,} accounts"
+    if report.clean:
+        verdict = plain_text(f"Sound: {checked}, and nothing wrong.", "green")
+    else:
+        verdict = plain_text(f"NOT SOUND: {len(report.integrity):,} findings in {checked}.", "bold red")
+    shown = [
+        listing([_totals(totals) for totals in report.currencies], none="No money yet."),
+        *([listing(report.findings, title="findings")] if report.findings else []),
+        verdict,
+    ]
+    return Answer({"clean": report.clean, **as_document(report)}, shown, exit_code=0 if report.clean else EXIT_FINDING)
+
+
+@command(operating, "gateways", panel=PANEL)
+def gateways(session: Session) -> Answer:
+    """List the gateway adapters that are installed, and what each can do, or why it cannot be opened."""
+    in_use = session.gateways_in_use
+    # To be looked at, the sandbox needs no memory; it would make a file.
+    environ = session.environ | {"INTERACT_LEDGER_SANDBOX_FILE": ":memory:"}
+    found = [{"gateway": name, "in_use": name in in_use, **_described(name, environ)} for name in gateway_names()]
+    return Answer({"gateways": as_document(found)}, [_gateway(entry) for entry in found] or [plain_text("None.")])
+
+
+@command(settings, "check")
+def check_settings(
+    session: Session,
+    file: Annotated[str | None, typer.Argument(metavar="[FILE]", help="Instead of the ledger's own.")] = None,
+) -> Answer:
+    """Check a settings file as the ledger would read it, and show what it says."""
+    checked = Settings.load(file) if file else session.settings
+    prices = checked.price_list
+    currencies = [
+        {"currency": code, "minimum": limits.minimum, "maximum": limits.maximum}
+        for code, limits in checked.top_up.items()
+    ]
+    shown = [
+        plain_text("These settings can be used.", "green"),
+        record(checked.seller),
+        facts(
+            {"price list": f"{prices.version}: {len(prices.messages)} message and {len(prices.numbers)} number prices"}
+        ),
+        listing(currencies, title="top-up limits"),
+        listing(checked.availability.methods, title="payment methods"),
+        listing(checked.taxes, title="taxes", none="No taxes."),
+    ]
+    return Answer(as_document(checked), shown)
+
+
+def _described(name: str, environ: dict[str, str]) -> dict[str, Any]:
+    try:
+        gateway = gateway_from_env(name, environ)
+        with ExitStack() as resources:
+            resources.callback(getattr(gateway, "close", lambda: None))
+            return {"gateway_id": gateway.gateway_id, "capabilities": gateway.capabilities, "error": None}
+    except Exception as error:  # noqa: BLE001 - adapters are other people's code, and the list goes on
+        return {"gateway_id": None, "capabilities": None, "error": _why(error)}
+
+
+def _why(error: Exception) -> str:
+    """Say why an adapter cannot be opened; the message of an error that we do not know may hold a credential."""
+    if isinstance(error, LedgerError | ImportError | LookupError):
+        return f"{type(error).__name__}: {error}"
+    return type(error).__name__
+
+
+def _gateway(entry: Document) -> RenderableType:
+    known = {name: entry[name] for name in ("gateway", "in_use", "error")}
+    capabilities = entry["capabilities"]
+    if capabilities is None:
+        return facts(known)
+    return facts(known | (fields_of(capabilities) or {}))
+
+
+def _totals(totals: CurrencyTotals) -> dict[str, object]:
+    names = ("captured", "credited", "spent", "balance")
+    amounts = {name: Money(getattr(totals, name), totals.currency) for name in names}
+    return {"currency": totals.currency, **amounts, "conserved": totals.conserved}
+
+
+def _undertakings(found: Sequence[Recovered | Done]) -> list[dict[str, object]]:
+    """Lay out what was done; kind, subject and account share a column, in one line where there is room."""
+    return [
+        {"what": f"{item.kind} {item.subject} {item.account_id}", "due_at": item.due_at, "outcome": item.outcome}
+        for item in found
+    ]

@@ -1,0 +1,134 @@
+"""How a command runs: it gets a session, returns an answer, and its errors become messages and exit codes.
+
+Exit codes: 0 done; 1 a finding of the audit, or a log that is not what was written; 2 a mistake in the request, or
+a refusal; 3 the database or a gateway is busy or cannot be reached, so try again; 70 a defect of ours; 130
+interrupted; 141 nobody reads the output any more.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import Any, NoReturn, TypeVar, cast, get_type_hints
+
+import typer
+from typer.core import TyperGroup
+
+from interact_ledger.cli.output import Answer, Output
+from interact_ledger.cli.session import Options, Session
+from interact_ledger.errors import Busy, CorruptLog, GatewayError, LedgerError, StorageUnavailable
+
+__all__ = ["command", "group", "root_options"]
+
+CommandT = TypeVar("CommandT", bound=Callable[..., Answer])
+"""Takes a session, then what is its own."""
+
+EXIT_FINDING = 1
+EXIT_REQUEST = 2
+EXIT_UNAVAILABLE = 3
+EXIT_DEFECT = 70
+EXIT_BROKEN_PIPE = 141
+
+UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
+"""Typer does not export it, and which package has it depends on Typer's release."""
+
+
+class LedgerGroup(TyperGroup):
+    """A group of commands that tells mistakes in usage as JSON too, and gives defects an exit code of their own."""
+
+    def main(self, args: Any = None, *arguments: Any, **options: Any) -> Any:
+        """Run, as Typer does."""
+        args = sys.argv[1:] if args is None else list(args)
+        try:
+            if "--json" not in args:
+                return super().main(args, *arguments, **options)
+            sys.exit(super().main(args, *arguments, **{**options, "standalone_mode": False}))
+        except UsageError as error:
+            Output(as_json=True).error("usage", None, error.format_message())
+            sys.exit(EXIT_REQUEST)
+        except Exception:  # noqa: BLE001 - the last resort, where the traceback is the message
+            traceback.print_exc()
+            sys.exit(EXIT_DEFECT)
+
+
+def group(help_text: str) -> typer.Typer:
+    """Return an empty group of commands."""
+    return typer.Typer(cls=LedgerGroup, help=help_text, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+def command(app: typer.Typer, name: str, *, panel: str | None = None) -> Callable[[CommandT], CommandT]:
+    """Add a function to an app as a command, which takes the options of every command beside its own.
+
+    Args:
+        app: where it goes.
+        name: what operators type.
+        panel: the heading under which help lists it.
+    """
+
+    def add(function: CommandT) -> CommandT:
+        own = _parameters(function)
+        del own[next(iter(own))]  # the session
+
+        def run(context: typer.Context, **given: Any) -> NoReturn:
+            arguments = {name: given.pop(name) for name in own}
+            options = Options(**given).over(context.find_root().obj)
+            raise typer.Exit(_carry_out(options, lambda session: function(session, **arguments)))
+
+        run.__doc__ = function.__doc__
+        _take(run, own | _parameters(Options))
+        app.command(name, rich_help_panel=panel)(run)
+        return function
+
+    return add
+
+
+def root_options(app: typer.Typer) -> None:
+    """Let an app take the options of every command before the command's name too."""
+
+    def keep(context: typer.Context, **given: Any) -> None:
+        context.obj = Options(**given)
+
+    _take(keep, _parameters(Options))
+    app.callback()(keep)
+
+
+def _parameters(function: Callable[..., object]) -> dict[str, inspect.Parameter]:
+    hints = get_type_hints(function, include_extras=True)
+    return {
+        name: parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[name])
+        for name, parameter in inspect.signature(function).parameters.items()
+    }
+
+
+def _take(callback: Callable[..., object], parameters: Mapping[str, inspect.Parameter]) -> None:
+    """Give a callback the parameters that Typer is to read."""
+    context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    callback.__signature__ = inspect.Signature([context, *parameters.values()])  # type: ignore[attr-defined]
+
+
+def _carry_out(options: Options, body: Callable[[Session], Answer]) -> int:
+    with ExitStack() as resources:
+        session = Session(options, resources)
+        try:
+            answer = body(session)
+            session.output.answer(answer, session.key)
+        except LedgerError as error:
+            session.output.error(error.code, error.field, error.message, session.key)
+            return _exit_code(error)
+        except BrokenPipeError:
+            # What is still buffered goes nowhere, so that the interpreter's last flush is quiet too.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return EXIT_BROKEN_PIPE
+        return answer.exit_code
+
+
+def _exit_code(error: LedgerError) -> int:
+    if isinstance(error, CorruptLog):
+        return EXIT_FINDING
+    if isinstance(error, Busy | StorageUnavailable) or type(error) is GatewayError:
+        return EXIT_UNAVAILABLE
+    return EXIT_REQUEST

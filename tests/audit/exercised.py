@@ -1,0 +1,180 @@
+"""A ledger that was put through every verb, with something of every kind left open: what an audit is tried on."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from moneyed import Money
+
+from interact_ledger import Message, Number
+from interact_ledger.domain.top_up import record_result
+from interact_ledger.gateways.protocol import CardDetails, CardFunding, Succeeded
+from interact_ledger.gateways.sandbox import Fault
+from interact_ledger.processes import top_up as process
+from interact_ledger.storage.accounts import SNAPSHOT_EVERY
+from interact_ledger.testing import LedgerKit
+
+__all__ = ["attention_account", "exercise"]
+
+HELD_FOR = timedelta(days=3)
+
+
+def pounds(amount: str) -> Money:
+    return Money(amount, "GBP")
+
+
+def exercise(kit: LedgerKit) -> None:
+    """Put a ledger through every verb; nothing of it needs a person's attention."""
+    _payments(kit)
+    _cards(kit)
+    _spending(kit)
+    _standing(kit)
+    _other_currencies(kit)
+    _open_ends(kit)
+
+
+def attention_account(kit: LedgerKit) -> str:
+    """Open an account on which a gateway captured late, and captured another amount."""
+    account_id = kit.account().account_id
+    kit.top_up(account_id, pounds("10.00"), card_token="tok_captures_less")
+    cancelled = kit.top_up(account_id, pounds("10.00"), card_token="tok_authentication_required")
+    kit.ledger.cancel(account_id, cancelled.transaction_id)
+    found = process.load(kit.ledger._context, account_id, cancelled.transaction_id)
+    again = Succeeded(
+        reference="pay_late",
+        amount=cancelled.total,
+        captured_at=kit.clock.now(),
+        card=CardDetails(
+            brand="visa", last_four="4242", expiry_month=12, expiry_year=2039, funding=CardFunding.CREDIT
+        ),
+    )
+    kit.ledger._context.transact(
+        account_id,
+        lambda account, _: record_result(
+            account, found, found.intent.attempt_id, again, action_expires_at=kit.clock.now()
+        ),
+    )
+    return account_id
+
+
+def _payments(kit: LedgerKit) -> None:
+    ledger, account_id = kit.ledger, kit.account().account_id
+    kit.top_up(account_id, pounds("50.00"))
+    ledger.checkout(account_id, pounds("20.00"), method="visa")
+    for token in ("tok_declined_insufficient_funds", "tok_timeout_before_charging", "tok_unreachable"):
+        kit.top_up(account_id, pounds("10.00"), card_token=token)
+    unsure = ledger.checkout(account_id, pounds("10.00"))
+    for _ in range(2):  # the second is a retry of the same attempt, and learns that the first one charged
+        ledger.top_up(account_id, unsure.quote_id, card_token="tok_timeout_after_charging", idempotency_key="unsure")
+    kit.clock.advance(timedelta(minutes=2))
+    ledger.recover()
+    quote = ledger.checkout(account_id, pounds("11.00"))
+    for _ in range(2):  # the second goes on with a new attempt
+        kit.gateway.fail_next("charge", Fault.REFUSED)
+        ledger.top_up(account_id, quote.quote_id, card_token="tok_visa", idempotency_key="again")
+    ledger.top_up(account_id, quote.quote_id, card_token="tok_visa", idempotency_key="again")
+    authenticated = kit.top_up(account_id, pounds("12.00"), card_token="tok_authentication_required")
+    kit.gateway.authenticate(str(authenticated.gateway_reference))
+    ledger.complete(account_id, authenticated.transaction_id)
+    forgotten = kit.top_up(account_id, pounds("13.00"), card_token="tok_authentication_required")
+    kit.clock.advance(timedelta(hours=2))
+    ledger.complete(account_id, forgotten.transaction_id)
+    pending = kit.top_up(account_id, pounds("14.00"), card_token="tok_pending")
+    kit.gateway.settle(str(pending.gateway_reference))
+    ledger.recover()
+    cancelled = kit.top_up(account_id, pounds("15.00"), card_token="tok_authentication_required")
+    ledger.cancel(account_id, cancelled.transaction_id)
+
+
+def _cards(kit: LedgerKit) -> None:
+    ledger, account_id = kit.ledger, kit.account().account_id
+    kit.top_up(account_id, pounds("30.00"), save_card=True)
+    ledger.save_card(account_id, "tok_mastercard", idempotency_key="save")
+    ledger.save_card(account_id, "tok_declined_expired_card", idempotency_key="decline")
+    ledger.save_card(account_id, "tok_pending", idempotency_key="pending")
+    for _ in range(2):
+        unsure = ledger.save_card(account_id, "tok_timeout_before_charging", idempotency_key="unsure")
+    waiting = ledger.save_card(account_id, "tok_authentication_required", idempotency_key="wait")
+    kit.gateway.authenticate(str(waiting.gateway_reference))
+    ledger.complete_saving(account_id, waiting.saving_id)
+    cancelled = ledger.save_card(account_id, "tok_authentication_required", idempotency_key="cancel")
+    ledger.cancel_saving(account_id, cancelled.saving_id)
+    ledger.save_card(account_id, "tok_unreachable", idempotency_key="unreachable")
+    ledger.save_card(account_id, "tok_unreachable", idempotency_key="unreachable")
+    kit.clock.advance(timedelta(minutes=2))
+    ledger.complete_saving(account_id, unsure.saving_id)
+    first, second, *_ = ledger.cards(account_id)
+    ledger.choose_default_card(account_id, second.card_id)
+    quote = ledger.checkout(account_id, pounds("16.00"))
+    ledger.top_up(account_id, quote.quote_id, card_id=first.card_id, idempotency_key="saved")
+    ledger.remove_card(account_id, first.card_id, idempotency_key="remove")
+
+
+def _spending(kit: LedgerKit) -> None:
+    ledger, account_id = kit.ledger, kit.account().account_id
+    kit.top_up(account_id, pounds("100.00"))
+    campaign = ledger.spend_many(
+        account_id,
+        [Message("a", "GB", text="hello", quantity=5), Number("n", "+441632960001", "GB", "local")],
+        idempotency_key="campaign",
+    )
+    for position in range(SNAPSHOT_EVERY + 10):
+        ledger.spend(account_id, Message(f"m{position}", "GB", text="hi"), idempotency_key=f"spend-{position}")
+    ledger.reverse_spend(account_id, campaign.transaction_id, "undelivered", idempotency_key="one", lines=[("a", 1)])
+    ledger.reverse_spend(account_id, campaign.transaction_id, "undelivered", idempotency_key="rest")
+    hold = ledger.hold(account_id, pounds("2.00"), "job", idempotency_key="hold")
+    settled = ledger.settle(account_id, hold.hold_id, [Message("h", "GB", text="hi", quantity=3)], idempotency_key="s")
+    ledger.reverse_spend(account_id, settled.transaction_id, "undelivered", idempotency_key="settled")
+    ledger.release(account_id, hold.hold_id, idempotency_key="release")
+    ledger.hold(account_id, pounds("1.50"), "job", idempotency_key="expires", expires_in=timedelta(hours=1))
+    ledger.spend(account_id, Number("m", "+441632960002", "GB", "local"), idempotency_key="second number")
+    kit.clock.advance(timedelta(days=65))
+    ledger.run_due()
+    ledger.release_number(account_id, "+441632960002")
+    kit.ledger.on_behalf_of("support:7", correlation_id="ticket-1").adjust(
+        account_id, pounds("-0.000001"), "correction", idempotency_key="down"
+    )
+    ledger.adjust(account_id, pounds("5"), "goodwill", idempotency_key="up")
+
+
+def _standing(kit: LedgerKit) -> None:
+    ledger, account_id = kit.ledger, kit.account(country="FR").account_id
+    ledger.change_details(account_id, country="FR", region=None, tax_status="business", time_zone="Europe/Paris")
+    ledger.record_tax_number(
+        account_id, "FR40303265045", verified_by="VIES", verified_at=kit.clock.now(), reference="consultation-1"
+    )
+    kit.top_up(account_id, pounds("10.00"))
+    ledger.withdraw_tax_number(account_id, "lapsed")
+    ledger.suspend(account_id, "review")
+    ledger.reinstate(account_id, "reviewed")
+    ledger.spend(account_id, Message("m", "GB", text="hi"), idempotency_key="m")
+    ledger.close_account(
+        account_id, "left", idempotency_key="close", paid_out=pounds("9.96"), payout_reference="bank-1"
+    )
+    ledger.suspend(kit.account().account_id, "review")
+
+
+def _other_currencies(kit: LedgerKit) -> None:
+    for currency, country, amount in (("JPY", "JP", "3000"), ("KWD", "KW", "5.125"), ("USD", "US", "20.00")):
+        account = kit.account(currency, country, "CA" if country == "US" else None)
+        kit.top_up(account.account_id, Money(amount, currency))
+
+
+def _open_ends(kit: LedgerKit) -> None:
+    """Leave one of everything that can be open, and a number that could not be paid."""
+    ledger, account_id = kit.ledger, kit.account().account_id
+    kit.top_up(account_id, pounds("10.00"), save_card=True)
+    kit.top_up(account_id, pounds("17.00"), card_token="tok_pending")
+    kit.top_up(account_id, pounds("18.00"), card_token="tok_authentication_required")
+    kit.top_up(account_id, pounds("19.00"), card_token="tok_timeout_before_charging")
+    ledger.save_card(account_id, "tok_authentication_required", idempotency_key="open saving")
+    (card,) = ledger.cards(account_id)
+    kit.gateway.fail_next("forget", Fault.BEFORE)
+    ledger.remove_card(account_id, card.card_id, idempotency_key="open removal")
+    ledger.spend(account_id, Number("n", "+441632960003", "GB", "local"), idempotency_key="number")
+    kit.clock.advance(timedelta(days=40))
+    ledger.hold(account_id, ledger.balance(account_id).available, "all", idempotency_key="all", expires_in=HELD_FOR)
+    ledger.run_due()
+    unnumbered = kit.top_up(account_id, pounds("21.00"), card_token="tok_pending")
+    kit.gateway.settle(str(unnumbered.gateway_reference))
+    process.settle(ledger._context, account_id, unnumbered.transaction_id)  # captured; killed before its invoice

@@ -1,0 +1,115 @@
+"""What audits clean, and what is reported for a person to decide."""
+
+from __future__ import annotations
+
+from decimal import Decimal, localcontext
+
+import pytest
+from moneyed import Money
+
+from interact_ledger import Message
+from interact_ledger.audit import audit
+from interact_ledger.audit.topics import TOPICS as AUDITED
+from interact_ledger.domain.events import TOPICS
+from interact_ledger.testing import ledger_kit
+
+
+def opened(path):
+    return ledger_kit(f"sqlite:///{path}")
+
+
+def test_a_ledger_put_through_every_verb_audits_clean(exercised_file):
+    with opened(exercised_file) as kit:
+        report = kit.ledger.audit()
+    assert report.findings == ()
+    assert report.clean
+
+
+def test_the_exercised_ledger_holds_every_topic_but_the_one_that_needs_attention(exercised_file):
+    with opened(exercised_file) as kit:
+        found = {row["topic"] for row in kit.ledger._query("SELECT DISTINCT topic FROM stored_events", ())}
+    assert found == set(TOPICS) - {"capture-mismatched"}
+
+
+def test_every_event_of_the_ledger_has_its_line_in_the_audits_own_table():
+    assert {topic: (cls.OPERATIONS, cls.STARTS, cls.VERSION) for topic, cls in TOPICS.items()} == {
+        topic: (known.subjects, known.starts, max(known.versions)) for topic, known in AUDITED.items()
+    }
+
+
+def test_an_empty_ledger_audits_clean():
+    with ledger_kit() as kit:
+        report = kit.ledger.audit()
+    assert (report.events, report.accounts, report.clean) == (0, 0, True)
+
+
+def test_a_rebuilt_ledger_audits_clean(tampered):
+    tampered.rebuild()
+    assert tampered.audit().findings == ()
+
+
+def test_a_capture_that_came_late_or_short_is_reported_and_leaves_the_ledger_whole(attention_file):
+    with opened(attention_file) as kit:
+        report = kit.ledger.audit()
+    assert report.clean
+    assert report.integrity == ()
+    assert [finding.code for finding in report.attention] == ["capture_mismatched", "capture_late"]
+    assert report.counts == {"capture_mismatched": 1, "capture_late": 1}
+
+
+def test_the_report_says_where_the_money_of_each_currency_came_from_and_went_to():
+    with ledger_kit() as kit:
+        account_id = kit.account().account_id
+        kit.top_up(account_id, Money("10.00", "GBP"))
+        bought = kit.ledger.spend(account_id, Message("m", "GB", text="hi", quantity=4), idempotency_key="m")
+        kit.ledger.reverse_spend(account_id, bought.transaction_id, "lost", idempotency_key="r", lines=[("m", 1)])
+        kit.ledger.adjust(account_id, Money("-1", "GBP"), "fee", idempotency_key="a")
+        kit.ledger.hold(account_id, Money("2", "GBP"), "job", idempotency_key="h")
+        kit.account("JPY", "JP")
+        report = kit.ledger.audit()
+    pounds, yen = report.currencies
+    assert (report.accounts, pounds.accounts, yen.accounts) == (2, 1, 1)
+    assert (pounds.captured, pounds.taxed, pounds.credited) == (Decimal(12), Decimal(2), Decimal(10))
+    assert (pounds.spent, pounds.reversed, pounds.adjusted) == (Decimal("0.13"), Decimal("0.0325"), Decimal(-1))
+    assert (pounds.balance, pounds.held) == (Decimal("8.9025"), Decimal(2))
+    assert pounds.conserved
+    assert yen.balance == 0
+
+
+def test_the_sums_do_not_depend_on_the_hosts_decimal_context(exercised_file):
+    with opened(exercised_file) as kit, localcontext(prec=2):
+        assert kit.ledger.audit().findings == ()
+
+
+def test_progress_is_told_up_to_the_last_event(exercised_file):
+    told = []
+    with opened(exercised_file) as kit:
+        report = kit.ledger.audit(on_progress=lambda done, of: told.append((done, of)))
+    assert told[-1] == (report.events, report.events)
+
+
+def test_writers_go_on_while_a_ledger_is_audited(exercised_file, tampered):
+    with opened(tampered.path) as kit:
+        accounts = [account.account_id for account in kit.ledger.accounts().accounts]
+
+        def fold_while_others_write(account_id, version):
+            kit.ledger.adjust(accounts[0], Money("1", "GBP"), "meanwhile", idempotency_key=account_id)
+            return kit.ledger._folded(account_id, version)
+
+        with kit.ledger._log.at_one_moment() as read:
+            report = audit(read, fold_while_others_write, lambda _done, _of: None)
+        assert report.findings == ()
+        after = kit.ledger.audit()
+    assert after.clean
+    assert after.events == report.events + len(accounts)
+
+
+@pytest.mark.parametrize("amount", ["0.000001", "-0.5", "999999999999999.999999"])
+def test_amounts_of_every_size_add_up(amount):
+    with ledger_kit() as kit:
+        account_id = kit.account().account_id
+        kit.ledger.adjust(account_id, Money("1", "GBP"), "start", idempotency_key="1")
+        kit.ledger.adjust(account_id, Money(amount, "GBP"), "test", idempotency_key="2")
+        report = kit.ledger.audit()
+    assert report.clean
+    assert report.currencies[0].balance == 1 + Decimal(amount)

@@ -1,0 +1,159 @@
+"""Somebody forges events and writes the whole chain anew; what gives them away is what they mean."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+from tampering import Tampered
+
+
+def forge(topic: str, nth: int = 0, **fields: object):
+    forging = partial(Tampered.forge, topic=topic, nth=nth, **fields)
+    return pytest.param(lambda t: forging(t), id=f"{topic} {' '.join(fields)}")
+
+
+def event_of(t: Tampered, topic: str, nth: int = 0) -> dict:
+    return t.state(*t.event(topic, nth))["event"]
+
+
+def spend_on_a_closed_account(t: Tampered) -> None:
+    t.append(t.event("account-closed")[0], "spent", event_of(t, "spent") | {"operation_id": "txn_forged"})
+
+
+def spend_on_a_suspended_account(t: Tampered) -> None:
+    t.append(t.event("account-suspended", 1)[0], "spent", event_of(t, "spent") | {"operation_id": "txn_forged"})
+
+
+def charge_a_quote_twice(t: Tampered) -> None:
+    stream_id = t.event("top-up-requested")[0]
+    t.append(stream_id, "top-up-requested", event_of(t, "top-up-requested") | {"operation_id": "txn_forged"})
+
+
+def attempt_without_a_request(t: Tampered) -> None:
+    stream_id = t.event("payment-attempted")[0]
+    t.append(stream_id, "payment-attempted", event_of(t, "payment-attempted") | {"operation_id": "txn_forged"})
+
+
+def save_without_a_request(t: Tampered) -> None:
+    stream_id = t.event("card-saving-attempted")[0]
+    t.append(stream_id, "card-saving-attempted", event_of(t, "card-saving-attempted") | {"operation_id": "txn_forged"})
+
+
+def credit_a_capture_twice(t: Tampered) -> None:
+    t.append(t.event("payment-captured")[0], "payment-captured", event_of(t, "payment-captured") | {"late": True})
+
+
+def credit_a_charge_on_two_accounts(t: Tampered) -> None:
+    reference = event_of(t, "payment-captured")["reference"]
+    last = len(t.sql("SELECT 1 FROM stored_events WHERE topic='payment-captured'")) - 1
+    t.forge("payment-captured", last, reference=reference)
+    t.rebuild()
+
+
+def keep_a_card_twice(t: Tampered) -> None:
+    t.append(t.event("card-saved")[0], "card-saved", event_of(t, "card-saved", 1))
+
+
+def give_back_an_unknown_purchase(t: Tampered) -> None:
+    t.forge("spend-reversed", spend_id="txn_forged")
+
+
+def rent_a_number_twice(t: Tampered) -> None:
+    t.append(t.event("number-rented")[0], "number-rented", event_of(t, "number-rented"))
+
+
+def settle_more_than_was_held(t: Tampered) -> None:
+    lines = [[reference, item, 100, segments, price] for reference, item, _, segments, price in (
+        event_of(t, "hold-settled")["lines"])]  # fmt: skip
+    t.forge("hold-settled", lines=lines, amount="3.25")
+
+
+def close_with_a_card_on_it(t: Tampered) -> None:
+    card = event_of(t, "card-saved")
+    stream_id, version = t.event("account-closed")
+    t.insert(stream_id, version, "card-saved", card)
+
+
+def number_an_unknown_payment(t: Tampered) -> None:
+    t.forge("invoice-issued", transaction_id="txn_forged")
+
+
+FORGED = [
+    (forge("spent", amount="0.01"), "amount_wrong"),
+    (forge("spent", lines=[]), "amount_wrong"),
+    (forge("spent", amount="-0.0325", lines=[["a", "message/GB", 1, 1, "-0.0325"]]), "amount_wrong"),
+    (forge("spent", amount="0.065", lines=[["a", "m", 1, 1, "0.0325"], ["a", "m", 1, 1, "0.0325"]]), "amount_wrong"),
+    (forge("hold-settled", amount="0.01"), "amount_wrong"),
+    (forge("number-rental-charged", amount="0.01"), "amount_wrong"),
+    (forge("spend-reversed", amount="0.01"), "amount_wrong"),
+    (forge("spent", currency="EUR"), "currency_wrong"),
+    (spend_on_a_closed_account, "standing_ignored"),
+    (spend_on_a_suspended_account, "standing_ignored"),
+    (forge("checkout-quoted", total="1.00"), "breakdown_wrong"),
+    (forge("checkout-quoted", recharge="1.00"), "breakdown_wrong"),
+    (forge("payment-captured", total="1.00"), "breakdown_wrong"),
+    (forge("checkout-quoted", credit="56.00", recharge="56.00", taxes=[
+        {"name": "VAT", "rate": "20", "amount": "4.00", "reverse_charge": False}]), "tax_wrong"),
+    (forge("checkout-quoted", taxes=[
+        {"name": "VAT", "rate": "20", "amount": "10.00", "reverse_charge": True}]), "tax_wrong"),
+    (forge("account-closed", written_off="0.001"), "closing_unbalanced"),
+    (forge("account-closed", written_off="-1", paid_out="10.9675"), "closing_unbalanced"),
+    (close_with_a_card_on_it, "closing_unbalanced"),
+    (forge("top-up-requested", total="1.00"), "quote_differs"),
+    (forge("top-up-requested", quote_id="quote_forged"), "quote_differs"),
+    (charge_a_quote_twice, "quote_reused"),
+    (forge("payment-attempted", credit="60.00", taxes=[]), "attempt_differs"),
+    (attempt_without_a_request, "attempt_differs"),
+    (save_without_a_request, "attempt_differs"),
+    (forge("payment-attempted", number=2), "attempt_misplaced"),
+    (forge("card-saving-attempted", number=2), "attempt_misplaced"),
+    (forge("payment-begun", attempt_id="txn_forged.1"), "attempt_unknown"),
+    (forge("card-saving-failed", attempt_id="txn_forged.1"), "attempt_unknown"),
+    (forge("card-saved", operation_id="txn_forged"), "attempt_unknown"),
+    (forge("payment-captured", attempt_id="txn_forged.1"), "capture_without_attempt"),
+    (forge("payment-captured", gateway="elsewhere"), "capture_without_attempt"),
+    (forge("payment-captured", credit="60.00", taxes=[]), "capture_differs"),
+    (forge("payment-captured", late=True), "capture_differs"),
+    (credit_a_capture_twice, "capture_repeated"),
+    (credit_a_charge_on_two_accounts, "capture_repeated"),
+    (forge("card-removed", card_id="card_forged"), "card_unknown"),
+    (forge("default-card-chosen", card_id="card_forged"), "card_unknown"),
+    (forge("card-removal-requested", card_id="card_forged"), "card_unknown"),
+    (keep_a_card_twice, "card_unknown"),
+    (forge("balance-adjusted", amount="-1000"), "overdrawn"),
+    (forge("spent", amount="1000", lines=[["a", "message/GB", 1, 1, "1000"]]), "overdrawn"),
+    (forge("funds-held", amount="1000"), "overdrawn"),
+    (give_back_an_unknown_purchase, "reversal_wrong"),
+    (forge("spend-reversed", lines=[[9, 1]]), "reversal_wrong"),
+    (forge("spend-reversed", amount="0.195", lines=[[0, 6]]), "reversal_exceeds"),
+    (forge("spend-reversed", amount="-0.0325", lines=[[0, -1]]), "reversal_exceeds"),
+    (forge("hold-settled", hold_id="txn_forged"), "hold_not_open"),
+    (forge("hold-released", hold_id="txn_forged"), "hold_not_open"),
+    (settle_more_than_was_held, "hold_exceeded"),
+    (forge("hold-released", amount="0.01"), "hold_wrong"),
+    (forge("hold-expired", amount="0.01"), "hold_wrong"),
+    (forge("funds-held", amount="0"), "hold_wrong"),
+    (forge("number-rented", monthly_price="0.01"), "rent_wrong"),
+    (forge("number-rental-charged", due_at="2026-12-01T00:00:00Z"), "rent_wrong"),
+    (forge("number-rental-charged", next_due_at="2026-12-24T00:00:00Z"), "rent_wrong"),
+    (forge("number-rental-charged", number="+441632960009"), "number_unknown"),
+    (forge("number-released", number="+441632960009"), "number_unknown"),
+    (rent_a_number_twice, "number_unknown"),
+    (forge("payment-captured", total="1.00"), "money_not_conserved"),
+    (forge("invoice-issued", seller_id="another"), "invoice_wrong"),
+    (number_an_unknown_payment, "invoice_without_capture"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("tamper", "code"), [
+    pytest.param(*case.values, code, id=f"{case.id}: {code}") if hasattr(case, "values")
+    else pytest.param(case, code, id=f"{case.__name__}: {code}")
+    for case, code in FORGED
+])  # fmt: skip
+def test_it_is_found(tampered, tamper, code):
+    tamper(tampered)
+    report = tampered.audit()
+    assert code in report.counts
+    assert "chain_broken" not in report.counts
+    assert not report.clean
