@@ -6,6 +6,7 @@ tables, the other finds them made.
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Sequence
 
@@ -46,12 +47,12 @@ def migrate(datastore: SQLiteDatastore, tables: Sequence[Table], *, deadline_sec
     while True:
         try:
             _migrate_once(datastore, tables)
-        except OperationalError as error:
+        except (OperationalError, sqlite3.OperationalError) as error:
             # Two first openings can collide on switching to write-ahead logging, where SQLite does not wait.
             if "locked" not in str(error) or time.monotonic() > give_up_at:
                 raise StorageUnavailable(f"the database cannot be opened: {error}") from error
             time.sleep(0.02)
-        except PersistenceError as error:
+        except (PersistenceError, sqlite3.Error) as error:
             raise StorageUnavailable(f"the database cannot be opened: {error}") from error
         else:
             return
