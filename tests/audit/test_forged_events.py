@@ -135,6 +135,8 @@ FORGED = [
     (forge("spent", amount="1000", lines=[["a", "message/GB", 1, 1, "1000"]]), "overdrawn"),
     (forge("funds-held", amount="1000"), "overdrawn"),
     (forge("spend-reversed", lines=[[0, 1.5]]), "event_unreadable"),
+    (forge("checkout-quoted", expires_at="never"), "event_unreadable"),
+    (forge("payment-begun", reference=7), "event_unreadable"),
     (give_back_an_unknown_purchase, "reversal_wrong"),
     (forge("spend-reversed", lines=[[9, 1]]), "reversal_wrong"),
     (forge("spend-reversed", amount="0.195", lines=[[0, 6]]), "reversal_exceeds"),

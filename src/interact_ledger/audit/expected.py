@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from interact_ledger.audit.amounts import millionths, moment
-from interact_ledger.audit.book import Book, Quote
+from interact_ledger.audit.amounts import moment
+from interact_ledger.audit.book import Book
 from interact_ledger.audit.entries import Entry
 from interact_ledger.audit.findings import Finding
 from interact_ledger.audit.tables import ROWS, Read, Walk
@@ -73,7 +73,7 @@ class Shelves:
             (stream_id,), book.owner, book.currency, book.country, book.standing, book.opened_at
         )
         for quote_id, quote in sorted(book.quotes.items()):
-            self._walks["checkouts"].expect((stream_id, quote_id), *_checkout(quote))
+            self._walks["checkouts"].expect((stream_id, quote_id), *quote.summary)
         for (gateway, reference), operation_id in sorted(book.references.items()):
             self._walks["gateway_references"].expect((stream_id, gateway, reference), operation_id)
         for kind, subject, due_at in sorted(_agenda(book)):
@@ -124,21 +124,6 @@ def _receipt(entry: Entry, book: Book) -> tuple[Any, ...]:
         event["funding"],
         event["gateway"],
         event["reference"],
-    )
-
-
-def _checkout(quote: Quote) -> tuple[Any, ...]:
-    event = quote.event
-    return (
-        quote.quoted_at,
-        moment(event["expires_at"]),
-        event["currency"],
-        millionths(event["recharge"]),
-        millionths(event["credit"]),
-        event["taxes"],
-        millionths(event["total"]),
-        event["method"],
-        event["gateway"],
     )
 
 
