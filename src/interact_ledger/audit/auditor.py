@@ -53,7 +53,7 @@ class _Auditor:
 
     def run(self) -> AuditReport:
         """Look at everything."""
-        self._of = next(self._read("SELECT COUNT(*) FROM stored_events", ()))[0]
+        ((self._of,),) = self._read("SELECT COUNT(*) FROM stored_events", ())
         for stream_id, rows in groupby(self._read(EVENTS_SQL, ()), key=itemgetter(0)):
             self._stream(stream_id, rows)
         self._shelves.finish()

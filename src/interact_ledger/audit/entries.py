@@ -143,7 +143,7 @@ def purchase_finder(read: Read) -> Callable[[str, str], Purchase | None]:
     """Return what finds a purchase by stream and operation, so that no purchase need be kept in memory."""
 
     def find(stream_id: str, operation_id: str) -> Purchase | None:
-        for version, topic, state in read(_PURCHASE_SQL, (operation_id, stream_id)):
+        for version, topic, state in list(read(_PURCHASE_SQL, (operation_id, stream_id))):
             event = from_json(state)["event"]
             if topic in PURCHASES and event["operation_id"] == operation_id:
                 return Purchase(version, event["lines"])
