@@ -6,6 +6,7 @@
 
 from importlib.metadata import version
 
+from interact_ledger.audit import AuditReport, Finding
 from interact_ledger.clock import Clock, MovableClock, SystemClock
 from interact_ledger.errors import LedgerError
 from interact_ledger.ledger import Ledger
@@ -34,12 +35,14 @@ from interact_ledger.views import (
 __all__ = [
     "AccountDetails",
     "AccountPage",
+    "AuditReport",
     "Balance",
     "CardSavingResult",
     "CheckoutSummary",
     "Clock",
     "Done",
     "Estimate",
+    "Finding",
     "HoldResult",
     "Item",
     "ItemEstimate",

@@ -23,11 +23,16 @@ def pounds(amount: str) -> Money:
     return Money(amount, "GBP")
 
 
-def exercise(kit: LedgerKit) -> None:
-    """Put a ledger through every verb; nothing of it needs a person's attention."""
+def exercise(kit: LedgerKit, *, spends: int = SNAPSHOT_EVERY + 10) -> None:
+    """Put a ledger through every verb; nothing of it needs a person's attention.
+
+    Args:
+        kit: the ledger.
+        spends: how many single messages one account buys; so many that there is a snapshot, if left out.
+    """
     _payments(kit)
     _cards(kit)
-    _spending(kit)
+    _spending(kit, spends)
     _standing(kit)
     _other_currencies(kit)
     _open_ends(kit)
@@ -108,7 +113,7 @@ def _cards(kit: LedgerKit) -> None:
     ledger.remove_card(account_id, first.card_id, idempotency_key="remove")
 
 
-def _spending(kit: LedgerKit) -> None:
+def _spending(kit: LedgerKit, spends: int) -> None:
     ledger, account_id = kit.ledger, kit.account().account_id
     kit.top_up(account_id, pounds("100.00"))
     campaign = ledger.spend_many(
@@ -116,7 +121,7 @@ def _spending(kit: LedgerKit) -> None:
         [Message("a", "GB", text="hello", quantity=5), Number("n", "+441632960001", "GB", "local")],
         idempotency_key="campaign",
     )
-    for position in range(SNAPSHOT_EVERY + 10):
+    for position in range(spends):
         ledger.spend(account_id, Message(f"m{position}", "GB", text="hi"), idempotency_key=f"spend-{position}")
     ledger.reverse_spend(account_id, campaign.transaction_id, "undelivered", idempotency_key="one", lines=[("a", 1)])
     ledger.reverse_spend(account_id, campaign.transaction_id, "undelivered", idempotency_key="rest")

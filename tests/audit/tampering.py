@@ -119,17 +119,16 @@ class Tampered:
         rows = self.sql(
             "SELECT originator_version, topic, state FROM stored_events WHERE originator_id=? ORDER BY 1", stream_id
         )
-        for version, topic, state in rows:
-            envelope = json.loads(state)
-            envelope["previous"] = chain
-            chained = json.dumps(envelope, separators=(",", ":"), ensure_ascii=False).encode()
+        for version, topic, stored in rows:
+            envelope = json.loads(stored) | {"previous": chain}
+            state = json.dumps(envelope, separators=(",", ":"), ensure_ascii=False).encode()
             self.sql(
                 "UPDATE stored_events SET state=? WHERE originator_id=? AND originator_version=?",
-                chained,
+                state,
                 stream_id,
                 version,
             )
-            chain = chain_value(stream_id, version, topic, chained)
+            chain = chain_value(stream_id, version, topic, state)
 
     def audit(self) -> AuditReport:
         """Open the ledger as a new process does, and audit it."""

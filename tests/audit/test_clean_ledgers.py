@@ -8,7 +8,7 @@ import pytest
 from moneyed import Money
 
 from interact_ledger import Message
-from interact_ledger.audit import audit
+from interact_ledger.audit import audit, auditor
 from interact_ledger.audit.topics import TOPICS as AUDITED
 from interact_ledger.domain.events import TOPICS
 from interact_ledger.testing import ledger_kit
@@ -81,11 +81,13 @@ def test_the_sums_do_not_depend_on_the_hosts_decimal_context(exercised_file):
         assert kit.ledger.audit().findings == ()
 
 
-def test_progress_is_told_up_to_the_last_event(exercised_file):
+def test_progress_is_told_up_to_the_last_event(exercised_file, monkeypatch):
+    monkeypatch.setattr(auditor, "_PROGRESS_EVERY", 100)
     told = []
     with opened(exercised_file) as kit:
         report = kit.ledger.audit(on_progress=lambda done, of: told.append((done, of)))
-    assert told[-1] == (report.events, report.events)
+    assert [done for done, _ in told] == [*range(100, report.events, 100), report.events]
+    assert {of for _, of in told} == {report.events}
 
 
 def test_writers_go_on_while_a_ledger_is_audited(exercised_file, tampered):

@@ -75,6 +75,15 @@ def close_with_a_card_on_it(t: Tampered) -> None:
     t.insert(stream_id, version, "card-saved", card)
 
 
+def mismatch_an_unknown_attempt(t: Tampered) -> None:
+    captured = event_of(t, "payment-captured") | {"operation_id": "txn_forged"}
+    mismatched = {field: captured[field] for field in ("operation_id", "attempt_id", "gateway", "reference")}
+    amounts = {"expected_amount": "1", "captured_amount": "2"}
+    currencies = {"expected_currency": "GBP", "captured_currency": "GBP"}
+    event = mismatched | amounts | currencies | {"captured_at": captured["captured_at"]}
+    t.append(t.event("payment-captured")[0], "capture-mismatched", event)
+
+
 def number_an_unknown_payment(t: Tampered) -> None:
     t.forge("invoice-issued", transaction_id="txn_forged")
 
@@ -111,6 +120,7 @@ FORGED = [
     (forge("payment-begun", attempt_id="txn_forged.1"), "attempt_unknown"),
     (forge("card-saving-failed", attempt_id="txn_forged.1"), "attempt_unknown"),
     (forge("card-saved", operation_id="txn_forged"), "attempt_unknown"),
+    (mismatch_an_unknown_attempt, "attempt_unknown"),
     (forge("payment-captured", attempt_id="txn_forged.1"), "capture_without_attempt"),
     (forge("payment-captured", gateway="elsewhere"), "capture_without_attempt"),
     (forge("payment-captured", credit="60.00", taxes=[]), "capture_differs"),
@@ -124,6 +134,9 @@ FORGED = [
     (forge("balance-adjusted", amount="-1000"), "overdrawn"),
     (forge("spent", amount="1000", lines=[["a", "message/GB", 1, 1, "1000"]]), "overdrawn"),
     (forge("funds-held", amount="1000"), "overdrawn"),
+    (forge("spend-reversed", lines=[[0, 1.5]]), "event_unreadable"),
+    (forge("checkout-quoted", expires_at="never"), "event_unreadable"),
+    (forge("payment-begun", reference=7), "event_unreadable"),
     (give_back_an_unknown_purchase, "reversal_wrong"),
     (forge("spend-reversed", lines=[[9, 1]]), "reversal_wrong"),
     (forge("spend-reversed", amount="0.195", lines=[[0, 6]]), "reversal_exceeds"),

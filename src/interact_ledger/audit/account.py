@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 from interact_ledger.audit.amounts import decimal
 from interact_ledger.audit.book import Book
-from interact_ledger.audit.entries import Entry
+from interact_ledger.audit.entries import MALFORMED, Entry
 from interact_ledger.audit.expected import Parts, Shelves
 from interact_ledger.audit.findings import Finding
 from interact_ledger.audit.posting import post
@@ -54,7 +54,10 @@ class AccountAudit:
     def end(self, fold: Fold, version: int) -> Iterator[Finding]:
         """Look at the account as a whole, when its stream was read to its end at `version`."""
         book = self.book
-        self._shelves.check_present(book)
+        try:
+            self._shelves.check_present(book)
+        except MALFORMED as error:
+            yield Finding("event_unreadable", book.stream_id, None, f"a name is not what it must be: {error!r}")
         if not book.money.conserved:
             yield Finding("money_not_conserved", book.stream_id, None, "credits, debits and the balance do not add up")
         try:

@@ -13,7 +13,7 @@ from interact_ledger.audit.account import AccountAudit, Fold
 from interact_ledger.audit.across import across_streams
 from interact_ledger.audit.amounts import decimal
 from interact_ledger.audit.book import Book, Money
-from interact_ledger.audit.entries import EVENTS_SQL, Entry, StreamReader, purchase_finder
+from interact_ledger.audit.entries import EVENTS_SQL, MALFORMED, Entry, StreamReader, purchase_finder
 from interact_ledger.audit.expected import Shelves
 from interact_ledger.audit.findings import Finding, Findings
 from interact_ledger.audit.report import AuditReport, CurrencyTotals
@@ -23,8 +23,6 @@ from interact_ledger.audit.tables import Read
 __all__ = ["audit"]
 
 _PROGRESS_EVERY = 1000
-_MALFORMED = (ValueError, TypeError, KeyError, IndexError, AttributeError)
-"""What reading an event's fields raises if they are not what the ledger writes."""
 
 
 def audit(read: Read, fold: Fold, on_progress: Callable[[int, int], None]) -> AuditReport:
@@ -55,7 +53,7 @@ class _Auditor:
 
     def run(self) -> AuditReport:
         """Look at everything."""
-        self._of = next(self._read("SELECT COUNT(*) FROM stored_events", ()))[0]
+        ((self._of,),) = self._read("SELECT COUNT(*) FROM stored_events", ())
         for stream_id, rows in groupby(self._read(EVENTS_SQL, ()), key=itemgetter(0)):
             self._stream(stream_id, rows)
         self._shelves.finish()
@@ -98,7 +96,7 @@ class _Auditor:
             if entry is not None:
                 try:
                     found.extend(look_at(entry))
-                except _MALFORMED as error:
+                except MALFORMED as error:
                     found.append(entry.finding("event_unreadable", f"a field is not what it must be: {error!r}"))
             if found:
                 self._findings.extend(found)

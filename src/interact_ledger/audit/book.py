@@ -31,9 +31,9 @@ class Terms(NamedTuple):
 class Quote:
     """What the customer was shown, and whether it was charged."""
 
-    quoted_at: str
-    event: Mapping[str, Any]
     terms: Terms
+    summary: tuple[Any, ...]
+    """The row of its summary, as it must be."""
     used: bool = False
 
 

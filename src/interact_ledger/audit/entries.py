@@ -20,7 +20,7 @@ from interact_ledger.audit.findings import Finding
 from interact_ledger.audit.tables import Read
 from interact_ledger.audit.topics import TOPICS
 
-__all__ = ["EVENTS_SQL", "PURCHASES", "Entry", "StreamReader", "purchase_finder"]
+__all__ = ["EVENTS_SQL", "MALFORMED", "PURCHASES", "Entry", "StreamReader", "purchase_finder"]
 
 EVENTS_SQL = (
     "SELECT originator_id, originator_version, topic, state FROM stored_events"
@@ -34,6 +34,9 @@ _PURCHASE_SQL = (
     "SELECT e.originator_version, e.topic, e.state FROM operations o JOIN stored_events e"
     " ON e.originator_id=o.stream_id AND e.originator_version=o.version WHERE o.operation_id=? AND o.stream_id=?"
 )
+
+MALFORMED = (ValueError, TypeError, KeyError, IndexError, AttributeError)
+"""What reading an event's fields raises if they are not what the ledger writes."""
 
 _ENVELOPE = {"event_version", "recorded_at", "actor", "correlation_id", "previous", "event"}
 
@@ -140,7 +143,7 @@ def purchase_finder(read: Read) -> Callable[[str, str], Purchase | None]:
     """Return what finds a purchase by stream and operation, so that no purchase need be kept in memory."""
 
     def find(stream_id: str, operation_id: str) -> Purchase | None:
-        for version, topic, state in read(_PURCHASE_SQL, (operation_id, stream_id)):
+        for version, topic, state in list(read(_PURCHASE_SQL, (operation_id, stream_id))):
             event = from_json(state)["event"]
             if topic in PURCHASES and event["operation_id"] == operation_id:
                 return Purchase(version, event["lines"])

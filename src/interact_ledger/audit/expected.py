@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from interact_ledger.audit.amounts import millionths, moment
-from interact_ledger.audit.book import Book, Quote
+from interact_ledger.audit.amounts import moment
+from interact_ledger.audit.book import Book
 from interact_ledger.audit.entries import Entry
 from interact_ledger.audit.findings import Finding
 from interact_ledger.audit.tables import ROWS, Read, Walk
@@ -56,9 +56,9 @@ class Shelves:
         after = Parts.of(book)
         lines = self._walks["statement_lines"]
         if before != after:
-            lines.expect((entry.stream_id, entry.version, entry.recorded_at), *_line(entry, book, before, after))
+            lines.expect((entry.stream_id, entry.version), *_line(entry, book, before, after))
         elif about_open_payment:
-            lines.allow((entry.stream_id, entry.version, entry.recorded_at), *_line(entry, book, before, after))
+            lines.allow((entry.stream_id, entry.version), *_line(entry, book, before, after))
         if entry.topic == "payment-captured":
             place = (entry.stream_id, entry.version, entry.event["operation_id"])
             self._walks["receipts"].expect(place, *_receipt(entry, book))
@@ -73,7 +73,7 @@ class Shelves:
             (stream_id,), book.owner, book.currency, book.country, book.standing, book.opened_at
         )
         for quote_id, quote in sorted(book.quotes.items()):
-            self._walks["checkouts"].expect((stream_id, quote_id), *_checkout(quote))
+            self._walks["checkouts"].expect((stream_id, quote_id), *quote.summary)
         for (gateway, reference), operation_id in sorted(book.references.items()):
             self._walks["gateway_references"].expect((stream_id, gateway, reference), operation_id)
         for kind, subject, due_at in sorted(_agenda(book)):
@@ -99,6 +99,7 @@ class Shelves:
 def _line(entry: Entry, book: Book, before: Parts, after: Parts) -> tuple[Any, ...]:
     subjects = TOPICS[entry.topic].subjects
     return (
+        entry.recorded_at,
         entry.topic,
         entry.event[subjects[0]] if subjects else None,
         book.currency,
@@ -124,21 +125,6 @@ def _receipt(entry: Entry, book: Book) -> tuple[Any, ...]:
         event["funding"],
         event["gateway"],
         event["reference"],
-    )
-
-
-def _checkout(quote: Quote) -> tuple[Any, ...]:
-    event = quote.event
-    return (
-        quote.quoted_at,
-        moment(event["expires_at"]),
-        event["currency"],
-        millionths(event["recharge"]),
-        millionths(event["credit"]),
-        event["taxes"],
-        millionths(event["total"]),
-        event["method"],
-        event["gateway"],
     )
 
 

@@ -66,7 +66,19 @@ def _adjusted(book: Book, entry: Entry) -> None:
 
 
 def _quoted(book: Book, entry: Entry) -> None:
-    book.quotes[entry.event["quote_id"]] = Quote(entry.recorded_at, entry.event, Terms.of(entry.event))
+    event = entry.event
+    summary = (
+        entry.recorded_at,
+        moment(event["expires_at"]),
+        event["currency"],
+        entry.amount("recharge"),
+        entry.amount("credit"),
+        event["taxes"],
+        entry.amount("total"),
+        event["method"],
+        event["gateway"],
+    )
+    book.quotes[event["quote_id"]] = Quote(Terms.of(event), summary)
 
 
 def _top_up_requested(book: Book, entry: Entry) -> None:

@@ -30,8 +30,7 @@ class SellerAudit:
         if SELLER_PREFIX + event["seller_id"] != entry.stream_id:
             yield entry.finding("invoice_wrong", f"is of the seller {event['seller_id']}")
         transaction = (event["transaction_id"], event["account_id"])
-        captured = self._read("SELECT 1 FROM receipts WHERE transaction_id=? AND account_id=?", transaction)
-        if next(captured, None) is None:
+        if not list(self._read("SELECT 1 FROM receipts WHERE transaction_id=? AND account_id=?", transaction)):
             yield entry.finding("invoice_without_capture", f"{transaction[0]} was not captured on {transaction[1]}")
         self._shelves.check_indexes(entry)
         self._shelves.check_invoice(entry)

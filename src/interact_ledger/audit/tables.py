@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
 from interact_ledger.audit.amounts import millionths
 from interact_ledger.audit.findings import Finding
+from interact_ledger.clock import iso
 
 __all__ = ["ROWS", "Place", "Read", "Rows", "Walk"]
 
@@ -37,6 +40,9 @@ class Rows(NamedTuple):
     """By name: how what is kept becomes what can be compared."""
 
 
+# Databases that know decimals and times give them as such; SQLite gives the texts that it keeps.
+
+
 def _as_it_is(value: Any) -> Any:
     return value
 
@@ -47,7 +53,15 @@ def _snapshot(state: Any) -> tuple[str, int, int]:
     return snapshot["chain"], millionths(account["balance"]), millionths(account["held"])
 
 
-_TEXT, _AMOUNT, _JSON = _as_it_is, millionths, json.loads
+def _amount(value: Any) -> int:
+    return millionths(f"{value:f}" if isinstance(value, Decimal) else value)
+
+
+def _time(value: Any) -> Any:
+    return iso(value) if isinstance(value, datetime) else value
+
+
+_TEXT, _AMOUNT, _TIME, _JSON = _as_it_is, _amount, _time, json.loads
 
 ROWS: Mapping[str, Rows] = MappingProxyType(
     {
@@ -63,20 +77,20 @@ ROWS: Mapping[str, Rows] = MappingProxyType(
             {"operation_id": _TEXT},
         ),
         "agenda": Rows(
-            "SELECT stream_id, kind, subject, due_at FROM agenda ORDER BY 1, 2, 3", (str, str, str), {"due_at": _TEXT}
+            "SELECT stream_id, kind, subject, due_at FROM agenda ORDER BY 1, 2, 3", (str, str, str), {"due_at": _TIME}
         ),
         "accounts": Rows(
             "SELECT account_id, owner, currency, country, standing, opened_at FROM accounts ORDER BY 1",
             (str,),
-            {"owner": _TEXT, "currency": _TEXT, "country": _TEXT, "standing": _TEXT, "opened_at": _TEXT},
+            {"owner": _TEXT, "currency": _TEXT, "country": _TEXT, "standing": _TEXT, "opened_at": _TIME},
         ),
         "checkouts": Rows(
             "SELECT account_id, quote_id, quoted_at, expires_at, currency, recharge, credit, taxes, total, method,"
             " gateway FROM checkouts ORDER BY 1, 2",
             (str, str),
             {
-                "quoted_at": _TEXT,
-                "expires_at": _TEXT,
+                "quoted_at": _TIME,
+                "expires_at": _TIME,
                 "currency": _TEXT,
                 "recharge": _AMOUNT,
                 "credit": _AMOUNT,
@@ -91,8 +105,8 @@ ROWS: Mapping[str, Rows] = MappingProxyType(
             " balance, brand, last_four, funding, gateway, reference FROM receipts ORDER BY 1, 2, 3",
             (str, int, str),
             {
-                "captured_at": _TEXT,
-                "recorded_at": _TEXT,
+                "captured_at": _TIME,
+                "recorded_at": _TIME,
                 "currency": _TEXT,
                 "credit": _AMOUNT,
                 "taxes": _JSON,
@@ -109,13 +123,14 @@ ROWS: Mapping[str, Rows] = MappingProxyType(
             "SELECT 'seller_' || seller_id, number, transaction_id, issued_at, seller_name, seller_address,"
             " seller_tax_number FROM invoices ORDER BY 1, 2, 3",
             (str, int, str),
-            {"issued_at": _TEXT, "seller_name": _TEXT, "seller_address": _TEXT, "seller_tax_number": _TEXT},
+            {"issued_at": _TIME, "seller_name": _TEXT, "seller_address": _TEXT, "seller_tax_number": _TEXT},
         ),
         "statement_lines": Rows(
             "SELECT account_id, version, recorded_at, kind, operation_id, currency, amount, total, held, pending"
             " FROM statement_lines ORDER BY 1, 2, 3",
-            (str, int, str),
+            (str, int),
             {
+                "recorded_at": _TIME,
                 "kind": _TEXT,
                 "operation_id": _TEXT,
                 "currency": _TEXT,

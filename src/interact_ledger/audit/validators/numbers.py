@@ -12,9 +12,9 @@ from interact_ledger.audit.findings import Finding
 
 __all__ = ["BEFORE", "validate_rent", "validate_rented", "validate_rents"]
 
-# A month has 28 to 31 days; moving to another time zone shifts a due day by a day at most.
-_MONTH_MIN = timedelta(days=27)
-_MONTH_MAX = timedelta(days=32)
+# A month has 28 to 31 days; moving to another time zone shifts its due moment by 26 hours at most.
+_MONTH_MIN = timedelta(days=26)
+_MONTH_MAX = timedelta(days=33)
 
 
 def validate_rented(entry: Entry, book: Book) -> Iterator[Finding]:
