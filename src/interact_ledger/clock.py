@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-__all__ = ["Clock", "MovableClock", "SystemClock", "iso"]
+__all__ = ["BEGINNING", "END", "Clock", "MovableClock", "SystemClock", "iso"]
+
+BEGINNING = datetime.min.replace(tzinfo=UTC)
+END = datetime.max.replace(tzinfo=UTC)
 
 
 class Clock(Protocol):

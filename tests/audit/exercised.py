@@ -44,9 +44,7 @@ def attention_account(kit: LedgerKit) -> str:
         reference="pay_late",
         amount=cancelled.total,
         captured_at=kit.clock.now(),
-        card=CardDetails(
-            brand="visa", last_four="4242", expiry_month=12, expiry_year=2039, funding=CardFunding.CREDIT
-        ),
+        card=CardDetails(brand="visa", last_four="4242", expiry_month=12, expiry_year=2039, funding=CardFunding.CREDIT),
     )
     kit.ledger._context.transact(
         account_id,

@@ -122,14 +122,14 @@ class Tampered:
         for version, topic, state in rows:
             envelope = json.loads(state)
             envelope["previous"] = chain
-            state = json.dumps(envelope, separators=(",", ":"), ensure_ascii=False).encode()
+            chained = json.dumps(envelope, separators=(",", ":"), ensure_ascii=False).encode()
             self.sql(
                 "UPDATE stored_events SET state=? WHERE originator_id=? AND originator_version=?",
-                state,
+                chained,
                 stream_id,
                 version,
             )
-            chain = chain_value(stream_id, version, topic, state)
+            chain = chain_value(stream_id, version, topic, chained)
 
     def audit(self) -> AuditReport:
         """Open the ledger as a new process does, and audit it."""

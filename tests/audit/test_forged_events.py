@@ -10,7 +10,7 @@ from tampering import Tampered
 
 def forge(topic: str, nth: int = 0, **fields: object):
     forging = partial(Tampered.forge, topic=topic, nth=nth, **fields)
-    return pytest.param(lambda t: forging(t), id=f"{topic} {' '.join(fields)}")
+    return pytest.param(forging, id=f"{topic} {' '.join(fields)}")
 
 
 def event_of(t: Tampered, topic: str, nth: int = 0) -> dict:

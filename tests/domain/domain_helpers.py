@@ -10,7 +10,8 @@ from moneyed import Money
 
 from interact_ledger.domain import events as e
 from interact_ledger.domain import top_up as life
-from interact_ledger.domain.account import Account, TopUp, evolve, fold_top_up
+from interact_ledger.domain.account import Account, TopUp
+from interact_ledger.domain.fold import evolve, fold_top_up
 from interact_ledger.domain.operations import Request
 from interact_ledger.gateways.protocol import (
     Advice,

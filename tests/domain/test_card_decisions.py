@@ -10,7 +10,8 @@ from domain_helpers import LATER, NOW, SAVED, SOON, account, declined, past, req
 
 from interact_ledger.domain import cards
 from interact_ledger.domain import events as e
-from interact_ledger.domain.account import AttemptStatus, CardSaving, fold_card_saving
+from interact_ledger.domain.account import AttemptStatus, CardSaving
+from interact_ledger.domain.fold import fold_card_saving
 from interact_ledger.errors import AccountClosed, CardNotFound, CardRemoved
 from interact_ledger.gateways.protocol import ActionRequired, Cancelled, CardSaved, NotAttempted, Pending, Unknown
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from pydantic import AwareDatetime, BaseModel, ValidationError
 
 from interact_ledger.domain import events as e
-from interact_ledger.domain.account import _apply, _evolve_top_up
 from interact_ledger.domain.events import TOPICS, Event
+from interact_ledger.domain.fold import _apply, _evolve_top_up
 
 GOLDEN = Path(__file__).parent / "golden"
 EXAMPLES: dict[str, dict[str, Any]] = {

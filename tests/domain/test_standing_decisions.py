@@ -24,8 +24,8 @@ from domain_helpers import (
 
 from interact_ledger.domain import cards, checkout, holds, numbers, standing
 from interact_ledger.domain import events as e
-from interact_ledger.domain.account import evolve
 from interact_ledger.domain.agenda import AgendaItem, AgendaKind, agenda
+from interact_ledger.domain.fold import evolve
 from interact_ledger.errors import (
     AccountClosed,
     AccountNotEmpty,

@@ -25,7 +25,8 @@ from domain_helpers import (
 
 from interact_ledger.domain import events as e
 from interact_ledger.domain import top_up as life
-from interact_ledger.domain.account import UNDECIDED, AttemptStatus, fold_top_up
+from interact_ledger.domain.account import UNDECIDED, AttemptStatus
+from interact_ledger.domain.fold import fold_top_up
 from interact_ledger.errors import AccountClosed
 from interact_ledger.gateways.protocol import ActionRequired, Cancelled, NotAttempted, Pending, Unknown
 
@@ -301,7 +302,7 @@ def test_only_what_waits_for_the_customer_expires_and_not_before_its_time(state)
 
 
 def test_what_is_abandoned_ends_as_not_attempted():
-    (wish,) = life.abandon(top_up_after(*BEGUN))
+    (wish,) = life.abandon(top_up_after(*BEGUN), "pay_1")
     assert top_up_after(*then([*BEGUN, wish], CANCELLED)).status is AttemptStatus.NOT_ATTEMPTED
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from interact_ledger.domain import cards as life
 from interact_ledger.domain import events as e
-from interact_ledger.domain.account import Account, CardSaving
+from interact_ledger.domain.account import Account, AttemptStatus, CardSaving
 from interact_ledger.domain.fold import fold_card_saving
 from interact_ledger.domain.operations import Request
 from interact_ledger.errors import GatewayError, TransactionNotFound
@@ -19,6 +19,7 @@ from interact_ledger.gateways.protocol import (
     Found,
     Gateway,
     NewCard,
+    NotAttempted,
     NotFound,
     SavedCard,
 )

@@ -10,7 +10,7 @@ from typing import Any
 from moneyed import Money
 from pydantic_core import to_json
 
-from interact_ledger.clock import iso
+from interact_ledger.clock import BEGINNING, iso
 from interact_ledger.domain.account import Account
 from interact_ledger.domain.events import InvoiceIssued, PaymentCaptured, Recorded
 from interact_ledger.tables import ColumnType, Query, RowChange, Table
@@ -108,7 +108,7 @@ def receipts(query: Query, account_id: str, *, after: datetime | None, limit: in
     """Return an account's receipts in the order they were recorded, from just after a moment."""
     rows = query(
         f"{_SELECT} WHERE r.account_id=? AND r.recorded_at>? ORDER BY r.recorded_at, r.version LIMIT ?",
-        [account_id, iso(after) if after else "", limit],
+        [account_id, iso(after or BEGINNING), limit],
     )
     return [_receipt(row) for row in rows]
 

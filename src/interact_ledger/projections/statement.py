@@ -10,7 +10,7 @@ from typing import Any
 
 from moneyed import Money
 
-from interact_ledger.clock import iso
+from interact_ledger.clock import BEGINNING, END, iso
 from interact_ledger.domain.account import Account
 from interact_ledger.domain.events import Recorded
 from interact_ledger.money import EXACT
@@ -127,7 +127,7 @@ def statement(
     found = query(
         "SELECT * FROM statement_lines WHERE account_id=? AND recorded_at>=? AND recorded_at<? AND version>?"
         " AND amount<>? ORDER BY recorded_at, version LIMIT ?",
-        [account_id, iso(start) if start else "", iso(end) if end else "9", after, "0", limit + 1],
+        [account_id, iso(start or BEGINNING), iso(end or END), after, "0", limit + 1],
     )
     rows = [STATEMENT_LINES.read(row) for row in found[:limit]]
     lines = tuple(_line(row, currency) for row in rows)
@@ -176,7 +176,7 @@ def _total_before(query: Query, account_id: str, start: datetime | None, after: 
     found = query(
         "SELECT total FROM statement_lines WHERE account_id=? AND (recorded_at<? OR version<=?)"
         " ORDER BY recorded_at DESC, version DESC LIMIT 1",
-        [account_id, iso(start) if start else "", after],
+        [account_id, iso(start or BEGINNING), after],
     )
     total = STATEMENT_LINES.read(found[0])["total"] if found else _ZERO
     assert isinstance(total, Decimal)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
-from uuid import uuid4
+from uuid import UUID
 
 from eventsourcing.application import Application
 from eventsourcing.persistence import (
@@ -16,15 +16,15 @@ from eventsourcing.persistence import (
     PersistenceError,
     StoredEvent,
 )
-from eventsourcing.sqlite import SQLiteCursor, SQLiteDatastore
 from eventsourcing.utils import Environment, EnvType
 
 from interact_ledger.domain.events import Recorded
-from interact_ledger.errors import Busy, ConfigurationError, StorageUnavailable
+from interact_ledger.errors import Busy, StorageUnavailable
 from interact_ledger.storage.index import INDEX_TABLES
 from interact_ledger.storage.mapper import CHAIN_START, Chained, LedgerMapper, chain_value
+from interact_ledger.storage.recorder import LedgerRecorder, Read
 from interact_ledger.storage.schema import migrate
-from interact_ledger.storage.sqlite import LedgerSQLiteFactory, LedgerSQLiteRecorder
+from interact_ledger.storage.url import environment
 from interact_ledger.tables import RowChange, Table
 
 __all__ = ["START", "Conflict", "Link", "Log", "LoggedEvent", "storage_errors"]
@@ -77,27 +77,15 @@ class Log:
 
     def __init__(self, url: str, tables: Sequence[Table], *, deadline_seconds: float) -> None:
         self.tables = (*INDEX_TABLES, *tables)
-        self._application = LedgerApplication(
-            env={
-                "PERSISTENCE_MODULE": f"{LedgerSQLiteFactory.__module__}:{LedgerSQLiteFactory.__qualname__}",
-                "SQLITE_DBNAME": _database_name(url),
-                "SQLITE_LOCK_TIMEOUT": str(max(1, round(deadline_seconds))),
-                "IS_SNAPSHOTTING_ENABLED": "y",
-                "CREATE_TABLE": "n",
-            }
-        )
+        self._application = LedgerApplication(env=environment(url, deadline_seconds))
         recorder = self._application.recorder
-        assert isinstance(recorder, LedgerSQLiteRecorder)
-        self._recorder = recorder
+        assert isinstance(recorder, LedgerRecorder), "our factories make recorders of ours"
+        self.recorder: LedgerRecorder = recorder
         try:
-            migrate(self.datastore, self.tables, deadline_seconds=deadline_seconds)
+            migrate(self.recorder, self.tables, deadline_seconds=deadline_seconds)
         except BaseException:
             self.close()
             raise
-
-    @property
-    def datastore(self) -> SQLiteDatastore:
-        return self._recorder.datastore
 
     def append(self, link: Link, events: Sequence[Recorded], changes: Sequence[RowChange]) -> Link:
         """Append events of one stream behind `link`, with their row changes, in one durable commit.
@@ -116,10 +104,17 @@ class Log:
             chain = chain_value(stored[-1])
         try:
             with storage_errors():
-                self._recorder.insert_events(stored, changes=changes)
-        except IntegrityError as error:
-            raise Conflict(str(error)) from error
+                self.recorder.insert_events(stored, changes=changes)
+        except (IntegrityError, StorageUnavailable) as error:
+            # The answer may have been lost, and a retry of ours may look like a conflict: our own bytes tell.
+            if self.select_stored(stored[0].originator_id, link.version, len(stored)) != stored:
+                raise Conflict(str(error)) from error
         return Link(events[-1].version, chain)
+
+    def select_stored(self, stream_id: UUID | str, after: int, limit: int) -> list[StoredEvent]:
+        """Return part of a stream as it is stored."""
+        with storage_errors():
+            return list(self.recorder.select_events(str(stream_id), gt=after, limit=limit))
 
     def read(self, stream_id: str, *, after: int = 0, upto: int | None = None) -> Iterator[tuple[Recorded, Link]]:
         """Yield a stream's events in order, each with the link that ends there; memory stays flat."""
@@ -135,13 +130,13 @@ class Log:
     ) -> list[tuple[Recorded, Link]]:
         """Return part of a stream at once."""
         with storage_errors():
-            stored = self._recorder.select_events(stream_id, gt=after, lte=upto, limit=limit)
+            stored = self.recorder.select_events(stream_id, gt=after, lte=upto, limit=limit)
         return [self._linked(one) for one in stored]
 
     def last(self, stream_id: str) -> tuple[Recorded | None, Link]:
         """Return a stream's latest event and the link that ends there; (None, START) before its first."""
         with storage_errors():
-            stored = self._recorder.select_events(stream_id, desc=True, limit=1)
+            stored = self.recorder.select_events(stream_id, desc=True, limit=1)
         return self._linked(stored[0]) if stored else (None, START)
 
     def find(self, stream_id: str, versions: Sequence[int]) -> list[Recorded]:
@@ -149,61 +144,37 @@ class Log:
         return [self.select(stream_id, after=version - 1, upto=version)[0][0] for version in versions]
 
     def all_events(self, *, after: int = 0) -> Iterator[LoggedEvent]:
-        """Yield every event of every stream, in the order of the whole log."""
-        while True:
+        """Yield every event of every stream so far, in the order of the whole log; none is passed over."""
+        stop = self.position()
+        while after < stop:
             with storage_errors():
-                page = self._recorder.select_notifications(after, _PAGE, inclusive_of_start=False)
+                page = self.recorder.select_notifications(after, _PAGE, stop, inclusive_of_start=False)
             for notification in page:
                 yield LoggedEvent(notification.id, self._linked(notification)[0])
-            if len(page) < _PAGE:
-                return
-            after = page[-1].id
-
-    def stream_ids(self, cursor: SQLiteCursor | None = None) -> list[str]:
-        """Return the ids of all streams, through a cursor that holds the write lock if one is given."""
-        if cursor is None:
-            return [row["originator_id"] for row in self.query("SELECT DISTINCT originator_id FROM stored_events")]
-        cursor.execute("SELECT DISTINCT originator_id FROM stored_events")
-        return [row["originator_id"] for row in cursor.fetchall()]
-
-    def read_locked(self, cursor: SQLiteCursor, stream_id: str, known: int) -> Iterator[Recorded]:
-        """Yield a stream's events through a cursor that holds the write lock; none if none came after `known`."""
-        cursor.execute("SELECT MAX(originator_version) FROM stored_events WHERE originator_id=?", (stream_id,))
-        if cursor.fetchone()[0] == known:
-            return
-        cursor.execute("SELECT * FROM stored_events WHERE originator_id=? ORDER BY originator_version", (stream_id,))
-        for row in cursor.fetchall():
-            yield self._linked(StoredEvent(*row))[0]
+            after = page[-1].id if page else stop
 
     def position(self) -> int:
-        """Return the position of the latest event of the whole log, 0 if there is none."""
+        """Return a position up to which every event is there and none will come any more; 0 if there is none."""
         with storage_errors():
-            return self._recorder.max_notification_id() or 0
+            return self.recorder.high_water_mark()
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
-        """Run a reading statement and return its rows by column name."""
-        with storage_errors(), self.datastore.transaction(commit=False) as cursor:
+        """Run a reading statement, with `?` for each parameter, and return its rows by column name."""
+        with storage_errors(), self.recorder.transaction(write=False) as cursor:
             cursor.execute(sql, parameters)
-            return [dict(row) for row in cursor.fetchall()]
+            return cursor.rows()
 
     @contextlib.contextmanager
-    def at_one_moment(self) -> Iterator[Callable[[str, Sequence[object]], Iterator[Sequence[Any]]]]:
-        """Give what runs reading statements that all see this moment, and yields their rows as they come.
+    def at_one_moment(self) -> Iterator[Read]:
+        """Give what runs reading statements that all see this moment, and yields their rows as they come."""
+        with storage_errors(), self.recorder.at_one_moment() as read:
+            yield read
 
-        Writers go on meanwhile, but for a database in memory, where they wait.
-        """
-        with storage_errors(), self.datastore.get_connection(commit=False) as connection:
-
-            def read(sql: str, parameters: Sequence[object]) -> Iterator[Sequence[Any]]:
-                cursor = connection.cursor()
-                cursor.execute(sql, parameters)
-                return iter(cursor.sqlite_cursor)
-
-            read("BEGIN", ())
-            try:
-                yield read
-            finally:
-                connection.rollback()
+    def events_of(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Recorded]:
+        """Yield the events in rows of `stored_events`."""
+        for row in rows:
+            stored = StoredEvent(row["originator_id"], row["originator_version"], row["topic"], bytes(row["state"]))
+            yield self._linked(stored)[0]
 
     def latest_snapshot(self, stream_id: str) -> StoredEvent | None:
         """Return the latest snapshot of a stream, whatever it is worth."""
@@ -240,16 +211,3 @@ def storage_errors() -> Iterator[None]:
         raise StorageUnavailable(f"the database cannot be used: {error}") from error
     except (PersistenceError, sqlite3.Error) as error:
         raise StorageUnavailable(f"the database cannot be used: {error}") from error
-
-
-def _database_name(url: str) -> str:
-    scheme, separator, rest = url.partition("://")
-    if scheme == "sqlite" and separator:
-        if not rest:
-            return f"file:interact-ledger-{uuid4().hex}?mode=memory&cache=shared"
-        if rest.startswith("/") and len(rest) > 1 and "?" not in rest:
-            return rest[1:]
-    raise ConfigurationError(
-        f"{scheme}://… is no storage address; use sqlite:///file.db, sqlite:////absolute/file.db or sqlite://",
-        field="url",
-    )

@@ -18,7 +18,8 @@ from interact_ledger.money import EXACT
 from interact_ledger.storage.accounts import Reader
 from interact_ledger.storage.index import agenda_rows, index_rows
 from interact_ledger.storage.log import Log, storage_errors
-from interact_ledger.storage.sqlite import create_table_sql, write_changes
+from interact_ledger.storage.recorder import LedgerCursor
+from interact_ledger.storage.sql import create_index_sql
 from interact_ledger.tables import RowChange, Table
 
 __all__ = ["rebuild"]
@@ -40,7 +41,7 @@ def rebuild(log: Log, readers: Sequence[Reader], on_progress: Callable[[int, int
         total = log.position()
         done = 0
         folded: dict[str, int] = {}
-        for stream_id in _streams(log.stream_ids()):
+        for stream_id in _streams(row["originator_id"] for row in log.query(_STREAMS)):
             rows: list[RowChange] = []
             account: Account | None = None
             for recorded, _ in log.read(stream_id):
@@ -60,27 +61,27 @@ def rebuild(log: Log, readers: Sequence[Reader], on_progress: Callable[[int, int
 def _catch_up_and_switch(
     log: Log, readers: Sequence[Reader], fresh: Mapping[str, Table], folded: Mapping[str, int]
 ) -> int:
-    with log.datastore.get_connection(commit=True) as connection:
-        cursor = connection.cursor()
-        cursor.execute("BEGIN IMMEDIATE")
-        try:
-            for stream_id in _streams(log.stream_ids(cursor)):
-                known = folded.get(stream_id, 0)
-                rows = list(_rows_after(log.read_locked(cursor, stream_id, known), readers, known))
-                write_changes(cursor, _redirected(rows, fresh))
-            for name, table in fresh.items():
-                cursor.execute(f"DROP TABLE {name}")
-                cursor.execute(f"ALTER TABLE {table.name} RENAME TO {name}")
-            for table in log.tables:
-                for statement in create_table_sql(table):
-                    cursor.execute(statement)
-            cursor.execute("SELECT COUNT(*) FROM stored_events")
-            count = int(cursor.fetchone()[0])
-            connection.commit()
-        except BaseException:
-            connection.rollback()
-            raise
-    return count
+    with log.recorder.transaction(write=True) as cursor:
+        log.recorder.lock_out_writers(cursor)
+        versions = _latest_versions(cursor)
+        for stream_id in _streams(versions):
+            known = folded.get(stream_id, 0)
+            if versions[stream_id] > known:
+                cursor.execute(_EVENTS_OF_STREAM, [stream_id])
+                rows = _rows_after(log.events_of(cursor.rows()), readers, known)
+                log.recorder.write_changes(cursor, _redirected(rows, fresh))
+        for name, table in fresh.items():
+            cursor.execute(f"DROP TABLE {name}")
+            cursor.execute(f"ALTER TABLE {table.name} RENAME TO {name}")
+        for table in log.tables:
+            for statement in create_index_sql(table):
+                cursor.execute(statement)
+    return sum(versions.values())
+
+
+def _latest_versions(cursor: LedgerCursor) -> dict[str, int]:
+    cursor.execute("SELECT originator_id, MAX(originator_version) AS latest FROM stored_events GROUP BY originator_id")
+    return {row["originator_id"]: row["latest"] for row in cursor.rows()}
 
 
 def _rows_after(events: Iterable[Recorded], readers: Sequence[Reader], known: int) -> Iterator[RowChange]:
@@ -117,17 +118,21 @@ def _streams(stream_ids: Iterable[str]) -> list[str]:
 
 
 def _make_empty(log: Log, tables: Iterable[Table]) -> None:
-    with log.datastore.transaction(commit=True) as cursor:
+    with log.recorder.transaction(write=True) as cursor:
         for table in tables:
             cursor.execute(f"DROP TABLE IF EXISTS {table.name}")
-            create, *_indexes_later = create_table_sql(table)
-            cursor.execute(create)
+            cursor.execute(log.recorder.table_sql(table))
 
 
 def _write(log: Log, rows: Sequence[RowChange], fresh: Mapping[str, Table]) -> None:
-    with log.datastore.transaction(commit=True) as cursor:
-        write_changes(cursor, _redirected(rows, fresh))
+    with log.recorder.transaction(write=True) as cursor:
+        log.recorder.write_changes(cursor, _redirected(rows, fresh))
 
 
-def _redirected(rows: Iterable[RowChange], fresh: Mapping[str, Table]) -> list[RowChange]:
-    return [replace(row, table=fresh[row.table.name]) for row in rows]
+def _redirected(rows: Iterable[RowChange], fresh: Mapping[str, Table]) -> Iterator[RowChange]:
+    for row in rows:
+        yield replace(row, table=fresh[row.table.name])
+
+
+_STREAMS = "SELECT DISTINCT originator_id FROM stored_events"
+_EVENTS_OF_STREAM = "SELECT * FROM stored_events WHERE originator_id=? ORDER BY originator_version"

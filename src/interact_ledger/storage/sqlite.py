@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
 from eventsourcing.persistence import InfrastructureFactory, StoredEvent
@@ -15,21 +15,38 @@ from eventsourcing.sqlite import (
     SQLiteCursor,
     SQLiteDatastore,
     SQLiteFactory,
+    SQLiteTransaction,
 )
 from eventsourcing.utils import Environment
 
 from interact_ledger.clock import iso
-from interact_ledger.tables import ColumnType, RowChange, RowChangeKind, Table
+from interact_ledger.storage.recorder import LedgerCursor, Read
+from interact_ledger.storage.sql import change_sql, create_table_sql
+from interact_ledger.tables import ColumnType, RowChange, Table
 
-__all__ = ["LedgerSQLiteFactory", "LedgerSQLiteRecorder", "create_table_sql"]
+__all__ = ["LedgerSQLiteFactory", "LedgerSQLiteRecorder"]
 
-_SQL_TYPES = {
+_TYPES = {
     ColumnType.TEXT: "TEXT",
     ColumnType.INTEGER: "INTEGER",
     ColumnType.BOOLEAN: "INTEGER",
     ColumnType.DECIMAL: "TEXT",
     ColumnType.TIME: "TEXT",
 }
+
+_LOG_SQL = (
+    """CREATE TABLE IF NOT EXISTS ledger_schema (version INTEGER NOT NULL)""",
+    """CREATE TABLE IF NOT EXISTS stored_events (
+        originator_id TEXT NOT NULL, originator_version INTEGER NOT NULL, topic TEXT NOT NULL, state BLOB NOT NULL,
+        PRIMARY KEY (originator_id, originator_version))""",
+    """CREATE TABLE IF NOT EXISTS stored_snapshots (
+        originator_id TEXT NOT NULL, originator_version INTEGER NOT NULL, topic TEXT NOT NULL, state BLOB NOT NULL,
+        PRIMARY KEY (originator_id, originator_version)) WITHOUT ROWID""",
+    """CREATE TRIGGER IF NOT EXISTS stored_events_are_never_changed BEFORE UPDATE ON stored_events
+        BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END""",
+    """CREATE TRIGGER IF NOT EXISTS stored_events_are_never_deleted BEFORE DELETE ON stored_events
+        BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END""",
+)
 
 
 def _decimal_text(value: Decimal) -> str:
@@ -64,6 +81,26 @@ class LedgerSQLiteDatastore(SQLiteDatastore):
         )
 
 
+class _Cursor:
+    def __init__(self, cursor: SQLiteCursor) -> None:
+        self._cursor = cursor
+
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> None:
+        self._cursor.execute(sql, parameters)
+
+    def rows(self) -> list[dict[str, Any]]:
+        return [dict(row) for row in self._cursor.fetchall()]
+
+
+class _WriteTransaction(SQLiteTransaction):
+    """Takes the write lock at once: a reader that turns writer midway may find that it read too early."""
+
+    def __enter__(self) -> SQLiteCursor:
+        cursor = self.connection.cursor()
+        cursor.execute("BEGIN IMMEDIATE")
+        return cursor
+
+
 class LedgerSQLiteRecorder(SQLiteApplicationRecorder):
     """Records events and, in the same transaction, the rows that follow from them."""
 
@@ -71,9 +108,50 @@ class LedgerSQLiteRecorder(SQLiteApplicationRecorder):
         self, c: SQLiteCursor, stored_events: Sequence[StoredEvent], **kwargs: Any
     ) -> Sequence[int] | None:
         notification_ids = super()._insert_events(c, stored_events)
-        changes: Sequence[RowChange] = kwargs.get("changes", ())
-        write_changes(c, changes)
+        self.write_changes(_Cursor(c), kwargs.get("changes", ()))
         return notification_ids
+
+    def high_water_mark(self) -> int:
+        """Return the latest position: one writer at a time commits, in the order of positions."""
+        return self.max_notification_id() or 0
+
+    @contextmanager
+    def transaction(self, *, write: bool) -> Iterator[LedgerCursor]:
+        with self.datastore.get_connection(commit=write) as connection:
+            transaction = _WriteTransaction(connection, commit=True) if write else SQLiteTransaction(connection)
+            with transaction as cursor:
+                yield _Cursor(cursor)
+
+    @contextmanager
+    def at_one_moment(self) -> Iterator[Read]:
+        """Read in one transaction; writers go on, but for a database in memory, where they wait."""
+        with self.datastore.get_connection(commit=False) as connection:
+
+            def read(sql: str, parameters: Sequence[object]) -> Iterator[Sequence[Any]]:
+                cursor = connection.cursor()
+                cursor.execute(sql, parameters)
+                return iter(cursor.sqlite_cursor)
+
+            read("BEGIN", ())
+            try:
+                yield read
+            finally:
+                connection.rollback()
+
+    def lock_out_writers(self, cursor: LedgerCursor) -> None:
+        """Do nothing: a writing transaction is alone from its beginning."""
+
+    def write_changes(self, cursor: LedgerCursor, changes: Iterable[RowChange]) -> None:
+        for change in changes:
+            statement, columns = change_sql(change.kind, change.table, "?")
+            values = change.values
+            cursor.execute(statement, [_written(change.table, column, values[column]) for column in columns])
+
+    def log_sql(self) -> Sequence[str]:
+        return _LOG_SQL
+
+    def table_sql(self, table: Table) -> str:
+        return create_table_sql(table, _TYPES, " WITHOUT ROWID")
 
 
 class LedgerSQLiteFactory(SQLiteFactory):
@@ -86,39 +164,6 @@ class LedgerSQLiteFactory(SQLiteFactory):
         self.datastore = LedgerSQLiteDatastore(
             self.env[self.SQLITE_DBNAME], lock_timeout=int(self.env[self.SQLITE_LOCK_TIMEOUT])
         )
-
-
-def write_changes(cursor: SQLiteCursor, changes: Sequence[RowChange]) -> None:
-    """Write row changes in the cursor's transaction."""
-    for change in changes:
-        statement, columns = _statement(change.kind, change.table)
-        values = change.values
-        cursor.execute(statement, [_written(change.table, column, values[column]) for column in columns])
-
-
-def create_table_sql(table: Table, name: str | None = None) -> Iterator[str]:
-    """Yield the statements that create a table (under another name, while it is rebuilt) and its indexes."""
-    name = name or table.name
-    columns = ", ".join(
-        f"{column} {_SQL_TYPES[kind]}{'' if column in table.nullable else ' NOT NULL'}"
-        for column, kind in table.columns.items()
-    )
-    yield f"CREATE TABLE IF NOT EXISTS {name} ({columns}, PRIMARY KEY ({', '.join(table.key)})) WITHOUT ROWID"
-    for index in table.indexes:
-        yield f"CREATE INDEX IF NOT EXISTS {name}_by_{'_'.join(index)} ON {name} ({', '.join(index)})"
-
-
-@lru_cache(maxsize=512)
-def _statement(kind: RowChangeKind, table: Table) -> tuple[str, tuple[str, ...]]:
-    columns = tuple(table.columns)
-    key = ", ".join(table.key)
-    if kind is RowChangeKind.DELETE:
-        return f"DELETE FROM {table.name} WHERE {' AND '.join(f'{c}=?' for c in table.key)}", tuple(table.key)
-    insert = f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
-    if kind is RowChangeKind.INSERT:
-        return insert, columns
-    updates = ", ".join(f"{c}=excluded.{c}" for c in columns if c not in table.key)
-    return f"{insert} ON CONFLICT ({key}) DO UPDATE SET {updates}", columns
 
 
 def _written(table: Table, column: str, value: Any) -> Any:

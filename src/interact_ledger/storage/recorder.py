@@ -1,0 +1,86 @@
+"""What the log needs of a database, beside what the event-sourcing library asks of its recorders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+from eventsourcing.persistence import Notification, StoredEvent
+
+from interact_ledger.tables import RowChange, Table
+
+__all__ = ["LedgerCursor", "LedgerRecorder", "Read"]
+
+
+Read: TypeAlias = Callable[[str, Sequence[object]], Iterator[Sequence[Any]]]
+"""Runs a reading statement and yields its rows as they come, however many there are."""
+
+
+class LedgerCursor(Protocol):
+    """Runs statements in one transaction."""
+
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> None:
+        """Run a statement, with `?` for each parameter."""
+        ...
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return what the last statement found, by column name."""
+        ...
+
+
+@runtime_checkable
+class LedgerRecorder(Protocol):
+    """A recorder that writes rows with its events. Its errors are those of the event-sourcing library."""
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
+        """Write events and the row changes given as `changes`, all or nothing, in one durable commit."""
+        ...
+
+    def select_events(
+        self,
+        originator_id: str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> Sequence[StoredEvent]: ...
+
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> Sequence[Notification]: ...
+
+    def high_water_mark(self) -> int:
+        """Return a position up to which every event is there and none will come any more; 0 if there is none."""
+        ...
+
+    def transaction(self, *, write: bool) -> AbstractContextManager[LedgerCursor]:
+        """Run statements all or nothing; without `write`, nothing that they did is kept."""
+        ...
+
+    def at_one_moment(self) -> AbstractContextManager[Read]:
+        """Give what runs reading statements that all see this moment, while writers go on."""
+        ...
+
+    def lock_out_writers(self, cursor: LedgerCursor) -> None:
+        """Keep every other writer waiting until the cursor's transaction ends."""
+        ...
+
+    def write_changes(self, cursor: LedgerCursor, changes: Iterable[RowChange]) -> None:
+        """Write row changes in the cursor's transaction."""
+        ...
+
+    def log_sql(self) -> Sequence[str]:
+        """Return the statements that create the log's own tables if they are not there."""
+        ...
+
+    def table_sql(self, table: Table) -> str:
+        """Return the statement that creates a table, without its indexes, if it is not there."""
+        ...
