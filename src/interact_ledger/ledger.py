@@ -125,9 +125,11 @@ class Ledger(AccountVerbs, PaymentVerbs, SpendingVerbs, ReadingVerbs, OperationV
         path = environ.get("INTERACT_LEDGER_SETTINGS")
         settings = Settings.load(path) if path else Settings.default()
         names = environ.get("INTERACT_LEDGER_GATEWAYS", "sandbox").split(",")
-        gateways = [gateway_from_env(name.strip(), environ) for name in names if name.strip()]
         url = environ.get("INTERACT_LEDGER_URL", "sqlite:///interact_ledger.db")
+        gateways: list[Gateway] = []
         try:
+            for name in filter(str.strip, names):
+                gateways.append(gateway_from_env(name.strip(), environ))  # noqa: PERF401 - those before must be closed
             return cls._wired(url, gateways, settings, SystemClock(), RandomIds(), owned_gateways=gateways)
         except BaseException:
             _close(gateways)

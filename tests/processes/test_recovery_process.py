@@ -11,6 +11,8 @@ import pytest
 from interact_ledger import Ledger, Settings
 from interact_ledger.clock import MovableClock
 from interact_ledger.domain import events as e
+from interact_ledger.errors import GatewayMisconfigured
+from interact_ledger.gateways.protocol import NotAttempted
 from interact_ledger.gateways.sandbox import Fault, SandboxGateway
 from interact_ledger.testing import START, LedgerKit, ledger_kit
 from ledger_helpers import at_gateway, available, events_of, gbp, opened, pay, saved, stored, topics
@@ -325,3 +327,54 @@ def test_recovery_waits_for_the_times_that_the_settings_and_the_gateway_say():
         assert outcomes(kit) == [("payment", "unknown", False)]
         kit.clock.set(START + timedelta(seconds=70))
         assert outcomes(kit) == [("payment", "not_attempted", True)]
+
+
+@pytest.mark.parametrize("refused", [False, True], ids=["reached nobody", "refused outright"])
+def test_a_repeat_that_failed_leaves_unknown_what_an_earlier_try_did(kit, account_id, monkeypatch, refused):
+    """An adapter speaks of its own call only; that an earlier one may have charged is the ledger's to remember."""
+    kit.gateway.fail_next("charge", Fault.AFTER)
+    pay(kit, account_id)
+
+    def fail(*_: object) -> NotAttempted:
+        if refused:
+            raise GatewayMisconfigured("the key was revoked")
+        return NotAttempted(why="the connection was refused")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kit.gateway, "charge", fail)
+        if refused:
+            with pytest.raises(GatewayMisconfigured):
+                repeated(kit, account_id)
+        else:
+            assert repeated(kit, account_id).status == "unknown"
+    kit.clock.advance(SAFE)
+    assert outcomes(kit) == [("payment", "succeeded", True)]
+    assert available(kit, account_id) == gbp("50.00")
+
+
+def test_a_gateway_that_refuses_our_credentials_charges_nothing_and_is_tried_again_when_they_are_right(
+    kit, account_id, monkeypatch
+):
+    def refuse(*_: object) -> None:
+        raise GatewayMisconfigured("the key was revoked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kit.gateway, "charge", refuse)
+        with pytest.raises(GatewayMisconfigured):
+            pay(kit, account_id)
+    assert kit.gateway.chargeable() == []
+    assert topics(kit, account_id)[-3:] == ["payment-cancel-requested", "payment-not-attempted", "payment-cancelled"]
+    assert repeated(kit, account_id).status == "succeeded"
+
+
+def test_a_gateway_that_cannot_be_asked_by_recovery_is_reported_and_asked_again(kit, account_id, monkeypatch):
+    pay(kit, account_id, card_token="tok_timeout_after_charging")
+    kit.clock.advance(SAFE)
+
+    def refuse(*_: object) -> None:
+        raise GatewayMisconfigured("the key was revoked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kit.gateway, "find_charge", refuse)
+        assert outcomes(kit) == [("payment", "gateway_misconfigured: the key was revoked", False)]
+    assert outcomes(kit) == [("payment", "succeeded", True)]

@@ -37,7 +37,9 @@ def settle_hold(context: Context, account_id: str, request: Request, hold_id: st
 
     def decide(account: Account, history: History) -> Sequence[e.Event]:
         lines = prices.price(items, account.currency)
-        return holds.settle(account, request, hold_id, history(hold_id), lines, prices.version, context.now())
+        # A hold's past grows with each message that it pays for; only of one that is over it says anything new.
+        past = () if hold_id in account.holds else history(hold_id)
+        return holds.settle(account, request, hold_id, past, lines, prices.version, context.now())
 
     return context.accounts.once(account_id, context.cause, request, decide)
 

@@ -161,7 +161,7 @@ def rows(recorded: Recorded, before: Account | None, after: Account | None) -> I
         kind=recorded.event.TOPIC,
         operation_id=operations[0] if operations else None,
         currency=after.currency,
-        amount=after.balance - before.balance,
+        amount=(after.balance - before.balance) or _ZERO,  # 0.00 would be another text, and a line of its own
         total=after.balance,
         held=after.held,
         pending=after.pending,

@@ -187,6 +187,14 @@ class Accounts:
         """Return the account's events about an operation, card, hold or quote, oldest first."""
         return self._history_of(self._fresh(account_id))(subject_id)
 
+    def start_of(self, account_id: str, operation_id: str) -> e.Recorded:
+        """Return the first event of an operation of the account, however many came after it."""
+        rows = self._log.query(
+            "SELECT version FROM operations WHERE operation_id=? AND stream_id=?", (operation_id, account_id)
+        )
+        assert rows, "the operation was started on this account"
+        return self._log.find(account_id, [rows[0]["version"]])[0]
+
     def account_of(self, operation_id: str) -> str | None:
         """Return whose operation this is, None if there is no such operation."""
         rows = self._log.query("SELECT stream_id FROM operations WHERE operation_id=?", (operation_id,))

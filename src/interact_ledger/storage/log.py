@@ -105,8 +105,10 @@ class Log:
         try:
             with storage_errors():
                 self.recorder.insert_events(stored, changes=changes)
-        except (IntegrityError, StorageUnavailable) as error:
-            # The answer may have been lost, and a retry of ours may look like a conflict: our own bytes tell.
+        except IntegrityError as error:
+            raise Conflict(str(error)) from error
+        except StorageUnavailable as error:
+            # Maybe only the answer was lost: whether our very bytes are there tells. If not, they may yet come.
             if self.select_stored(stored[0].originator_id, link.version, len(stored)) != stored:
                 raise Conflict(str(error)) from error
         return Link(events[-1].version, chain)

@@ -6,6 +6,7 @@ the others find them made.
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Sequence
 
@@ -34,12 +35,12 @@ def migrate(recorder: LedgerRecorder, tables: Sequence[Table], *, deadline_secon
             with recorder.transaction(write=True) as cursor:
                 recorder.lock_out_writers(cursor)
                 _bring_up_to_date(recorder, cursor, tables)
-        except OperationalError as error:
+        except (OperationalError, sqlite3.OperationalError) as error:
             # Two first openings can collide on switching SQLite to write-ahead logging, where it does not wait.
             if "locked" not in str(error) or time.monotonic() > give_up_at:
                 raise StorageUnavailable(f"the database cannot be opened: {error}") from error
             time.sleep(0.02)
-        except PersistenceError as error:
+        except (PersistenceError, sqlite3.Error) as error:
             raise StorageUnavailable(f"the database cannot be opened: {error}") from error
         else:
             return

@@ -99,7 +99,6 @@ class AccountVerbs(Verbs):
         verified = aware(verified_at, "verified_at")
         free_text(verified_by, "verified_by")
         free_text(reference, "reference")
-        assert verified is not None
         return account_details(
             self._decide(
                 account_id,
@@ -218,6 +217,6 @@ class AccountVerbs(Verbs):
 
 def _check_time_zone(name: object) -> None:
     try:
-        ZoneInfo(str(name))
+        ZoneInfo(name if isinstance(name, str) else "")
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise InvalidRequest("is no IANA time zone such as 'Europe/London'", field="time_zone") from None

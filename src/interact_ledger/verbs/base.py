@@ -20,7 +20,7 @@ from interact_ledger.storage.accounts import Change, Decide, Reader
 from interact_ledger.storage.invoice_book import InvoiceBook
 from interact_ledger.storage.log import Log
 
-__all__ = ["Verbs", "aware", "exact", "page_limit"]
+__all__ = ["Verbs", "aware", "aware_or_none", "exact", "page_limit"]
 
 PAGE_MAX = 1000
 KEY_LENGTH_MAX = 255
@@ -53,7 +53,7 @@ class Verbs:
         """Return the first event of a request's operation: what was just recorded, or was when it was first made."""
         if change.recorded:
             return change.recorded[0].event
-        return self._context.accounts.history(change.account.account_id, request.operation_id)[0].event
+        return self._context.accounts.start_of(change.account.account_id, request.operation_id).event
 
     def _decide(self, account_id: str, decide: Decide) -> Account:
         return self._context.accounts.transact(account_id, self._context.cause, decide).account
@@ -78,15 +78,24 @@ def exact(money: object, field: str) -> str:
     return f"{amount_in(currency, money, field).normalize():f} {currency}"
 
 
-def aware(moment: datetime | None, field: str) -> datetime | None:
+def aware(moment: object, field: str) -> datetime:
     """Return a moment if it carries a time zone.
 
     Raises:
         InvalidRequest: if it does not.
     """
-    if moment is not None and (not isinstance(moment, datetime) or moment.tzinfo is None):
+    if not isinstance(moment, datetime) or moment.tzinfo is None:
         raise InvalidRequest("must be a datetime with a time zone, such as datetime.now(UTC)", field=field)
     return moment
+
+
+def aware_or_none(moment: object, field: str) -> datetime | None:
+    """Return None, or a moment if it carries a time zone.
+
+    Raises:
+        InvalidRequest: if it does not.
+    """
+    return None if moment is None else aware(moment, field)
 
 
 def page_limit(limit: int) -> int:

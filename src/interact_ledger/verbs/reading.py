@@ -12,7 +12,7 @@ from interact_ledger.errors import InvalidRequest, TransactionNotFound
 from interact_ledger.processes import invoicing
 from interact_ledger.projections import accounts as account_list
 from interact_ledger.projections import receipts, statement
-from interact_ledger.verbs.base import Verbs, aware, page_limit
+from interact_ledger.verbs.base import Verbs, aware, aware_or_none, page_limit
 from interact_ledger.views import AccountDetails, account_details
 
 __all__ = ["AccountPage", "ReadingVerbs"]
@@ -67,8 +67,7 @@ class ReadingVerbs(Verbs):
                 raise InvalidRequest(f"the account has versions 1 to {account.version}", field="version")
             return statement.balance_at(self._query, account_id, account.currency, recorded[0].recorded_at, version)
         if at is not None:
-            aware(at, "at")
-            return statement.balance_at(self._query, account_id, account.currency, at)
+            return statement.balance_at(self._query, account_id, account.currency, aware(at, "at"))
         return statement.Balance(
             available=Money(account.available, account.currency),
             held=Money(account.held, account.currency),
@@ -95,7 +94,7 @@ class ReadingVerbs(Verbs):
         """Return an account's receipts in order, from just after a moment."""
         self._account(account_id)
         invoicing.issue_invoices(self._context, self._invoices, self._query, account_id)
-        return receipts.receipts(self._query, account_id, after=aware(after, "after"), limit=page_limit(limit))
+        return receipts.receipts(self._query, account_id, after=aware_or_none(after, "after"), limit=page_limit(limit))
 
     def statement(
         self,
@@ -120,8 +119,8 @@ class ReadingVerbs(Verbs):
             self._query,
             account_id,
             account.currency,
-            start=aware(start, "start"),
-            end=aware(end, "end"),
+            start=aware_or_none(start, "start"),
+            end=aware_or_none(end, "end"),
             after=after,
             limit=page_limit(limit),
         )

@@ -169,7 +169,9 @@ class SpendingVerbs(Verbs):
         self._once(
             account_id,
             request,
-            lambda account, history: holds.release(account, request, hold_id, history(hold_id)),
+            lambda account, history: holds.release(
+                account, request, hold_id, () if hold_id in account.holds else history(hold_id)
+            ),
         )
         return self._hold(account_id, hold_id)
 
@@ -206,7 +208,7 @@ class SpendingVerbs(Verbs):
 
     def _hold(self, account_id: str, hold_id: str) -> HoldResult:
         account = self._account(account_id)
-        held = self._context.accounts.history(account_id, hold_id)[0].event
+        held = self._context.accounts.start_of(account_id, hold_id).event
         assert isinstance(held, e.FundsHeld), "a hold starts with what it holds"
         live = account.holds.get(hold_id)
         return HoldResult(
