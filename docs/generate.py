@@ -14,6 +14,7 @@ from typing import NamedTuple
 from pydantic import BaseModel
 
 from interact_ledger import errors, settings
+from interact_ledger.cli import reference as command_line
 from interact_ledger.domain import events
 from interact_ledger.gateways.sandbox import SANDBOX_TOKENS
 from interact_ledger.ledger import TABLES, Ledger
@@ -88,7 +89,10 @@ def pages() -> dict[Path, str]:
         "settings.md": settings_page(),
         "sandbox-tokens.md": tokens_page(),
     }
-    return {REFERENCE / name: "\n\n".join(parts) + "\n" for name, parts in made.items()}
+    return {
+        **{REFERENCE / name: "\n\n".join(parts) + "\n" for name, parts in made.items()},
+        REFERENCE / "cli.md": command_line.reference(),
+    }
 
 
 # The pages --------------------------------------------------------------------------------------------------------

@@ -68,9 +68,9 @@ def audit(session: Session) -> Answer:
     """
     with session.output.progress("Auditing") as on_progress:
         report = session.records.audit(on_progress)
-    checked = f"{report.events:,} events of {report.accounts:,} accounts"
+    checked = f"{report.events:,} events (accounts: {report.accounts:,})"
     if report.clean:
-        verdict = plain_text(f"Sound: {checked}, and nothing wrong.", "green")
+        verdict = plain_text(f"Sound: nothing wrong in {checked}.", "green")
     else:
         verdict = plain_text(f"NOT SOUND: {len(report.integrity):,} findings in {checked}.", "bold red")
     shown = [

@@ -1,7 +1,4 @@
-"""The reference page of the command line, from the commands themselves.
-
-python -m interact_ledger.cli.reference > docs/reference/cli.md
-"""
+"""The reference page of the command line, from the commands themselves; `make docs` writes it with the others."""
 
 from __future__ import annotations
 
@@ -28,7 +25,7 @@ INTRODUCTION = """\
 pip install "interact_ledger[cli]"
 ```
 
-<!-- Generated: python -m interact_ledger.cli.reference > docs/reference/cli.md -->
+<!-- Written by interact_ledger/cli/reference.py from the commands; run `make docs` after a change there. -->
 
 **Results** go to standard output. With `--json` that is exactly one JSON document: money is
 `{"amount": "50.00", "currency": "GBP"}`, other decimals are text, times are UTC in ISO 8601 with `Z`. Amounts are
