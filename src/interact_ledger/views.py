@@ -192,7 +192,7 @@ def top_up_result(account: Account, top_up: TopUp, client_secret: str | None) ->
     kept = next((c for c in account.cards.values() if c.saved_by == top_up.operation_id and not c.removal_id), None)
     return TopUpResult(
         transaction_id=top_up.operation_id,
-        status=top_up.status.value,
+        status=top_up.outcome.value,
         credit=Money(intent.credit, intent.currency),
         taxes=tuple(_tax(tax, intent.currency) for tax in intent.taxes),
         total=Money(intent.total, intent.currency),

@@ -23,7 +23,7 @@ KEYS = {
     "checkouts": ("quote_id", "account_id"),
     "receipts": ("transaction_id", "version", "account_id"),
     "invoices": ("transaction_id", "seller_id", "number"),
-    "invoices_due": ("transaction_id",),
+    "invoices_due": ("transaction_id", "reference"),
     "statement_lines": ("account_id", "version"),
 }
 """By table: the columns that say which row it is; changing one makes a missing and a surplus row."""
@@ -106,7 +106,7 @@ def test_a_line_that_changes_nothing_is_found_if_no_payment_moved(tampered):
 
 def test_a_payment_that_is_due_a_number_and_has_one_is_found(tampered):
     tampered.changed(
-        "INSERT INTO invoices_due SELECT transaction_id, account_id, recorded_at FROM receipts"
+        "INSERT INTO invoices_due SELECT transaction_id, reference, account_id, recorded_at FROM receipts"
         " WHERE transaction_id IN (SELECT transaction_id FROM invoices) LIMIT 1"
     )
     assert tampered.codes() == {"invoices_due_surplus"}

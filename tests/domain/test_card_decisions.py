@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -170,10 +171,33 @@ def test_a_card_has_an_id_of_ours_that_follows_from_where_it_was_saved():
     assert FIRST.card_id != SECOND.card_id
 
 
-def test_a_card_that_is_known_is_not_saved_twice():
+def test_a_card_that_is_known_under_its_token_stays_the_same_card():
     again = CardSaved(reference="another", token="pm_1", details=SAVED.details)
-    assert cards.card_saved(account(FIRST), "txn_7", "sandbox", again) == []
-    assert len(cards.card_saved(account(FIRST), "txn_7", "another_gateway", again)) == 1
+    (same,) = cards.card_saved(account(FIRST), "txn_7", "sandbox", again)
+    assert same.card_id == FIRST.card_id
+    assert list(account(FIRST, same).cards) == [FIRST.card_id]
+    (other,) = cards.card_saved(account(FIRST), "txn_7", "another_gateway", again)
+    assert other.card_id != FIRST.card_id
+
+
+def test_saving_a_card_again_does_not_call_off_its_removal():
+    (wish,) = removal(FIRST)
+    (again,) = cards.card_saved(account(FIRST, wish), "txn_7", "sandbox", SAVED)
+    assert account(FIRST, wish, again).cards[FIRST.card_id].removal_id == wish.operation_id
+
+
+def test_a_closed_account_keeps_no_card():
+    """A capture that comes late may bring a card along; nobody could remove it any more."""
+    closed = e.AccountClosed(
+        **request(8).fields,
+        reason="as asked",
+        paid_out=Decimal(0),
+        payout_reference=None,
+        written_off=Decimal(0),
+        currency="GBP",
+    )
+    saved, wish = cards.card_saved(account(closed), "txn_7", "sandbox", SAVED)
+    assert account(closed, saved, wish).cards[saved.card_id].removal_id == wish.operation_id
 
 
 def test_a_card_may_be_charged_from_its_saving_to_its_removal():

@@ -270,11 +270,35 @@ def test_what_is_said_of_an_earlier_attempt_does_not_move_the_latest(answer):
     assert when(events, ANSWERS[answer], attempt="txn_1.1") == []
 
 
-def test_a_capture_of_an_earlier_attempt_is_credited_as_late():
+def second_attempt():
     events = then(REQUESTED, NOBODY)
-    events += life.attempt_again(account(*events), top_up_after(*events), SOON)
-    (capture,) = when(events, captured(), attempt="txn_1.1")
+    return [*events, *life.attempt_again(account(*events), top_up_after(*events), SOON)]
+
+
+def test_a_capture_of_an_earlier_attempt_is_credited_as_late_and_the_later_one_is_called_off():
+    """Otherwise the customer would pay twice for one top-up, and nobody would look at the second payment."""
+    wish, capture = when(second_attempt(), captured(), attempt="txn_1.1")
+    assert (wish.attempt_id, wish.reason) == ("txn_1.2", e.CancelReason.SUPERSEDED)
     assert (capture.attempt_id, capture.late) == ("txn_1.1", True)
+    state = account(*second_attempt(), wish, capture)
+    assert state.balance == capture.credit
+    assert state.top_ups["txn_1"].cancelling is e.CancelReason.SUPERSEDED
+    assert state.top_ups["txn_1"].outcome is AttemptStatus.SUCCEEDED
+
+
+def test_a_superseded_attempt_that_is_cancelled_leaves_the_top_up_succeeded_for_good():
+    events = [*second_attempt(), *when(second_attempt(), captured(), attempt="txn_1.1")]
+    events = then(events, CANCELLED, attempt="txn_1.2")
+    over = top_up_after(*events)
+    assert (over.is_over, over.outcome) == (True, AttemptStatus.SUCCEEDED)
+    assert life.attempt_again(account(*events), over, SOON) == []
+
+
+def test_a_superseded_attempt_that_captures_after_all_is_credited_and_reported():
+    events = [*second_attempt(), *when(second_attempt(), captured(), attempt="txn_1.1")]
+    (capture,) = when(events, captured(reference="pay_2"), attempt="txn_1.2")
+    assert account(*events, capture).balance == 2 * capture.credit
+    assert top_up_after(*events, capture).is_over
 
 
 def test_beginning_is_remembered_once_and_for_the_latest_attempt_only():

@@ -11,7 +11,6 @@ from interact_ledger import Ledger
 from interact_ledger.domain.events import AccountOpened
 from interact_ledger.errors import ConfigurationError, InvalidRequest, InvalidText, StorageUnavailable
 from interact_ledger.gateways.sandbox import SandboxGateway
-from interact_ledger.testing import START
 from ledger_helpers import ONE_SEGMENT, funded, gbp, opened, pay, topics
 
 # Opening a ledger -------------------------------------------------------------------------------------------------
@@ -53,7 +52,7 @@ def test_settings_are_read_from_the_file_that_the_environment_names(tmp_path):
         Ledger.from_env({"INTERACT_LEDGER_SETTINGS": str(tmp_path / "settings.toml")})
 
 
-@pytest.mark.parametrize("names", ["unheard_of", "sandbox,unheard_of", ""])
+@pytest.mark.parametrize("names", ["unheard_of", "sandbox,unheard_of"])
 def test_a_gateway_that_nobody_installed_is_refused(tmp_path, names):
     environ = {
         "INTERACT_LEDGER_URL": "sqlite://",
@@ -193,16 +192,15 @@ def test_a_history_is_read_page_by_page_without_gaps(kit):
     assert kit.ledger.account(account_id).version == len(whole)
 
 
-def test_receipts_are_listed_in_order_and_from_just_after_a_moment(kit):
+def test_receipts_are_listed_in_order_a_page_at_a_time(kit):
     account_id = kit.account().account_id
     for number in range(3):
         pay(kit, account_id, str(number), f"{10 + number}.00")
         kit.clock.advance(timedelta(hours=1))
     assert [r.credit for r in kit.ledger.receipts(account_id)] == [gbp("10"), gbp("11"), gbp("12")]
-    assert [r.credit for r in kit.ledger.receipts(account_id, after=START)] == [gbp("11"), gbp("12")]
-    assert [r.credit for r in kit.ledger.receipts(account_id, limit=1)] == [gbp("10")]
-    with pytest.raises(InvalidRequest, match="after"):
-        kit.ledger.receipts(account_id, after=START.replace(tzinfo=None))
+    (first,) = kit.ledger.receipts(account_id, limit=1)
+    assert first.credit == gbp("10")
+    assert [r.credit for r in kit.ledger.receipts(account_id, after=first.version)] == [gbp("11"), gbp("12")]
 
 
 def test_what_was_read_follows_from_the_log_alone(kit):

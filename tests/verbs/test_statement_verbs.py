@@ -9,7 +9,8 @@ from itertools import pairwise
 import pytest
 
 from interact_ledger import Balance
-from interact_ledger.domain.account import Account, evolve
+from interact_ledger.domain.account import Account
+from interact_ledger.domain.fold import evolve
 from interact_ledger.errors import AccountNotFound, InvalidRequest
 from interact_ledger.testing import START, LedgerKit
 from ledger_helpers import NUMBER, ONE_SEGMENT, funded, gbp, pay, saved

@@ -14,18 +14,18 @@ SELECT MAX(account_id), gateway, reference FROM receipts GROUP BY gateway, refer
 
 _NOT_DUE = """
 SELECT r.account_id, r.version, r.transaction_id FROM receipts r
-WHERE NOT EXISTS (SELECT 1 FROM invoices i WHERE i.transaction_id = r.transaction_id)
-AND NOT EXISTS (SELECT 1 FROM invoices_due d WHERE d.transaction_id = r.transaction_id)"""
+WHERE NOT EXISTS (SELECT 1 FROM invoices i WHERE i.transaction_id = r.transaction_id AND i.reference = r.reference)
+AND NOT EXISTS (SELECT 1 FROM invoices_due d WHERE d.transaction_id = r.transaction_id AND d.reference = r.reference)"""
 
 _DUE_FOR_NOTHING = """
 SELECT d.account_id, d.transaction_id FROM invoices_due d
-WHERE EXISTS (SELECT 1 FROM invoices i WHERE i.transaction_id = d.transaction_id)
-OR NOT EXISTS (SELECT 1 FROM receipts r WHERE r.transaction_id = d.transaction_id)"""
+WHERE EXISTS (SELECT 1 FROM invoices i WHERE i.transaction_id = d.transaction_id AND i.reference = d.reference)
+OR NOT EXISTS (SELECT 1 FROM receipts r WHERE r.transaction_id = d.transaction_id AND r.reference = d.reference)"""
 
 _DUE_OTHERWISE = """
 SELECT d.account_id, d.transaction_id FROM invoices_due d
-WHERE EXISTS (SELECT 1 FROM receipts r WHERE r.transaction_id = d.transaction_id)
-AND NOT EXISTS (SELECT 1 FROM receipts r WHERE r.transaction_id = d.transaction_id
+WHERE EXISTS (SELECT 1 FROM receipts r WHERE r.transaction_id = d.transaction_id AND r.reference = d.reference)
+AND NOT EXISTS (SELECT 1 FROM receipts r WHERE r.transaction_id = d.transaction_id AND r.reference = d.reference
                 AND r.account_id = d.account_id AND r.recorded_at = d.recorded_at)"""
 
 

@@ -84,6 +84,7 @@ class Shelves:
         event = entry.event
         self._walks["invoices"].expect(
             (entry.stream_id, entry.version, event["transaction_id"]),
+            event["gateway_reference"],
             entry.recorded_at,
             event["seller_name"],
             event["seller_address"],

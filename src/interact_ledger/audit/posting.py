@@ -242,7 +242,8 @@ def _move(open_ones: dict[str, Attempts], entry: Entry) -> None:
         attempts.awaited_until = moment(event["expires_at"])
     elif topic in {"payment-cancel-requested", "card-saving-cancel-requested"}:
         attempts.cancelling = event["reason"]
-    if topic not in _STILL_UNDECIDED:
+    captures_earlier = topic in {"payment-captured", "capture-mismatched"} and event["attempt_id"] != attempts.latest
+    if topic not in _STILL_UNDECIDED and not captures_earlier:
         _decide(attempts, entry)
     if not attempts.undecided and attempts.cancelling is None:
         del open_ones[event["operation_id"]]

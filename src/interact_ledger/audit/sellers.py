@@ -29,8 +29,12 @@ class SellerAudit:
         event = entry.event
         if SELLER_PREFIX + event["seller_id"] != entry.stream_id:
             yield entry.finding("invoice_wrong", f"is of the seller {event['seller_id']}")
-        transaction = (event["transaction_id"], event["account_id"])
-        if not list(self._read("SELECT 1 FROM receipts WHERE transaction_id=? AND account_id=?", transaction)):
-            yield entry.finding("invoice_without_capture", f"{transaction[0]} was not captured on {transaction[1]}")
+        transaction = (event["transaction_id"], event["gateway_reference"], event["account_id"])
+        if not list(
+            self._read("SELECT 1 FROM receipts WHERE transaction_id=? AND reference=? AND account_id=?", transaction)
+        ):
+            yield entry.finding(
+                "invoice_without_capture", f"{transaction[0]} was not captured on {event['account_id']}"
+            )
         self._shelves.check_indexes(entry)
         self._shelves.check_invoice(entry)

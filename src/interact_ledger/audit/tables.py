@@ -120,10 +120,16 @@ ROWS: Mapping[str, Rows] = MappingProxyType(
             },
         ),
         "invoices": Rows(
-            "SELECT 'seller_' || seller_id, number, transaction_id, issued_at, seller_name, seller_address,"
+            "SELECT 'seller_' || seller_id, number, transaction_id, reference, issued_at, seller_name, seller_address,"
             " seller_tax_number FROM invoices ORDER BY 1, 2, 3",
             (str, int, str),
-            {"issued_at": _TIME, "seller_name": _TEXT, "seller_address": _TEXT, "seller_tax_number": _TEXT},
+            {
+                "reference": _TEXT,
+                "issued_at": _TIME,
+                "seller_name": _TEXT,
+                "seller_address": _TEXT,
+                "seller_tax_number": _TEXT,
+            },
         ),
         "statement_lines": Rows(
             "SELECT account_id, version, recorded_at, kind, operation_id, currency, amount, total, held, pending"

@@ -55,13 +55,14 @@ def receipt(session: Session, transaction_id: TransactionId) -> Answer:
 def receipts(
     session: Session,
     account_id: AccountId,
-    after: Annotated[str | None, typer.Option(metavar="MOMENT", help="Only those recorded later, ISO 8601.")] = None,
+    after: After = 0,
     limit: Limit = 100,
 ) -> Answer:
     """List an account's receipts."""
-    found = session.records.receipts(account_id, after=moment(after, "after"), limit=limit)
+    found = session.records.receipts(account_id, after=after, limit=limit)
     rows = [
         {
+            "version": item.version,
             "receipt": f"{item.transaction_id} {item.invoice_number}",
             "paid_at": item.paid_at,
             "credit": item.credit,

@@ -77,11 +77,16 @@ class TopUp:
     declined: e.PaymentDeclined | None = None
     captured: e.PaymentCaptured | None = None
     captured_references: tuple[str, ...] = ()
-    """Every charge of this operation that was credited or reported, of any attempt."""
+    """Every charge of this operation that was credited or reported."""
 
     @property
     def operation_id(self) -> str:
         return self.intent.operation_id
+
+    @property
+    def outcome(self) -> AttemptStatus:
+        """What the top-up as a whole came to: money captured by any attempt beats all else."""
+        return AttemptStatus.SUCCEEDED if self.captured else self.status
 
     @property
     def is_over(self) -> bool:

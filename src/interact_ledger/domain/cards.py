@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from interact_ledger.domain import events as e
-from interact_ledger.domain.account import Account, AttemptStatus, Card, CardSaving, may_be_sent_again
+from interact_ledger.domain.account import Account, AttemptStatus, Card, CardSaving, Standing, may_be_sent_again
 from interact_ledger.domain.operations import Request
 from interact_ledger.domain.standing import refuse_closed
 from interact_ledger.errors import CardNotFound, CardRemoved
@@ -20,7 +20,7 @@ from interact_ledger.gateways.protocol import (
     Pending,
     Unknown,
 )
-from interact_ledger.ids import derived_id
+from interact_ledger.ids import derived_id, request_fingerprint
 
 __all__ = [
     "attempt_saving_again",
@@ -134,23 +134,34 @@ def expire_saving(saving: CardSaving, now: datetime) -> list[e.Event]:
 
 
 def card_saved(account: Account, operation_id: str, gateway: str, card: CardSaved) -> list[e.Event]:
-    """Keep a card that the gateway keeps for us, once."""
-    if any(known.token == card.token and known.gateway == gateway for known in account.cards.values()):
-        return []
-    return [
-        e.CardSaved(
-            operation_id=operation_id,
-            card_id=derived_id("card", account.account_id, operation_id, card.reference),
-            gateway=gateway,
-            reference=card.reference,
-            token=card.token,
-            brand=card.details.brand,
-            last_four=card.details.last_four,
-            expiry_month=card.details.expiry_month,
-            expiry_year=card.details.expiry_year,
-            funding=card.details.funding,
-        )
-    ]
+    """Keep a card that the gateway keeps for us; one that is known under the same token stays the same card.
+
+    A closed account keeps none: its removal is begun at once.
+    """
+    known = next((c for c in account.cards.values() if (c.gateway, c.token) == (gateway, card.token)), None)
+    card_id = known.card_id if known else derived_id("card", account.account_id, operation_id, card.reference)
+    saved = e.CardSaved(
+        operation_id=operation_id,
+        card_id=card_id,
+        gateway=gateway,
+        reference=card.reference,
+        token=card.token,
+        brand=card.details.brand,
+        last_four=card.details.last_four,
+        expiry_month=card.details.expiry_month,
+        expiry_year=card.details.expiry_year,
+        funding=card.details.funding,
+    )
+    if account.standing is not Standing.CLOSED:
+        return [saved]
+    removal = e.CardRemovalRequested(
+        operation_id=derived_id("txn", account.account_id, "closed", card_id),
+        idempotency_key=f"closed {card_id}",
+        fingerprint=request_fingerprint("remove_card", card_id),
+        card_id=card_id,
+        requested_at=account.recorded_at,
+    )
+    return [saved, removal]
 
 
 def request_removal(

@@ -333,6 +333,8 @@ class CancelReason(StrEnum):
     EXPIRED = "expired"
     ABANDONED = "abandoned"
     """It was begun and never sent."""
+    SUPERSEDED = "superseded"
+    """An earlier attempt of the same top-up turned out to have captured."""
 
 
 class PaymentCancelRequested(PaymentEvent):
@@ -651,8 +653,10 @@ class InvoiceIssued(Event):
     STARTS = True
 
     invoice_id: str
-    """Derived from the transaction, so that one transaction gets one number."""
+    """Derived from the transaction and its charge, so that one charge gets one number."""
     transaction_id: str
+    gateway_reference: str
+    """The charge: one transaction has one, or a number for each."""
     account_id: str
     seller_id: str
     seller_name: str

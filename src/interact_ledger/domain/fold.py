@@ -35,6 +35,7 @@ _AFTER_CANCELLING = {
     e.CancelReason.DECLINED: AttemptStatus.DECLINED,
     e.CancelReason.EXPIRED: AttemptStatus.EXPIRED,
     e.CancelReason.ABANDONED: AttemptStatus.NOT_ATTEMPTED,
+    e.CancelReason.SUPERSEDED: AttemptStatus.CANCELLED,
 }
 
 
@@ -155,6 +156,7 @@ def _(event: e.CardSavingAttempted | e.CardSavingEvent, account: Account) -> Acc
 
 @_apply.register
 def _(event: e.CardSaved, account: Account) -> Account:
+    known = account.cards.get(event.card_id)
     card = Card(
         card_id=event.card_id,
         gateway=event.gateway,
@@ -165,6 +167,8 @@ def _(event: e.CardSaved, account: Account) -> Account:
         expiry_year=event.expiry_year,
         funding=event.funding,
         saved_by=event.operation_id,
+        removal_id=known.removal_id if known else None,
+        removal_requested_at=known.removal_requested_at if known else None,
     )
     return replace(
         account,
@@ -255,7 +259,7 @@ def _hold_reduced(account: Account, hold_id: str, amount: Decimal) -> Account:
 
 def _evolve_top_up(top_up: TopUp | None, event: e.Event) -> TopUp | None:
     if isinstance(event, e.PaymentAttempted):
-        return TopUp(intent=event, captured_references=top_up.captured_references if top_up else ())
+        return TopUp(intent=event)
     if top_up is None or not isinstance(event, e.PaymentEvent):
         return top_up
     match event:
@@ -289,22 +293,22 @@ def _evolve_top_up(top_up: TopUp | None, event: e.Event) -> TopUp | None:
             reason = top_up.cancelling or e.CancelReason.CUSTOMER
             return replace(top_up, status=_AFTER_CANCELLING[reason], cancelling=None)
         case e.PaymentCaptured():
-            return replace(
-                top_up,
-                status=AttemptStatus.SUCCEEDED,
-                cancelling=None,
-                reference=event.reference,
-                captured=event,
-                captured_references=(*top_up.captured_references, event.reference),
-            )
+            known = _with_reference(top_up, event.reference)
+            return replace(_ended(known, event, AttemptStatus.SUCCEEDED), captured=top_up.captured or event)
         case e.CaptureMismatched():
-            return replace(
-                top_up,
-                status=AttemptStatus.MISMATCHED,
-                cancelling=None,
-                captured_references=(*top_up.captured_references, event.reference),
-            )
+            return _ended(_with_reference(top_up, event.reference), event, AttemptStatus.MISMATCHED)
     raise AssertionError(f"every event about a payment has its line here: {event.TOPIC}")
+
+
+def _with_reference(top_up: TopUp, reference: str) -> TopUp:
+    return replace(top_up, captured_references=(*top_up.captured_references, reference))
+
+
+def _ended(top_up: TopUp, event: e.PaymentCaptured | e.CaptureMismatched, status: AttemptStatus) -> TopUp:
+    """End the attempt that captured; a later one goes on until it is cancelled."""
+    if event.attempt_id != top_up.intent.attempt_id:
+        return top_up
+    return replace(top_up, status=status, cancelling=None, reference=event.reference)
 
 
 def _evolve_card_saving(saving: CardSaving | None, event: e.Event) -> CardSaving | None:

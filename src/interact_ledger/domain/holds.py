@@ -12,6 +12,7 @@ from interact_ledger.domain.operations import Request
 from interact_ledger.domain.spending import refuse_uncovered, total_of
 from interact_ledger.domain.standing import refuse_closed, refuse_inactive
 from interact_ledger.errors import HoldEnded, HoldExceeded, HoldNotFound
+from interact_ledger.money import plain
 
 __all__ = ["expire", "hold", "release", "settle"]
 
@@ -49,9 +50,8 @@ def settle(
     reserved = _live_hold(account, hold_id, past, now)
     amount = total_of(lines)
     if amount > reserved.remaining:
-        raise HoldExceeded(
-            f"takes {amount} {account.currency}, but the hold still reserves {reserved.remaining}", field="items"
-        )
+        taken, left = plain(amount, account.currency), plain(reserved.remaining, account.currency)
+        raise HoldExceeded(f"takes {taken} {account.currency}, but the hold still reserves {left}", field="items")
     return [
         e.HoldSettled(
             **request.fields,

@@ -11,6 +11,7 @@ from interact_ledger.domain.account import Account
 from interact_ledger.domain.operations import Request
 from interact_ledger.domain.standing import refuse_closed, refuse_inactive
 from interact_ledger.errors import InsufficientBalance, InvalidRequest, NotReversible, TransactionNotFound
+from interact_ledger.money import plain
 
 __all__ = ["refuse_uncovered", "reverse_spend", "spend", "total_of"]
 
@@ -23,8 +24,9 @@ def total_of(lines: Sequence[e.SpendLine]) -> Decimal:
 def refuse_uncovered(account: Account, amount: Decimal, field: str) -> None:
     """No command takes more than is available (invariant I5)."""
     if amount > account.available:
+        taken, left = plain(amount, account.currency), plain(account.available, account.currency)
         raise InsufficientBalance(
-            f"takes {amount} {account.currency}, but {account.available} is available; top up first", field=field
+            f"takes {taken} {account.currency}, but {left} is available; top up first", field=field
         )
 
 

@@ -8,6 +8,7 @@ from interact_ledger.domain import events as e
 from interact_ledger.domain.account import Account, Standing
 from interact_ledger.domain.operations import Request
 from interact_ledger.errors import AccountClosed, AccountNotEmpty, AccountSuspended
+from interact_ledger.money import plain
 
 __all__ = [
     "change_details",
@@ -97,8 +98,9 @@ def close(
     _refuse_open_ends(account)
     rest = account.balance - paid_out
     if not 0 <= rest < minor_unit:
+        left = f"{plain(rest, account.currency)} {account.currency}"
         raise AccountNotEmpty(
-            f"the balance would be {rest} {account.currency}; pay it out or adjust it to zero first",
+            f"the balance would be {left}; pay it out or adjust it to zero first",
             field="paid_out",
         )
     return [

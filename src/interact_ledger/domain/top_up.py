@@ -85,7 +85,7 @@ def request_top_up(
 
 def attempt_again(account: Account, top_up: TopUp, send_before: datetime) -> list[e.Event]:
     """Open the next attempt of a top-up whose last one surely charged nothing and left nothing to pay."""
-    if not (top_up.is_over and top_up.status is AttemptStatus.NOT_ATTEMPTED):
+    if not top_up.is_over or top_up.outcome is not AttemptStatus.NOT_ATTEMPTED:
         return []
     refuse_closed(account)
     number = top_up.intent.number + 1
@@ -255,7 +255,9 @@ def _captured(account: Account, top_up: TopUp, attempt_id: str, result: Succeede
         funding=result.card.funding,
         late=top_up.is_over or attempt_id != intent.attempt_id,
     )
-    return [captured, *saved]
+    is_superseded = attempt_id != intent.attempt_id and not top_up.is_over and not top_up.cancelling
+    superseded = [_cancel_requested(top_up, e.CancelReason.SUPERSEDED)] if is_superseded else []
+    return [*superseded, captured, *saved]
 
 
 def _cancel_requested(top_up: TopUp, reason: e.CancelReason) -> e.PaymentCancelRequested:

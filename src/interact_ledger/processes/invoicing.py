@@ -23,12 +23,13 @@ def issue_invoices(context: Context, book: InvoiceBook, query: Query, account_id
     """
     due = invoices_due(query, account_id)
     seller = context.settings.seller
-    for transaction_id, account in due:
+    for transaction_id, reference, account in due:
         book.issue(
             context.cause,
             InvoiceIssued(
-                invoice_id=derived_id("inv", transaction_id),
+                invoice_id=derived_id("inv", transaction_id, reference),
                 transaction_id=transaction_id,
+                gateway_reference=reference,
                 account_id=account,
                 seller_id=seller.id,
                 seller_name=seller.name,

@@ -69,7 +69,7 @@ def _recover(context: Context, item: DueItem) -> Recovered:
 def _settle(context: Context, item: DueItem) -> tuple[str, bool]:
     if item.kind is AgendaKind.PAYMENT:
         attempt = top_up.settle(context, item.account_id, item.subject).top_up
-        return attempt.status.value, attempt.is_over
+        return attempt.outcome.value, attempt.is_over
     if item.kind is AgendaKind.CARD_SAVING:
         saving = cards.settle_saving(context, item.account_id, item.subject).saving
         return saving.status.value, saving.is_over

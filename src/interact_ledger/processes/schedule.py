@@ -12,7 +12,8 @@ from interact_ledger.domain import holds, numbers
 from interact_ledger.domain.account import Account
 from interact_ledger.domain.agenda import AgendaKind
 from interact_ledger.domain.operations import Request
-from interact_ledger.ids import operation_id, request_fingerprint
+from interact_ledger.errors import Busy, Refused
+from interact_ledger.ids import derived_id, request_fingerprint
 from interact_ledger.processes.context import Context
 from interact_ledger.storage.accounts import History
 from interact_ledger.storage.index import DueItem, due_items
@@ -32,7 +33,7 @@ class Done:
     subject: str
     due_at: datetime
     outcome: str
-    """expired, charged or unpaid."""
+    """expired, charged or unpaid; or why nothing could be done, and will be tried again."""
 
 
 def run_due(
@@ -42,9 +43,17 @@ def run_due(
     due = due_items(query, KINDS, context.now())
     done: list[Done] = []
     for count, item in enumerate(due, start=1):
-        done.extend(_expire(context, item) if item.kind is AgendaKind.HOLD_EXPIRY else _rent(context, item))
+        done.extend(_do(context, item))
         on_progress(count, len(due))
     return done
+
+
+def _do(context: Context, item: DueItem) -> list[Done]:
+    """Do one item; what goes wrong with one account is reported, and does not keep the others waiting."""
+    try:
+        return _expire(context, item) if item.kind is AgendaKind.HOLD_EXPIRY else _rent(context, item)
+    except (Busy, Refused) as error:
+        return [_done(item, item.due_at, f"{error.code}: {error.message}")]
 
 
 def _expire(context: Context, item: DueItem) -> list[Done]:
@@ -72,8 +81,10 @@ def _rent(context: Context, item: DueItem) -> list[Done]:
 
 
 def _charge_month(context: Context, item: DueItem, due_at: datetime) -> Sequence[e.Recorded]:
-    key = f"rent:{item.subject}:{iso(due_at)}"
-    request = Request(operation_id(item.account_id, key), key, request_fingerprint("rent", item.subject, iso(due_at)))
+    # Derived otherwise than from a key, so that no key of a service's request can come to the same.
+    operation_id = derived_id("txn", item.account_id, "rent", item.subject, iso(due_at))
+    key = f"rent {item.subject} {iso(due_at)}"
+    request = Request(operation_id, key, request_fingerprint("rent", item.subject, iso(due_at)))
 
     def decide(account: Account, _: History) -> Sequence[e.Event]:
         return numbers.charge_rent(account, request, item.subject, due_at, context.settings.price_list.version)

@@ -10,7 +10,6 @@ from typing import Any
 from moneyed import Money
 from pydantic_core import to_json
 
-from interact_ledger.clock import BEGINNING, iso
 from interact_ledger.domain.account import Account
 from interact_ledger.domain.events import InvoiceIssued, PaymentCaptured, Recorded
 from interact_ledger.tables import ColumnType, Query, RowChange, Table
@@ -38,13 +37,14 @@ RECEIPTS = Table(
         "reference": ColumnType.TEXT,
     },
     key=("transaction_id", "version"),
-    indexes=(("account_id", "recorded_at"),),
+    indexes=(("account_id", "version"),),
 )
 
 INVOICES = Table(
     name="invoices",
     columns={
         "transaction_id": ColumnType.TEXT,
+        "reference": ColumnType.TEXT,
         "seller_id": ColumnType.TEXT,
         "number": ColumnType.INTEGER,
         "issued_at": ColumnType.TIME,
@@ -52,7 +52,7 @@ INVOICES = Table(
         "seller_address": ColumnType.TEXT,
         "seller_tax_number": ColumnType.TEXT,
     },
-    key=("transaction_id",),
+    key=("transaction_id", "reference"),
     nullable=frozenset({"seller_tax_number"}),
 )
 
@@ -61,10 +61,11 @@ INVOICES_DUE = Table(
     name="invoices_due",
     columns={
         "transaction_id": ColumnType.TEXT,
+        "reference": ColumnType.TEXT,
         "account_id": ColumnType.TEXT,
         "recorded_at": ColumnType.TIME,
     },
-    key=("transaction_id",),
+    key=("transaction_id", "reference"),
     indexes=(("account_id",),),
 )
 """Captured payments that have no number yet."""
@@ -83,6 +84,8 @@ class Receipt:
     seller_address: tuple[str, ...]
     seller_tax_number: str | None
     account_id: str
+    version: int
+    """The capture, by its position in the account's history; pass it as `after` for the receipts that follow."""
     paid_at: datetime
     """The gateway's own time of the capture, UTC."""
     credit: Money
@@ -104,20 +107,19 @@ def receipt(query: Query, transaction_id: str) -> Receipt | None:
     return _receipt(found[0]) if found else None
 
 
-def receipts(query: Query, account_id: str, *, after: datetime | None, limit: int) -> list[Receipt]:
-    """Return an account's receipts in the order they were recorded, from just after a moment."""
+def receipts(query: Query, account_id: str, *, after: int, limit: int) -> list[Receipt]:
+    """Return an account's receipts in the order they were recorded, from just after a version."""
     rows = query(
-        f"{_SELECT} WHERE r.account_id=? AND r.recorded_at>? ORDER BY r.recorded_at, r.version LIMIT ?",
-        [account_id, iso(after or BEGINNING), limit],
+        f"{_SELECT} WHERE r.account_id=? AND r.version>? ORDER BY r.version LIMIT ?", [account_id, after, limit]
     )
     return [_receipt(row) for row in rows]
 
 
-def invoices_due(query: Query, account_id: str | None) -> list[tuple[str, str]]:
-    """Return the transactions and accounts of payments that have no number yet, the earliest first."""
+def invoices_due(query: Query, account_id: str | None) -> list[tuple[str, str, str]]:
+    """Return transaction, charge and account of payments that have no number yet, the earliest first."""
     condition, parameters = ("WHERE account_id=?", [account_id]) if account_id else ("", [])
     rows = query(f"SELECT * FROM invoices_due {condition} ORDER BY recorded_at, transaction_id", parameters)
-    return [(row["transaction_id"], row["account_id"]) for row in rows]
+    return [(row["transaction_id"], row["reference"], row["account_id"]) for row in rows]
 
 
 def rows(recorded: Recorded, before: Account | None, after: Account | None) -> Iterator[RowChange]:
@@ -143,11 +145,15 @@ def rows(recorded: Recorded, before: Account | None, after: Account | None) -> I
             reference=event.reference,
         )
         yield INVOICES_DUE.put(
-            transaction_id=event.operation_id, account_id=recorded.stream_id, recorded_at=recorded.recorded_at
+            transaction_id=event.operation_id,
+            reference=event.reference,
+            account_id=recorded.stream_id,
+            recorded_at=recorded.recorded_at,
         )
     elif isinstance(event, InvoiceIssued):
         yield INVOICES.insert(
             transaction_id=event.transaction_id,
+            reference=event.gateway_reference,
             seller_id=event.seller_id,
             number=recorded.version,
             issued_at=recorded.recorded_at,
@@ -155,12 +161,12 @@ def rows(recorded: Recorded, before: Account | None, after: Account | None) -> I
             seller_address=event.seller_address,
             seller_tax_number=event.seller_tax_number,
         )
-        yield INVOICES_DUE.delete(transaction_id=event.transaction_id)
+        yield INVOICES_DUE.delete(transaction_id=event.transaction_id, reference=event.gateway_reference)
 
 
 _SELECT = """
 SELECT r.*, i.seller_id, i.number, i.issued_at, i.seller_name, i.seller_address, i.seller_tax_number
-FROM receipts r JOIN invoices i ON i.transaction_id = r.transaction_id"""
+FROM receipts r JOIN invoices i ON i.transaction_id = r.transaction_id AND i.reference = r.reference"""
 
 
 def _receipt(row: Mapping[str, Any]) -> Receipt:
@@ -174,6 +180,7 @@ def _receipt(row: Mapping[str, Any]) -> Receipt:
         seller_address=tuple(read["seller_address"].split("\n")),
         seller_tax_number=read["seller_tax_number"],
         account_id=read["account_id"],
+        version=read["version"],
         paid_at=read["captured_at"],
         credit=Money(read["credit"], currency),
         taxes=taxes_from_json(read["taxes"], currency),

@@ -90,11 +90,17 @@ class ReadingVerbs(Verbs):
             raise TransactionNotFound("has no receipt, because no payment was captured", field="transaction_id")
         return found
 
-    def receipts(self, account_id: str, *, after: datetime | None = None, limit: int = 100) -> list[receipts.Receipt]:
-        """Return an account's receipts in order, from just after a moment."""
+    def receipts(self, account_id: str, *, after: int = 0, limit: int = 100) -> list[receipts.Receipt]:
+        """Return an account's receipts in order, a page at a time.
+
+        Args:
+            account_id: whose.
+            after: the `version` of the last receipt of the page before.
+            limit: how many, 1 to 1000.
+        """
         self._account(account_id)
         invoicing.issue_invoices(self._context, self._invoices, self._query, account_id)
-        return receipts.receipts(self._query, account_id, after=aware_or_none(after, "after"), limit=page_limit(limit))
+        return receipts.receipts(self._query, account_id, after=after, limit=page_limit(limit))
 
     def statement(
         self,
