@@ -77,7 +77,8 @@ class Log:
 
     def __init__(self, url: str, tables: Sequence[Table], *, deadline_seconds: float) -> None:
         self.tables = (*INDEX_TABLES, *tables)
-        self._application = LedgerApplication(env=environment(url, deadline_seconds))
+        with storage_errors():
+            self._application = LedgerApplication(env=environment(url, deadline_seconds))
         recorder = self._application.recorder
         assert isinstance(recorder, LedgerRecorder), "our factories make recorders of ours"
         self.recorder: LedgerRecorder = recorder

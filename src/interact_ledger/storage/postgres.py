@@ -22,6 +22,7 @@ from uuid import uuid4
 import psycopg
 from eventsourcing.persistence import (
     InfrastructureFactory,
+    Notification,
     OperationalError,
     StoredEvent,
 )
@@ -113,6 +114,7 @@ class LedgerPostgresDatastore(PostgresDatastore):
             connection_class=LedgerConnection,
             kwargs={"row_factory": dict_row},
             configure=configure,
+            check=ConnectionPool.check_connection,  # a server that was restarted left dead connections behind
             min_size=1,
             max_size=_POOL_SIZE_MAX,
             timeout=deadline_seconds,
@@ -197,6 +199,34 @@ class LedgerPostgresRecorder(PostgresApplicationRecorder):
         limit: int | None = None,
     ) -> Sequence[StoredEvent]:
         return _select_events(self.datastore, "stored_events", originator_id, gt=gt, lte=lte, desc=desc, limit=limit)
+
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> Sequence[Notification]:
+        assert not topics, "the log is read whole"
+        after = (start or 0) - (1 if inclusive_of_start else 0)
+        with self.datastore.by_deadline() as connection:
+            rows = connection.execute(
+                "SELECT notification_id, originator_id, originator_version, topic, state FROM stored_events"
+                " WHERE notification_id>%s AND notification_id<=%s ORDER BY notification_id LIMIT %s",
+                [after, self.high_water_mark() if stop is None else stop, limit],
+            ).fetchall()
+        return [
+            Notification(
+                id=row["notification_id"],
+                originator_id=row["originator_id"],
+                originator_version=row["originator_version"],
+                topic=row["topic"],
+                state=row["state"],
+            )
+            for row in rows
+        ]
 
     def high_water_mark(self) -> int:
         """Return the latest position at a moment when no append is under way."""
