@@ -97,8 +97,8 @@ STATUSES: dict[AttemptStatus, tuple[str, str]] = {
     AttemptStatus.MISMATCHED: (
         "We are looking into your payment and will be in touch.",
         (
-            "Another amount was captured than asked for. Nothing is credited; an operator compares it with the gateway's "
-            "dashboard and decides. The audit reports it."
+            "Another amount was captured than asked for. Nothing is credited; an operator compares it with the "
+            "gateway's dashboard and decides. The audit reports it."
         ),
     ),
 }

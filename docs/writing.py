@@ -156,5 +156,5 @@ def _wrapped(block: str) -> str:
             break_long_words=False,
             break_on_hyphens=False,
         )
-        for line in block.split("\n")
+        for line in (block.split("\n") if "\n- " in block else [" ".join(block.split())])
     )
