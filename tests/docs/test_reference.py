@@ -14,6 +14,7 @@ from interact_ledger.ledger import TABLES, Ledger
 PAGES = generate.pages()
 VERBS = [name for name in dir(Ledger) if not name.startswith("_")]
 OUTCOMES = generate.REFERENCE.parent / "how-to" / "handle-payment-outcomes.md"
+TUTORIAL = generate.REFERENCE.parent / "tutorial" / "first-top-up.md"
 ON_OTHER_PAGES = {"Item", "LedgerError", "Ledger", "Seller", "Settings", "__version__"}
 
 
@@ -40,3 +41,7 @@ def test_a_generated_page_names_everything(page, names):
 @pytest.mark.parametrize("table", [api_page.statuses_table, api_page.reasons_table, api_page.advice_table])
 def test_the_how_to_about_outcomes_has_the_same_tables_as_the_reference(table):
     assert table() in OUTCOMES.read_text(encoding="utf-8")
+
+
+def test_the_tutorial_has_the_same_statuses_as_the_reference():
+    assert api_page.statuses_table() in TUTORIAL.read_text(encoding="utf-8")
