@@ -207,6 +207,8 @@ class Accounts:
         account, link = known or (None, START)
         with localcontext(EXACT):
             for recorded, next_link in self._log.read(account_id, after=link.version):
+                if account is None and not isinstance(recorded.event, e.AccountOpened):
+                    break  # a seller's invoice book
                 account, link = evolve(account, recorded), next_link
         if account is None:
             raise AccountNotFound("there is no such account", field="account_id")
