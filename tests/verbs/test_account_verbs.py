@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
 
 import pytest
+from eventsourcing.persistence import OperationalError
 from moneyed import Money
 
+from interact_ledger import Settings
 from interact_ledger.domain import events as e
 from interact_ledger.errors import (
     AccountNotEmpty,
@@ -17,9 +19,10 @@ from interact_ledger.errors import (
     InvalidAmount,
     InvalidRequest,
     LedgerError,
+    StorageUnavailable,
 )
 from interact_ledger.gateways.sandbox import Fault
-from interact_ledger.testing import START, LedgerKit
+from interact_ledger.testing import START, LedgerKit, ledger_kit
 from ledger_helpers import (
     NUMBER,
     ONE_SEGMENT,
