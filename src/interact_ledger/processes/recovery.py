@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from interact_ledger.domain.agenda import AgendaKind
-from interact_ledger.errors import Busy, ConfigurationError, GatewayError
+from interact_ledger.errors import LedgerError, StorageUnavailable
 from interact_ledger.processes import cards, top_up
 from interact_ledger.processes.context import Context
 from interact_ledger.storage.index import DueItem, due_items
@@ -61,8 +61,12 @@ def recover(
 def _recover(context: Context, item: DueItem) -> Recovered:
     try:
         outcome, is_over = _settle(context, item)
-    except (GatewayError, ConfigurationError, Busy) as error:
+    except StorageUnavailable:
+        raise
+    except LedgerError as error:
         outcome, is_over = f"{error.code}: {error.message}", False
+    except Exception as error:  # noqa: BLE001 - an adapter's mistake about one payment must not hold up the others
+        outcome, is_over = f"failed: {type(error).__name__}", False  # whose text may hold what is not to be shown
     return Recovered(item.account_id, item.kind.value, item.subject, outcome, is_over, item.due_at)
 
 
