@@ -11,7 +11,7 @@ import pytest
 from interact_ledger import Ledger, Settings
 from interact_ledger.clock import MovableClock
 from interact_ledger.domain import events as e
-from interact_ledger.errors import GatewayMisconfigured
+from interact_ledger.errors import GatewayMisconfigured, QuoteExpired
 from interact_ledger.gateways.protocol import Found, NotAttempted, Pending
 from interact_ledger.gateways.sandbox import Fault, SandboxGateway
 from interact_ledger.ids import operation_id
@@ -20,7 +20,7 @@ from interact_ledger.testing import START, LedgerKit, ledger_kit
 from ledger_helpers import at_gateway, available, events_of, gbp, opened, pay, saved, stored, topics
 
 SEND = timedelta(seconds=60)
-SAFE = SEND + timedelta(seconds=60)
+SAFE = SEND + timedelta(seconds=10) + timedelta(seconds=60)
 """Nothing is sent after the first; what is not found after the second was never sent."""
 SECOND = timedelta(seconds=1)
 
@@ -63,13 +63,21 @@ def test_a_charge_that_never_arrived_is_left_alone_until_that_is_proven(kit, acc
     unknown = pay(kit, account_id, card_token="tok_timeout_before_charging")
     assert (unknown.status, unknown.balance) == ("unknown", gbp("0"))
     kit.clock.set(START + SEND - SECOND)
-    assert outcomes(kit) == []
+    assert outcomes(kit) == [("payment", "not due yet", False)]
     kit.clock.set(START + SAFE - SECOND)
     assert outcomes(kit) == [("payment", "unknown", False)]
     kit.clock.set(START + SAFE)
     assert outcomes(kit) == [("payment", "not_attempted", True)]
     assert kit.gateway.chargeable() == []
     assert kit.ledger.balance(account_id).pending == gbp("0")
+
+
+def test_a_quote_that_expired_meanwhile_is_not_charged_by_a_repeat(kit, account_id):
+    assert pay(kit, account_id, card_token="tok_timeout_before_charging").status == "unknown"
+    kit.clock.advance(timedelta(days=1))
+    with pytest.raises(QuoteExpired):
+        repeated(kit, account_id, "tok_timeout_before_charging")
+    assert kit.gateway.captured() == []
 
 
 def test_a_charge_that_arrived_is_credited_as_soon_as_its_sender_is_surely_gone(kit, account_id):
@@ -321,13 +329,14 @@ def test_several_threads_that_repeat_one_payment_charge_once(kit, account_id):
 
 
 def test_recovery_waits_for_the_times_that_the_settings_and_the_gateway_say():
-    content = Settings.default().model_dump() | {"send_within": timedelta(seconds=10)}
+    times = {"send_within": timedelta(seconds=10), "clock_difference_max": timedelta(seconds=5)}
+    content = Settings.default().model_dump() | times
     with ledger_kit(settings=Settings.model_validate(content)) as kit:
         account_id = kit.account().account_id
         pay(kit, account_id, card_token="tok_timeout_before_charging")
-        kit.clock.set(START + timedelta(seconds=69))
+        kit.clock.set(START + timedelta(seconds=74))
         assert outcomes(kit) == [("payment", "unknown", False)]
-        kit.clock.set(START + timedelta(seconds=70))
+        kit.clock.set(START + timedelta(seconds=75))
         assert outcomes(kit) == [("payment", "not_attempted", True)]
 
 

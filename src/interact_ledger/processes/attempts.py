@@ -21,7 +21,8 @@ def can_replay(context: Context, attempt: TopUp | CardSaving) -> bool:
 
 def proof_from(context: Context, attempt: TopUp | CardSaving) -> datetime:
     """Return from when on "not found" proves that the attempt did nothing and never will."""
-    return attempt.intent.send_before + context.gateway(attempt.intent.gateway).capabilities.safe_delay
+    safe_delay = context.gateway(attempt.intent.gateway).capabilities.safe_delay
+    return attempt.intent.send_before + context.settings.clock_difference_max + safe_delay
 
 
 def refused(error: LedgerError) -> NotAttempted:
