@@ -23,7 +23,6 @@ class Killing:
 
     def __init__(self, name: str, directory: Path, process: subprocess.Popen[str]) -> None:
         self.scene: Scene = SCENES[name]
-        self._name = name
         self._directory = directory
         self._process = process
         self._prepared = directory / "prepared"
@@ -31,14 +30,14 @@ class Killing:
         with opened(self._prepared) as kit:
             self.scene.prepare(kit)
 
-    def points(self) -> list[int]:
-        """Return after how many lines to kill: from before the first to behind the last."""
+    def points(self, *, share: int = 1) -> list[int]:
+        """Return after how many lines to kill, from before the first to behind the last; a share of what is asked."""
         lines = self._ended(self.copied(self._prepared), None)["executed"]
         assert lines is not None
         assert lines > 100, "the command was traced"
         if KILLS == "all":
             return [*range(lines + 1)]
-        count = int(KILLS)
+        count = int(KILLS) // share
         return [round(lines * number / (count - 1)) for number in range(count)]
 
     def killed_after(self, lines: int) -> Path:
@@ -56,7 +55,7 @@ class Killing:
     def _ended(self, directory: Path, last: int | None) -> dict[str, int | None]:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        asked = {"scene": self._name, "directory": str(directory), "last": last}
+        asked = {"directory": str(directory), "last": last}
         print(json.dumps(asked), file=self._process.stdin, flush=True)
         told: dict[str, int | None] = json.loads(self._process.stdout.readline())
         return told
@@ -65,7 +64,7 @@ class Killing:
 @pytest.fixture(params=SCENES)
 def killing(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Killing]:
     """Each command, ready to be killed."""
-    arguments = [sys.executable, str(Path(__file__).with_name("victim.py"))]
+    arguments = [sys.executable, str(Path(__file__).with_name("victim.py")), request.param]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(arguments, **pipes) as process:
         yield Killing(request.param, tmp_path, process)

@@ -60,7 +60,7 @@ def test_a_killed_command_is_recovered_from_its_files_and_then_done_once(killing
 
 
 def test_a_killed_command_that_is_repeated_at_once_is_done_once(killing):
-    for lines in killing.points():
+    for lines in killing.points(share=2):
         directory = killing.killed_after(lines)
         with opened(directory, killing.scene.after + timedelta(seconds=1)) as kit:
             assert_repeats(kit, killing.scene)
@@ -70,6 +70,6 @@ def test_a_killed_command_that_is_repeated_at_once_is_done_once(killing):
 
 
 def test_a_command_that_answered_before_the_kill_is_done_without_a_repeat(killing):
-    directory: Path = killing.killed_after(killing.points()[-1])
+    directory: Path = killing.killed_after(killing.points(share=20)[-1])
     with opened(directory, killing.scene.after + SEND) as kit:
         assert_is_done(kit, killing.scene)

@@ -1,8 +1,8 @@
 """A process whose children run a command and are killed while they do.
 
-Each line read names a scene, a directory with its files, and how many of the library's lines are to be executed
-before the kill; the child kills itself before the next one, or, if there is none, as soon as it has the answer. Each
-line written says by which signal the child ended, and how many lines it executed if it came to the answer.
+The argument names the scene. Each line read names a directory with its files, and how many of the library's lines are
+to be executed before the kill; the child kills itself before the next one, or, if there is none, as soon as it has the
+answer. Each line written says by which signal the child ended, and how many lines it executed if it came to the answer.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -72,8 +73,16 @@ def killed_child(scene: Scene, directory: Path, last: int | None) -> dict[str, i
     return {"signal": os.WTERMSIG(status), "executed": int(executed) if executed else None}
 
 
+def warm_up(scene: Scene) -> None:
+    """Do it all once elsewhere, so that no child has to build again what is built at first use."""
+    with tempfile.TemporaryDirectory() as directory, opened(Path(directory)) as kit:
+        scene.prepare(kit)
+        scene.request(kit)()
+
+
 if __name__ == "__main__":
+    named = SCENES[sys.argv[1]]
+    warm_up(named)
     for line in sys.stdin:
         asked = json.loads(line)
-        told = killed_child(SCENES[asked["scene"]], Path(asked["directory"]), asked["last"])
-        print(json.dumps(told), flush=True)
+        print(json.dumps(killed_child(named, Path(asked["directory"]), asked["last"])), flush=True)
