@@ -23,6 +23,7 @@ class Killing:
 
     def __init__(self, name: str, directory: Path, process: subprocess.Popen[str]) -> None:
         self.scene: Scene = SCENES[name]
+        self._name = name
         self._directory = directory
         self._process = process
         self._prepared = directory / "prepared"
@@ -55,18 +56,24 @@ class Killing:
     def _ended(self, directory: Path, last: int | None) -> dict[str, int | None]:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        asked = {"directory": str(directory), "last": last}
+        asked = {"scene": self._name, "directory": str(directory), "last": last}
         print(json.dumps(asked), file=self._process.stdin, flush=True)
         told: dict[str, int | None] = json.loads(self._process.stdout.readline())
         return told
 
 
-@pytest.fixture(params=SCENES)
-def killing(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Killing]:
-    """Each command, ready to be killed."""
-    arguments = [sys.executable, str(Path(__file__).with_name("victim.py")), request.param]
+@pytest.fixture(scope="session")
+def process() -> Iterator[subprocess.Popen[str]]:
+    """The process whose children are killed."""
+    arguments = [sys.executable, str(Path(__file__).with_name("victim.py"))]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(arguments, **pipes) as process:
-        yield Killing(request.param, tmp_path, process)
-        process.stdin.close()
-        assert process.wait(timeout=60) == 0
+    with subprocess.Popen(arguments, **pipes) as started:
+        yield started
+        started.stdin.close()
+        assert started.wait(timeout=60) == 0
+
+
+@pytest.fixture(params=SCENES)
+def killing(request: pytest.FixtureRequest, process: subprocess.Popen[str], tmp_path: Path) -> Killing:
+    """Each command, ready to be killed."""
+    return Killing(request.param, tmp_path, process)

@@ -1,8 +1,8 @@
 """A process whose children run a command and are killed while they do.
 
-The argument names the scene. Each line read names a directory with its files, and how many of the library's lines are
-to be executed before the kill; the child kills itself before the next one, or, if there is none, as soon as it has the
-answer. Each line written says by which signal the child ended, and how many lines it executed if it came to the answer.
+Each line read names a scene, a directory with its files, and how many of the library's lines are to be executed
+before the kill; the child kills itself before the next one, or, if there is none, as soon as it has the answer. Each
+line written says by which signal the child ended, and how many lines it executed if it came to the answer.
 """
 
 from __future__ import annotations
@@ -81,8 +81,9 @@ def warm_up(scene: Scene) -> None:
 
 
 if __name__ == "__main__":
-    named = SCENES[sys.argv[1]]
-    warm_up(named)
+    for each in SCENES.values():
+        warm_up(each)
     for line in sys.stdin:
         asked = json.loads(line)
-        print(json.dumps(killed_child(named, Path(asked["directory"]), asked["last"])), flush=True)
+        told = killed_child(SCENES[asked["scene"]], Path(asked["directory"]), asked["last"])
+        print(json.dumps(told), flush=True)
