@@ -60,7 +60,7 @@ def test_a_killed_command_is_recovered_from_its_files_and_then_done_once(killing
 
 
 def test_a_killed_command_that_is_repeated_at_once_is_done_once(killing):
-    for lines in killing.points(share=2):
+    for lines in killing.points(share=4):
         directory = killing.killed_after(lines)
         with opened(directory, killing.scene.after + timedelta(seconds=1)) as kit:
             assert_repeats(kit, killing.scene)
