@@ -6,7 +6,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
@@ -63,12 +63,11 @@ def gbp(amount: str | Decimal) -> Money:
 
 
 def insisting(call: Callable[[], Answer]) -> Answer:
-    """Repeat a request as a service does that is told to try again."""
-    while True:
-        try:
+    """Repeat a request as a service does that is told to try again, but not for ever."""
+    for _ in range(3):
+        with suppress(Busy):
             return call()
-        except Busy:
-            time.sleep(0.01)
+    return call()
 
 
 class Tally(NamedTuple):
