@@ -96,6 +96,10 @@ def test_processes_that_recover_while_others_pay_credit_each_capture_once(files,
         assert_clean(ledger)
 
 
-def test_processes_that_open_a_new_file_at_the_same_moment_all_succeed(tmp_path, together):
-    rounds = 5
-    assert sum(together(work.open_first, str(tmp_path), rounds)) == PROCESSES * rounds
+def test_forty_first_openings_of_a_file_at_the_same_moment_all_succeed(tmp_path, together):
+    rounds, threads = 4, 40 // PROCESSES
+    assert sum(together(work.open_first, str(tmp_path), rounds, threads)) == 40 * rounds
+    for number in range(rounds):
+        with Ledger.open(f"sqlite:///{tmp_path / f'ledger-{number}.db'}", gateways=[]) as ledger:
+            assert len(ledger.accounts().accounts) == 1
+            assert_clean(ledger)

@@ -6,6 +6,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from decimal import Decimal
@@ -183,16 +184,20 @@ def _pay(ledger: Ledger, account_id: str, quote: str, token: str = "tok_visa") -
     return ledger.top_up(account_id, quote, card_token=token, save_card=True, idempotency_key=quote)
 
 
-def open_first(directory: str, rounds: int, _number: int) -> int:
-    """Open files that nobody opened before, each at the same moment as every other process."""
-    opened_ledgers = 0
-    for count in range(rounds):
-        files = Files(f"sqlite:///{directory}/ledger-{count}.db", f"{directory}/sandbox-{count}.db")
-        begin()
-        with opened(files) as (ledger, _):
-            account = ledger.open_account("customer-1", "GBP", "GB", idempotency_key="open")
-            opened_ledgers += ledger.balance(account.account_id).available == gbp("0")
-    return opened_ledgers
+def open_first(directory: str, rounds: int, threads: int, _number: int) -> int:
+    """Open files that nobody opened before, in several threads, at the same moment as every other process."""
+    with ThreadPoolExecutor(threads) as pool:
+        succeeded = 0
+        for count in range(rounds):
+            begin()
+            succeeded += sum(pool.map(_open, [f"sqlite:///{directory}/ledger-{count}.db"] * threads))
+        return succeeded
+
+
+def _open(url: str) -> bool:
+    with Ledger.open(url, gateways=[]) as ledger:
+        account = ledger.open_account("customer-1", "GBP", "GB", idempotency_key="open")
+        return ledger.balance(account.account_id).available == gbp("0")
 
 
 HASTY = Settings.default().model_copy(update={"send_within": timedelta(milliseconds=150)})
