@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing
 
 import work
 from work import PROCESSES, Files, Tally, Worker, gbp, opened
@@ -97,9 +99,21 @@ def test_processes_that_recover_while_others_pay_credit_each_capture_once(files,
 
 
 def test_forty_first_openings_of_a_file_at_the_same_moment_all_succeed(tmp_path, together):
-    rounds, threads = 4, 40 // PROCESSES
+    rounds, threads = 2, 40 // PROCESSES
     assert sum(together(work.open_first, str(tmp_path), rounds, threads)) == 40 * rounds
     for number in range(rounds):
         with Ledger.open(f"sqlite:///{tmp_path / f'ledger-{number}.db'}", gateways=[]) as ledger:
             assert len(ledger.accounts().accounts) == 1
+            assert_clean(ledger)
+
+
+def test_a_first_opening_waits_for_one_that_is_at_work(tmp_path):
+    file = tmp_path / "ledger.db"
+    with closing(sqlite3.connect(file, isolation_level=None)) as other, ThreadPoolExecutor(1) as thread:
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("CREATE TABLE IF NOT EXISTS ledger_schema (version INTEGER NOT NULL)")
+        opening = thread.submit(Ledger.open, f"sqlite:///{file}", gateways=[])
+        assert wait([opening], timeout=0.5).not_done == {opening}
+        other.execute("COMMIT")
+        with opening.result() as ledger:
             assert_clean(ledger)
