@@ -21,7 +21,7 @@ from stdnum import luhn
 
 from card_numbers import ALL_TEST_CARD_NUMBERS
 from interact_ledger.errors import CardNumberRefused, InvalidText, LedgerError
-from interact_ledger.free_text import free_text, free_texts, looks_like_card_number, refuse_card_number
+from interact_ledger.free_text import free_text, free_texts, from_outside, looks_like_card_number, refuse_card_number
 from interact_ledger.ids import operation_id
 
 IDENTIFIERS = int(os.environ.get("INTERACT_LEDGER_TEST_IDS", "20000"))
@@ -465,3 +465,13 @@ def test_a_million_short_references_a_second_are_checked(form: str) -> None:
         return time.process_time() - started
 
     assert min(seconds() for _ in range(5)) < len(values) / 1_000_000
+
+
+# What gateways say ------------------------------------------------------------------------------------------------------
+
+
+def test_what_a_gateway_says_is_kept_as_far_as_it_may_be() -> None:
+    assert from_outside("insufficient_funds") == "insufficient_funds"
+    assert from_outside("x" * 1000) == "x" * 200
+    assert from_outside("a\x00b") == "a?b"
+    assert "4111" not in from_outside("card 4111 1111 1111 1111 declined")

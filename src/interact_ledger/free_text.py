@@ -36,7 +36,7 @@ from stdnum import luhn
 from interact_ledger.errors import CardNumberRefused, InvalidText
 from interact_ledger.ids import is_own_id
 
-__all__ = ["free_text", "free_texts", "looks_like_card_number", "refuse_card_number"]
+__all__ = ["free_text", "free_texts", "from_outside", "looks_like_card_number", "refuse_card_number"]
 
 LENGTH_MAX = 200
 
@@ -120,6 +120,15 @@ def free_texts(values: Sequence[object], field_of: Callable[[int], str], *, leng
     if _all_plainly_fine(values, length_max):
         return list(values)
     return [free_text(value, field_of(i), length_max=length_max) for i, value in enumerate(values)]
+
+
+def from_outside(text: str, *, length_max: int = LENGTH_MAX) -> str:
+    """Return what a gateway said if it may be stored, and what can be kept of it otherwise.
+
+    A fact about money is never dropped for the words that it came in.
+    """
+    storable = _UNSTORABLE.sub("?", str(text)[:length_max])
+    return "(withheld: looks like a card number)" if looks_like_card_number(storable) else storable
 
 
 def refuse_card_number(text: str, field: str) -> None:

@@ -51,6 +51,9 @@ class Settings(Configuration):
     """How long what was shown at checkout can be charged."""
     send_within: Duration = timedelta(seconds=60)
     """How long after its intent was recorded an attempt may still be sent to the gateway."""
+    clock_difference_max: Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(days=1))] = timedelta(seconds=10)
+    """By how much the clocks of two of our machines may differ. They must be synchronised: an attempt is taken for
+    never sent only after `send_before`, this and the gateway's own delay."""
     authentication_within: Duration = timedelta(hours=1)
     """How long a customer may take to authenticate; then the payment is cancelled."""
     hold_lifetime: Duration = timedelta(days=7)

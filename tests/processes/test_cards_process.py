@@ -15,7 +15,7 @@ from interact_ledger.gateways.sandbox import Fault
 from interact_ledger.testing import START, LedgerKit
 from ledger_helpers import at_gateway, events_of, pay, saved, stored, topics
 
-SAFE = timedelta(seconds=60 + 60)
+SAFE = timedelta(seconds=60 + 10 + 60)
 
 
 @pytest.fixture

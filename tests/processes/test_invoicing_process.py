@@ -109,3 +109,17 @@ def test_threads_of_several_ledgers_take_numbers_without_gaps_and_each_once(tmp_
         query = "SELECT COUNT(*), MAX(originator_version) FROM stored_events WHERE originator_id LIKE 'seller_%'"
         assert connection.execute(query).fetchone() == (24, 24)
     connection.close()
+
+
+def test_a_payment_that_is_numbered_during_a_rebuild_is_not_due_a_number_after_it(kit):
+    account_id = funded(kit)
+    told = []
+
+    def pay_once(_done, _of):
+        if not told:
+            told.append(pay(kit, account_id))
+
+    kit.ledger.rebuild(pay_once)
+
+    assert kit.ledger._query("SELECT * FROM invoices_due", []) == []
+    assert kit.ledger.audit().clean

@@ -11,14 +11,16 @@ import pytest
 from interact_ledger import Ledger, Settings
 from interact_ledger.clock import MovableClock
 from interact_ledger.domain import events as e
-from interact_ledger.errors import GatewayMisconfigured
-from interact_ledger.gateways.protocol import NotAttempted
+from interact_ledger.errors import GatewayMisconfigured, QuoteExpired
+from interact_ledger.gateways.protocol import Found, NotAttempted, Pending
 from interact_ledger.gateways.sandbox import Fault, SandboxGateway
+from interact_ledger.ids import operation_id
+from interact_ledger.processes import top_up
 from interact_ledger.testing import START, LedgerKit, ledger_kit
 from ledger_helpers import at_gateway, available, events_of, gbp, opened, pay, saved, stored, topics
 
 SEND = timedelta(seconds=60)
-SAFE = SEND + timedelta(seconds=60)
+SAFE = SEND + timedelta(seconds=10) + timedelta(seconds=60)
 """Nothing is sent after the first; what is not found after the second was never sent."""
 SECOND = timedelta(seconds=1)
 
@@ -61,13 +63,21 @@ def test_a_charge_that_never_arrived_is_left_alone_until_that_is_proven(kit, acc
     unknown = pay(kit, account_id, card_token="tok_timeout_before_charging")
     assert (unknown.status, unknown.balance) == ("unknown", gbp("0"))
     kit.clock.set(START + SEND - SECOND)
-    assert outcomes(kit) == []
+    assert outcomes(kit) == [("payment", "not due yet", False)]
     kit.clock.set(START + SAFE - SECOND)
     assert outcomes(kit) == [("payment", "unknown", False)]
     kit.clock.set(START + SAFE)
     assert outcomes(kit) == [("payment", "not_attempted", True)]
     assert kit.gateway.chargeable() == []
     assert kit.ledger.balance(account_id).pending == gbp("0")
+
+
+def test_a_quote_that_expired_meanwhile_is_not_charged_by_a_repeat(kit, account_id):
+    assert pay(kit, account_id, card_token="tok_timeout_before_charging").status == "unknown"
+    kit.clock.advance(timedelta(days=1))
+    with pytest.raises(QuoteExpired):
+        repeated(kit, account_id, "tok_timeout_before_charging")
+    assert kit.gateway.captured() == []
 
 
 def test_a_charge_that_arrived_is_credited_as_soon_as_its_sender_is_surely_gone(kit, account_id):
@@ -319,13 +329,14 @@ def test_several_threads_that_repeat_one_payment_charge_once(kit, account_id):
 
 
 def test_recovery_waits_for_the_times_that_the_settings_and_the_gateway_say():
-    content = Settings.default().model_dump() | {"send_within": timedelta(seconds=10)}
+    times = {"send_within": timedelta(seconds=10), "clock_difference_max": timedelta(seconds=5)}
+    content = Settings.default().model_dump() | times
     with ledger_kit(settings=Settings.model_validate(content)) as kit:
         account_id = kit.account().account_id
         pay(kit, account_id, card_token="tok_timeout_before_charging")
-        kit.clock.set(START + timedelta(seconds=69))
+        kit.clock.set(START + timedelta(seconds=74))
         assert outcomes(kit) == [("payment", "unknown", False)]
-        kit.clock.set(START + timedelta(seconds=70))
+        kit.clock.set(START + timedelta(seconds=75))
         assert outcomes(kit) == [("payment", "not_attempted", True)]
 
 
@@ -378,3 +389,76 @@ def test_a_gateway_that_cannot_be_asked_by_recovery_is_reported_and_asked_again(
         patch.setattr(kit.gateway, "find_charge", refuse)
         assert outcomes(kit) == [("payment", "gateway_misconfigured: the key was revoked", False)]
     assert outcomes(kit) == [("payment", "succeeded", True)]
+
+
+@pytest.mark.parametrize("result", [RuntimeError("sk_live_secret"), Found(Pending(reference=None))])
+def test_an_adapter_that_fails_on_one_payment_holds_up_no_other(kit, monkeypatch, result):
+    accounts = [opened(kit).account_id, opened(kit, "customer-2").account_id]
+    for account_id in accounts:
+        pay(kit, account_id, card_token="tok_timeout_after_charging")
+    kit.clock.advance(SAFE)
+    real = kit.gateway.find_charge
+
+    def find_charge(request):
+        if request.account_id != accounts[0]:
+            return real(request)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    monkeypatch.setattr(kit.gateway, "find_charge", find_charge)
+    assert sorted(outcomes(kit)) == [
+        ("payment", f"failed: {'RuntimeError' if isinstance(result, Exception) else 'ValidationError'}", False),
+        ("payment", "succeeded", True),
+    ]
+
+    monkeypatch.undo()
+    assert outcomes(kit) == [("payment", "succeeded", True)]
+
+
+def test_a_late_capture_leaves_no_later_attempt_unwatched(kit, account_id, monkeypatch):
+    quote = kit.ledger.checkout(account_id, gbp("50.00"))
+    asked = {"card_token": "tok_pending", "idempotency_key": "k"}
+    real = kit.gateway.charge
+    sent = []
+
+    def charge(request, source):  # says that nothing was sent, which it was
+        sent.append((request, source))
+        return NotAttempted(why="a false no") if len(sent) == 1 else real(request, source)
+
+    monkeypatch.setattr(kit.gateway, "begin", lambda _: None)
+    monkeypatch.setattr(kit.gateway, "charge", charge)
+    assert kit.ledger.top_up(account_id, quote.quote_id, **asked).status == "not_attempted"
+    first = top_up.load(kit.ledger._context, account_id, operation_id(account_id, "k"))
+    second = kit.ledger.top_up(account_id, quote.quote_id, **asked)
+    assert second.status == "pending"
+
+    pending = real(*sent[0])
+    kit.gateway.settle(pending.reference)
+    top_up._record(kit.ledger._context, account_id, first, kit.gateway.find_charge(sent[0][0]).result)
+    kit.gateway.settle(second.gateway_reference)
+    kit.clock.advance(SAFE)
+
+    assert outcomes(kit) == [("payment", "succeeded", True)]
+    assert len(kit.gateway.captured()) == 2
+    assert available(kit, account_id) == gbp("100.00")
+    found = {finding.code for finding in kit.ledger.audit().findings}
+    assert "capture_late" in found
+    assert "capture_differs" not in found
+
+
+def test_an_attempt_is_not_repeated_at_a_gateway_that_may_have_forgotten_its_key(monkeypatch):
+    clock = MovableClock(START)
+    with (
+        SandboxGateway(clock=clock, replay_window=SEND / 2) as gateway,
+        Ledger.open("sqlite://", gateways=[gateway], clock=clock) as ledger,
+    ):
+        account_id = ledger.open_account("customer-1", "GBP", "GB").account_id
+        quote = ledger.checkout(account_id, gbp("50.00"))
+        asked = {"card_token": "tok_visa", "idempotency_key": "k"}
+        kill(monkeypatch, gateway, "charge", after=False)
+        with pytest.raises(Killed):
+            ledger.top_up(account_id, quote.quote_id, **asked)
+        clock.advance(SEND - SECOND)
+        monkeypatch.setattr(gateway, "charge", lambda *_: pytest.fail("sent again"))
+        assert ledger.top_up(account_id, quote.quote_id, **asked).status == "requested"

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
 
 import pytest
+from eventsourcing.persistence import OperationalError
 from moneyed import Money
 
+from interact_ledger import Settings
 from interact_ledger.domain import events as e
 from interact_ledger.errors import (
     AccountNotEmpty,
+    AccountNotFound,
     CurrencyMismatch,
     InsufficientBalance,
     InvalidAmount,
     InvalidRequest,
     LedgerError,
+    StorageUnavailable,
 )
 from interact_ledger.gateways.sandbox import Fault
-from interact_ledger.testing import START, LedgerKit
+from interact_ledger.testing import START, LedgerKit, ledger_kit
 from ledger_helpers import (
     NUMBER,
     ONE_SEGMENT,
@@ -300,3 +304,28 @@ def test_what_is_written_off_is_less_than_the_currencys_own_minor_unit(kit, curr
     account_id = opened(kit, currency=currency, country=country).account_id
     kit.ledger.adjust(account_id, Money(written_off, currency), "w", idempotency_key="a")
     assert kit.ledger.close_account(account_id, "bye", idempotency_key="k").standing == "closed"
+
+
+# What is no account, and what cannot be written -------------------------------------------------------------------
+
+
+def test_a_sellers_invoice_book_is_no_account(kit):
+    funded(kit)
+    for verb in (kit.ledger.balance, kit.ledger.account, kit.ledger.payment_methods):
+        with pytest.raises(AccountNotFound):
+            verb("seller_interact-gb")
+
+
+def test_a_database_that_stays_unwritable_is_said_to_be_so_and_not_to_be_busy(monkeypatch):
+    settings = Settings.default().model_copy(update={"command_deadline": timedelta(milliseconds=50)})
+    with ledger_kit(settings=settings) as kit:
+        account_id = funded(kit)
+
+        def full(*_arguments, **_options):
+            raise OperationalError("database or disk is full")
+
+        monkeypatch.setattr(kit.ledger._log.recorder, "insert_events", full)
+        with pytest.raises(StorageUnavailable, match="disk is full"):
+            kit.ledger.adjust(account_id, gbp("1.00"), "goodwill", idempotency_key="k")
+        monkeypatch.undo()
+        assert kit.ledger.adjust(account_id, gbp("1.00"), "goodwill", idempotency_key="k") == gbp("51.00")

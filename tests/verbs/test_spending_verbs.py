@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 
 import pytest
 from moneyed import Money
@@ -13,6 +13,7 @@ from interact_ledger import Message, Settings
 from interact_ledger.domain.events import SpendLine
 from interact_ledger.errors import (
     Busy,
+    IdempotencyConflict,
     InsufficientBalance,
     InvalidAmount,
     InvalidRequest,
@@ -177,3 +178,11 @@ def test_an_estimate_is_in_the_accounts_currency_and_against_its_balance(kit):
     estimate = kit.ledger.estimate(account_id, [Message("m", "FR", segments=1, quantity=1000)])
     assert (estimate.cost, estimate.available) == (Money("56.30", "EUR"), Money("6.00", "EUR"))
     assert (estimate.shortfall, estimate.top_up) == (Money("50.30", "EUR"), Money("50.30", "EUR"))
+
+
+def test_requests_are_told_apart_whatever_arithmetic_the_host_program_uses(kit):
+    account_id = funded(kit)
+    with localcontext(Context(prec=3)):
+        kit.ledger.hold(account_id, gbp("10.004"), "campaign", idempotency_key="k")
+        with pytest.raises(IdempotencyConflict):
+            kit.ledger.hold(account_id, gbp("10.001"), "campaign", idempotency_key="k")

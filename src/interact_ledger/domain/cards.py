@@ -10,6 +10,7 @@ from interact_ledger.domain.account import Account, AttemptStatus, Card, CardSav
 from interact_ledger.domain.operations import Request
 from interact_ledger.domain.standing import refuse_closed
 from interact_ledger.errors import CardNotFound, CardRemoved
+from interact_ledger.free_text import from_outside
 from interact_ledger.gateways.protocol import (
     ActionRequired,
     Cancelled,
@@ -146,8 +147,8 @@ def card_saved(account: Account, operation_id: str, gateway: str, card: CardSave
         gateway=gateway,
         reference=card.reference,
         token=card.token,
-        brand=card.details.brand,
-        last_four=card.details.last_four,
+        brand=from_outside(card.details.brand),
+        last_four=card.details.last_four[-4:],
         expiry_month=card.details.expiry_month,
         expiry_year=card.details.expiry_year,
         funding=card.details.funding,
@@ -215,7 +216,11 @@ def _moved(saving: CardSaving, result: CardResult, action_expires_at: datetime) 
         case Cancelled():
             return [_cancelled(saving)]
         case Unknown(why=why) | NotAttempted(why=why) if saving.status is AttemptStatus.REQUESTED:
-            return [e.CardSavingUnknown(operation_id=operation_id, attempt_id=attempt_id, gateway=gateway, why=why)]
+            return [
+                e.CardSavingUnknown(
+                    operation_id=operation_id, attempt_id=attempt_id, gateway=gateway, why=from_outside(why)
+                )
+            ]
     return []
 
 
@@ -232,5 +237,5 @@ def _failed(saving: CardSaving, outcome: e.SavingOutcome, detail: str) -> e.Card
         outcome=outcome,
         reason=None,
         advice=None,
-        detail=detail,
+        detail=from_outside(detail),
     )

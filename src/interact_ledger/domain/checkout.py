@@ -8,7 +8,7 @@ from datetime import datetime
 from interact_ledger.domain import events as e
 from interact_ledger.errors import QuoteAlreadyUsed, QuoteExpired, QuoteNotFound
 
-__all__ = ["usable_quote"]
+__all__ = ["refuse_expired", "usable_quote"]
 
 
 def usable_quote(past: Sequence[e.Recorded], now: datetime) -> e.CheckoutQuoted:
@@ -21,7 +21,12 @@ def usable_quote(past: Sequence[e.Recorded], now: datetime) -> e.CheckoutQuoted:
     if not isinstance(quote, e.CheckoutQuoted):
         raise QuoteNotFound("there is no such quote on this account; call checkout first", field="quote_id")
     if any(isinstance(recorded.event, e.TopUpRequested) for recorded in past):
-        raise QuoteAlreadyUsed("this quote was charged before; call checkout for a new one", field="quote_id")
+        raise QuoteAlreadyUsed("this quote was used by another top-up; call checkout for a new one", field="quote_id")
+    refuse_expired(quote, now)
+    return quote
+
+
+def refuse_expired(quote: e.CheckoutQuoted, now: datetime) -> None:
+    """Nothing is sent for a quote after its expiry, a further attempt neither."""
     if now >= quote.expires_at:
         raise QuoteExpired(f"expired at {quote.expires_at:%Y-%m-%d %H:%M} UTC; call checkout again", field="quote_id")
-    return quote

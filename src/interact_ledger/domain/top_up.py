@@ -18,6 +18,7 @@ from interact_ledger.domain.account import Account, AttemptStatus, TopUp, may_be
 from interact_ledger.domain.cards import card_saved
 from interact_ledger.domain.operations import Request
 from interact_ledger.domain.standing import refuse_closed
+from interact_ledger.free_text import from_outside
 from interact_ledger.gateways.protocol import (
     ActionRequired,
     Cancelled,
@@ -194,7 +195,7 @@ def _moved(top_up: TopUp, result: ChargeResult, action_expires_at: datetime) -> 
                 gateway=gateway,
                 reason=result.reason,
                 advice=result.advice,
-                raw_code=result.raw_code,
+                raw_code=from_outside(result.raw_code),
                 reference=result.reference,
             )
             if result.still_payable:
@@ -205,14 +206,18 @@ def _moved(top_up: TopUp, result: ChargeResult, action_expires_at: datetime) -> 
         case Cancelled():
             return [_cancelled(top_up)]
         case Unknown(why=why) | NotAttempted(why=why) if status is AttemptStatus.REQUESTED:
-            return [e.PaymentUnknown(operation_id=operation_id, attempt_id=attempt_id, gateway=gateway, why=why)]
+            return [
+                e.PaymentUnknown(
+                    operation_id=operation_id, attempt_id=attempt_id, gateway=gateway, why=from_outside(why)
+                )
+            ]
     return []
 
 
 def _not_attempted(top_up: TopUp, why: str) -> list[e.Event]:
     intent = top_up.intent
     not_attempted = e.PaymentNotAttempted(
-        operation_id=intent.operation_id, attempt_id=intent.attempt_id, gateway=intent.gateway, why=why
+        operation_id=intent.operation_id, attempt_id=intent.attempt_id, gateway=intent.gateway, why=from_outside(why)
     )
     if top_up.reference is not None:
         return [_cancel_requested(top_up, e.CancelReason.ABANDONED), not_attempted]
@@ -250,8 +255,8 @@ def _captured(account: Account, top_up: TopUp, attempt_id: str, result: Succeede
         total=intent.total,
         currency=intent.currency,
         captured_at=result.captured_at,
-        brand=result.card.brand,
-        last_four=result.card.last_four,
+        brand=from_outside(result.card.brand),
+        last_four=result.card.last_four[-4:],
         funding=result.card.funding,
         late=top_up.is_over or attempt_id != intent.attempt_id,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from interact_ledger.domain.account import CardSaving, TopUp
 from interact_ledger.errors import LedgerError
@@ -15,13 +15,14 @@ TOO_LATE = Unknown(why="too late to send; recovery looks it up")
 
 
 def can_replay(context: Context, attempt: TopUp | CardSaving) -> bool:
-    """Say whether the gateway promises that repeating an attempt's key does no second thing."""
-    return context.gateway(attempt.intent.gateway).capabilities.replay_window > timedelta(0)
+    """Say whether the gateway remembers an attempt's key for as long as that may be sent."""
+    return context.gateway(attempt.intent.gateway).capabilities.replay_window >= context.settings.send_within
 
 
 def proof_from(context: Context, attempt: TopUp | CardSaving) -> datetime:
     """Return from when on "not found" proves that the attempt did nothing and never will."""
-    return attempt.intent.send_before + context.gateway(attempt.intent.gateway).capabilities.safe_delay
+    safe_delay = context.gateway(attempt.intent.gateway).capabilities.safe_delay
+    return attempt.intent.send_before + context.settings.clock_difference_max + safe_delay
 
 
 def refused(error: LedgerError) -> NotAttempted:

@@ -11,14 +11,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from interact_ledger.clock import END
 from interact_ledger.domain.agenda import AgendaKind
-from interact_ledger.errors import Busy, ConfigurationError, GatewayError
+from interact_ledger.errors import LedgerError, StorageUnavailable
 from interact_ledger.processes import cards, top_up
 from interact_ledger.processes.context import Context
 from interact_ledger.storage.index import DueItem, due_items
 from interact_ledger.tables import Query
 
 __all__ = ["Recovered", "recover"]
+
+NOT_DUE = "not due yet"
+"""The outcome of what may still be under way, or waits for its customer."""
 
 KINDS = (AgendaKind.PAYMENT, AgendaKind.CARD_SAVING, AgendaKind.CARD_REMOVAL)
 
@@ -33,7 +37,7 @@ class Recovered:
     subject: str
     """The transaction, saving or card."""
     outcome: str
-    """Its state now, or why it could not be learned."""
+    """Its state now, or why it could not be learned, or "not due yet"."""
     is_over: bool
     """Whether nothing is left to ask or tell the gateway."""
     due_at: datetime
@@ -43,26 +47,36 @@ class Recovered:
 def recover(
     context: Context, query: Query, on_progress: Callable[[int, int], None] = lambda _done, _of: None
 ) -> list[Recovered]:
-    """Settle everything open at any gateway whose time has come.
+    """Settle everything open at any gateway whose time has come, and say what is open and not due yet.
 
     Args:
         context: what to work with.
         query: reads the agenda.
         on_progress: called with how many are done, of how many.
     """
-    due = due_items(query, KINDS, context.now())
+    now = context.now()
+    open_items = due_items(query, KINDS, END)
+    due = [item for item in open_items if item.due_at <= now]
     recovered = []
     for done, item in enumerate(due, start=1):
         recovered.append(_recover(context, item))
         on_progress(done, len(due))
-    return recovered
+    waiting = (item for item in open_items if item.due_at > now)
+    return recovered + [
+        Recovered(item.account_id, item.kind.value, item.subject, NOT_DUE, is_over=False, due_at=item.due_at)
+        for item in waiting
+    ]
 
 
 def _recover(context: Context, item: DueItem) -> Recovered:
     try:
         outcome, is_over = _settle(context, item)
-    except (GatewayError, ConfigurationError, Busy) as error:
+    except StorageUnavailable:
+        raise
+    except LedgerError as error:
         outcome, is_over = f"{error.code}: {error.message}", False
+    except Exception as error:  # noqa: BLE001 - an adapter's mistake about one payment must not hold up the others
+        outcome, is_over = f"failed: {type(error).__name__}", False  # whose text may hold what is not to be shown
     return Recovered(item.account_id, item.kind.value, item.subject, outcome, is_over, item.due_at)
 
 

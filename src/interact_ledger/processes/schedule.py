@@ -21,6 +21,9 @@ from interact_ledger.tables import Query
 
 __all__ = ["Done", "run_due"]
 
+MONTHS_PER_RUN_MAX = 24
+"""How many months of one number one run charges; the next run goes on. A clock that is decades ahead shows early."""
+
 KINDS = (AgendaKind.HOLD_EXPIRY, AgendaKind.NUMBER_RENT)
 
 
@@ -65,9 +68,9 @@ def _expire(context: Context, item: DueItem) -> list[Done]:
 
 def _rent(context: Context, item: DueItem) -> list[Done]:
     """Charge month after month until the number is paid up, or the balance does not suffice."""
-    done = []
+    done: list[Done] = []
     due_at = item.due_at
-    while due_at <= context.now():
+    while due_at <= context.now() and len(done) < MONTHS_PER_RUN_MAX:
         recorded = _charge_month(context, item, due_at)
         if not recorded:
             break

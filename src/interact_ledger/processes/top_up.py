@@ -162,12 +162,21 @@ def _repeat(context: Context, account_id: str, operation_id: str, card: NewCard 
         again = life.attempt_again(account, _folded(history, operation_id), send_before)
         if again:
             _usable_saved_card(context, account, history, card)
+            checkout.refuse_expired(_quote(history, operation_id), context.now())
         return again
 
     change = context.accounts.transact(account_id, context.cause, decide)
     if change.recorded:
         return _drive(context, account_id, operation_id, change, card)
     return progress
+
+
+def _quote(history: History, operation_id: str) -> e.CheckoutQuoted:
+    requested = history(operation_id)[0].event
+    assert isinstance(requested, e.TopUpRequested), "a top-up starts with its request"
+    quote = history(requested.quote_id)[0].event
+    assert isinstance(quote, e.CheckoutQuoted), "a quote is what it says"
+    return quote
 
 
 def _usable_saved_card(context: Context, account: Account, history: History, card: NewCard | str) -> Card | None:

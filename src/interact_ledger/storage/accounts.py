@@ -20,7 +20,7 @@ from interact_ledger.domain import events as e
 from interact_ledger.domain.account import Account
 from interact_ledger.domain.fold import FOLD_VERSION, evolve
 from interact_ledger.domain.operations import Request
-from interact_ledger.errors import AccountNotFound, Busy, LedgerError
+from interact_ledger.errors import AccountNotFound, Busy, LedgerError, StorageUnavailable
 from interact_ledger.money import EXACT
 from interact_ledger.storage.index import agenda_rows, index_rows
 from interact_ledger.storage.log import START, Conflict, Link, Log
@@ -127,6 +127,7 @@ class Accounts:
         Raises:
             AccountNotFound: if there is no such account.
             Busy: if others kept changing the account until the deadline.
+            StorageUnavailable: if it could not be written until then.
             LedgerError: whatever the decision raised.
         """
         with localcontext(EXACT):
@@ -164,8 +165,10 @@ class Accounts:
             except LedgerError:
                 if is_newest:
                     raise
-            except Conflict:
+            except Conflict as conflict:
                 if time.monotonic() > give_up_at:
+                    if isinstance(conflict.__cause__, StorageUnavailable):
+                        raise conflict.__cause__ from None
                     raise Busy(
                         f"others kept changing the account through {tries} tries; try again", field="account_id"
                     ) from None
@@ -207,6 +210,8 @@ class Accounts:
         account, link = known or (None, START)
         with localcontext(EXACT):
             for recorded, next_link in self._log.read(account_id, after=link.version):
+                if account is None and not isinstance(recorded.event, e.AccountOpened):
+                    break  # a seller's invoice book
                 account, link = evolve(account, recorded), next_link
         if account is None:
             raise AccountNotFound("there is no such account", field="account_id")

@@ -1,8 +1,8 @@
 """Filling every table that follows from the log anew, while writers go on.
 
-New tables are filled beside the old ones from all streams, without a lock. Then, under the write lock, what was
-appended meanwhile is added, and the new tables take the old ones' names. Writers see one moment's wait. Run it in
-one process at a time.
+New tables are filled beside the old ones from all streams as they are at one moment, without a lock. Then, under the
+write lock, what was appended since is added, and the new tables take the old ones' names. Writers see one moment's
+wait. Run it in one process at a time.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import localcontext
+from typing import Any
 
 from interact_ledger.domain.account import Account
 from interact_ledger.domain.events import AccountOpened, Recorded
@@ -18,7 +19,6 @@ from interact_ledger.money import EXACT
 from interact_ledger.storage.accounts import Reader
 from interact_ledger.storage.index import agenda_rows, index_rows
 from interact_ledger.storage.log import Log, storage_errors
-from interact_ledger.storage.recorder import LedgerCursor
 from interact_ledger.storage.sql import create_index_sql
 from interact_ledger.tables import RowChange, Table
 
@@ -41,10 +41,12 @@ def rebuild(log: Log, readers: Sequence[Reader], on_progress: Callable[[int, int
         total = log.position()
         done = 0
         folded: dict[str, int] = {}
-        for stream_id in _streams(row["originator_id"] for row in log.query(_STREAMS)):
+        latest = _versions(log.query(_LATEST_VERSIONS))
+        for stream_id in _streams(latest):
             rows: list[RowChange] = []
             account: Account | None = None
-            for recorded, _ in log.read(stream_id):
+            # No further than that moment: otherwise an invoice could be read, and the payment before it be missed.
+            for recorded, _ in log.read(stream_id, upto=latest[stream_id]):
                 before, account = account, _next(account, recorded)
                 rows.extend(_rows(recorded, before, account, readers))
                 folded[stream_id] = recorded.version
@@ -63,7 +65,8 @@ def _catch_up_and_switch(
 ) -> int:
     with log.recorder.transaction(write=True) as cursor:
         log.recorder.lock_out_writers(cursor)
-        versions = _latest_versions(cursor)
+        cursor.execute(_LATEST_VERSIONS)
+        versions = _versions(cursor.rows())
         for stream_id in _streams(versions):
             known = folded.get(stream_id, 0)
             if versions[stream_id] > known:
@@ -79,9 +82,8 @@ def _catch_up_and_switch(
     return sum(versions.values())
 
 
-def _latest_versions(cursor: LedgerCursor) -> dict[str, int]:
-    cursor.execute("SELECT originator_id, MAX(originator_version) AS latest FROM stored_events GROUP BY originator_id")
-    return {row["originator_id"]: row["latest"] for row in cursor.rows()}
+def _versions(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    return {row["originator_id"]: row["latest"] for row in rows}
 
 
 def _rows_after(events: Iterable[Recorded], readers: Sequence[Reader], known: int) -> Iterator[RowChange]:
@@ -134,5 +136,5 @@ def _redirected(rows: Iterable[RowChange], fresh: Mapping[str, Table]) -> Iterat
         yield replace(row, table=fresh[row.table.name])
 
 
-_STREAMS = "SELECT DISTINCT originator_id FROM stored_events"
+_LATEST_VERSIONS = "SELECT originator_id, MAX(originator_version) AS latest FROM stored_events GROUP BY originator_id"
 _EVENTS_OF_STREAM = "SELECT * FROM stored_events WHERE originator_id=? ORDER BY originator_version"

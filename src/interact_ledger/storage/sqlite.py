@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
@@ -61,7 +62,28 @@ _WRITERS: dict[ColumnType, Callable[[Any], Any]] = {
 
 
 class LedgerSQLiteConnectionPool(SQLiteConnectionPool):
-    """Connections that wait for the disk: a commit that was acknowledged survives a power cut."""
+    """Connections that wait for the disk: a commit that was acknowledged survives a power cut.
+
+    One that cannot be had gives its turn to write back; the library would keep it, and no writer ever came again.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._turn = threading.local()
+
+    def get_connection(self, timeout: float | None = None, *, is_writer: bool | None = None) -> SQLiteConnection:
+        self._turn.taken = False
+        try:
+            return super().get_connection(timeout, is_writer=is_writer)
+        except BaseException:
+            if self._turn.taken and is_writer:
+                self._num_writers -= 1
+                self._writer_lock.release()
+            raise
+
+    def _get_connection(self, timeout: float = 0.0) -> SQLiteConnection:
+        self._turn.taken = True
+        return super()._get_connection(timeout)
 
     def _create_connection(self) -> SQLiteConnection:
         connection = super()._create_connection()

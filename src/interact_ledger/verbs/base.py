@@ -14,7 +14,7 @@ from interact_ledger.domain.operations import Request
 from interact_ledger.errors import InvalidRequest, TransactionNotFound
 from interact_ledger.free_text import free_text
 from interact_ledger.ids import IdSource, operation_id, request_fingerprint
-from interact_ledger.money import amount_in
+from interact_ledger.money import EXACT, amount_in
 from interact_ledger.processes.context import Context
 from interact_ledger.storage.accounts import Change, Decide, Reader
 from interact_ledger.storage.invoice_book import InvoiceBook
@@ -75,7 +75,7 @@ def exact(money: object, field: str) -> str:
         InvalidAmount: if it is no exact and bounded Money.
     """
     currency = money.currency.code if isinstance(money, Money) else "GBP"
-    return f"{amount_in(currency, money, field).normalize():f} {currency}"
+    return f"{amount_in(currency, money, field).normalize(EXACT):f} {currency}"
 
 
 def aware(moment: object, field: str) -> datetime:

@@ -27,8 +27,9 @@ class OperationVerbs(Verbs):
     def recover(self, on_progress: Callable[[int, int], None] = _silently) -> list[recovery.Recovered]:
         """Bring everything open at a gateway, of whatever kind, to its true end.
 
-        Safe at any moment, by several processes at once, and at start-up; never charges and never saves. What is
-        returned with `is_over` false is still open; run it again later.
+        Run it at start-up and every minute. It is safe at any moment and by several processes at once, and never
+        charges and never saves. What is younger than its `send_before` is left alone, as its sender may be at work;
+        it comes back as "not due yet". What comes back with `is_over` false is still open.
 
         Args:
             on_progress: called with how many are done, of how many.
