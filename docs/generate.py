@@ -15,7 +15,7 @@ from interact_ledger import errors, settings
 from interact_ledger.cli import reference as command_line
 from interact_ledger.domain import events
 from interact_ledger.gateways.sandbox import SANDBOX_TOKENS
-from interact_ledger.ledger import TABLES, Ledger
+from interact_ledger.ledger import TABLES
 from interact_ledger.pricing import availability, configuration, limits, price_list, taxes
 from interact_ledger.projections import accounts, checkouts, receipts, statement
 from interact_ledger.storage import index
@@ -60,6 +60,23 @@ SETTINGS = """\
 Read from one TOML or JSON file by `Settings.load(path)`. A misspelt name is an error. Amounts are text, such as
 `"0.0325"`, because a bare 0.0325 would be read as a binary fraction. The file
 [defaults.toml](../../src/interact_ledger/defaults.toml) shows every entry; its prices and tax rates are examples."""
+
+ENVIRONMENT = "`Ledger.from_env` and the command line read these variables. Gateways of other packages have their own."
+
+VARIABLES = (
+    (
+        "`INTERACT_LEDGER_URL`",
+        "the database: `sqlite:///relative.db`, `sqlite:////absolute.db`, or `postgresql://…` (a preview)",
+        "`sqlite:///interact_ledger.db`",
+    ),
+    ("`INTERACT_LEDGER_SETTINGS`", "the path of a settings file", "the example settings"),
+    ("`INTERACT_LEDGER_GATEWAYS`", "the names of gateways, separated by commas; none if empty", "`sandbox`"),
+    (
+        "`INTERACT_LEDGER_SANDBOX_FILE`",
+        "the file in which the sandbox gateway remembers its payments, as a real gateway would on its own side",
+        "`sandbox.db`",
+    ),
+)
 
 TOKENS = """\
 The one-time tokens that the sandbox gateway knows, each with its script. Pass one as `card_token` where a real
@@ -192,7 +209,8 @@ def settings_page() -> list[str]:
         NOTE,
         SETTINGS,
         "## The environment",
-        paragraph(inspect.getdoc(Ledger.from_env), 1),
+        ENVIRONMENT,
+        table_of(("Variable", "What it says", "If it is unset"), VARIABLES),
         "## The file",
         fields_table(fields_of(settings.Settings), defaults=True),
     ]
