@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -110,14 +111,29 @@ def test_gateways_that_cannot_be_opened_say_why_and_no_credential(cli: Cli, monk
 
     monkeypatch.setattr(operating, "gateway_names", lambda: list(problems))
     monkeypatch.setattr(operating, "gateway_from_env", opening)
-    errors = {entry["gateway"]: entry["error"] for entry in cli.json("gateways")["gateways"]}
+    errors = {entry["gateway"]: entry["error"] for entry in cli.json("gateways", "--gateways", "alpha")["gateways"]}
     assert errors == {
         "alpha": "ConfigurationError: ALPHA_KEY: set ALPHA_KEY",
         "beta": "ModuleNotFoundError: No module named 'beta_sdk'",
         "gamma": "KeyError: 'GAMMA_KEY'",
         "delta": "ValueError",
     }
-    assert "set ALPHA_KEY" in cli.text("gateways")
+    assert "set ALPHA_KEY" in cli.text("gateways", "--gateways", "alpha")
+
+
+def test_gateways_that_are_asked_for_and_not_installed_are_named(cli: Cli):
+    ran = cli.run("gateways", "--gateways", "acme,sandbox,nope")
+    assert (ran.exit_code, ran.stderr) == (2, "")
+    assert [line.split() for line in ran.stdout.split("\n\n")[1].splitlines()] == [
+        ["gateway", "acme"],
+        ["in", "use", "yes"],
+        ["error", "not", "installed"],
+    ]
+    in_json = cli.run("gateways", "--gateways", "acme,sandbox,nope", "--json")
+    assert in_json.exit_code == 2
+    found = {entry["gateway"]: entry["error"] for entry in json.loads(in_json.stdout)["gateways"]}
+    assert found.items() >= {"sandbox": None, "acme": "not installed", "nope": "not installed"}.items()
+    assert cli.run("gateways", "--gateways", "").exit_code == 0
 
 
 def test_settings_are_checked_without_opening_a_ledger(cli: Cli):

@@ -13,7 +13,7 @@ from rich.console import RenderableType
 from interact_ledger.audit import CurrencyTotals
 from interact_ledger.cli.documents import Document, as_document, fields_of
 from interact_ledger.cli.output import Answer
-from interact_ledger.cli.running import EXIT_FINDING, command, group
+from interact_ledger.cli.running import EXIT_FINDING, EXIT_REQUEST, command, group
 from interact_ledger.cli.session import Session
 from interact_ledger.cli.text import facts, listing, plain_text, record
 from interact_ledger.errors import LedgerError
@@ -83,12 +83,20 @@ def audit(session: Session) -> Answer:
 
 @command(operating, "gateways", panel=PANEL)
 def gateways(session: Session) -> Answer:
-    """List the gateway adapters that are installed, and what each can do, or why it cannot be opened."""
-    in_use = session.gateways_in_use
+    """List the gateway adapters that are installed, and what each can do, or why it cannot be opened.
+
+    A gateway that is asked for and not installed is listed too, and makes the exit code 2.
+    """
+    in_use, installed = session.gateways_in_use, gateway_names()
     # To be looked at, the sandbox needs no memory; it would make a file.
     environ = session.environ | {"INTERACT_LEDGER_SANDBOX_FILE": ":memory:"}
-    found = [{"gateway": name, "in_use": name in in_use, **_described(name, environ)} for name in gateway_names()]
-    return Answer({"gateways": as_document(found)}, [_gateway(entry) for entry in found] or [plain_text("None.")])
+    found = [{"gateway": name, "in_use": name in in_use, **_described(name, environ)} for name in installed]
+    missing = [name for name in dict.fromkeys(in_use) if name not in installed]
+    found.extend({"gateway": name, "in_use": True, **_failed("not installed")} for name in missing)
+    shown = [part for entry in found for part in (plain_text(""), _gateway(entry))][1:]
+    return Answer(
+        {"gateways": as_document(found)}, shown or [plain_text("None.")], exit_code=EXIT_REQUEST if missing else 0
+    )
 
 
 @command(settings, "check")
@@ -123,7 +131,11 @@ def _described(name: str, environ: dict[str, str]) -> dict[str, Any]:
             resources.callback(getattr(gateway, "close", lambda: None))
             return {"gateway_id": gateway.gateway_id, "capabilities": gateway.capabilities, "error": None}
     except Exception as error:  # noqa: BLE001 - adapters are other people's code, and the list goes on
-        return {"gateway_id": None, "capabilities": None, "error": _why(error)}
+        return _failed(_why(error))
+
+
+def _failed(why: str) -> dict[str, Any]:
+    return {"gateway_id": None, "capabilities": None, "error": why}
 
 
 def _why(error: Exception) -> str:

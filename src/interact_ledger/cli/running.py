@@ -22,7 +22,7 @@ from interact_ledger.cli.output import Answer, Output
 from interact_ledger.cli.session import Options, Session
 from interact_ledger.errors import Busy, CorruptLog, GatewayError, LedgerError, StorageUnavailable
 
-__all__ = ["command", "group", "root_options"]
+__all__ = ["EXIT_FINDING", "EXIT_REQUEST", "command", "group", "root_options"]
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Answer])
 """Takes a session, then what is its own."""

@@ -97,7 +97,8 @@ class Session:
     @property
     def gateways_in_use(self) -> list[str]:
         """The names of the gateways that the ledger is opened with."""
-        return [name.strip() for name in self.environ.get("INTERACT_LEDGER_GATEWAYS", "sandbox").split(",")]
+        names = self.environ.get("INTERACT_LEDGER_GATEWAYS", "sandbox").split(",")
+        return [name.strip() for name in names if name.strip()]
 
     @cached_property
     def sandbox(self) -> SandboxGateway:
