@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from interact_ledger.cli.documents import Document
 from interact_ledger.cli.text import plain_text
 
-__all__ = ["Answer", "Output"]
+__all__ = ["Answer", "Output", "print_for_people"]
 
 UNWRAPPED_WIDTH = 10_000
 """Wider than any row, so that what is piped on keeps each row in one line and each id in one piece."""

@@ -45,6 +45,8 @@ hands it to the gateway's code in the customer's browser. It serves that one pay
 
 **Colours** appear on terminals only, and not if `NO_COLOR` is set. Times that are typed are UTC unless they carry an
 offset.
+
+**Version**: `interact-ledger --version`. `python -m interact_ledger` is the same program.
 """
 
 

@@ -13,13 +13,15 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from typing import Any, NoReturn, TypeVar, cast, get_type_hints
+from typing import Annotated, Any, NoReturn, TypeVar, cast, get_type_hints
 
 import typer
 from typer.core import TyperGroup
 
-from interact_ledger.cli.output import Answer, Output
+from interact_ledger import __version__
+from interact_ledger.cli.output import Answer, Output, print_for_people
 from interact_ledger.cli.session import Options, Session
+from interact_ledger.cli.text import plain_text
 from interact_ledger.errors import Busy, CorruptLog, GatewayError, LedgerError, StorageUnavailable
 
 __all__ = ["EXIT_FINDING", "EXIT_REQUEST", "command", "group", "root_options"]
@@ -86,13 +88,29 @@ def command(app: typer.Typer, name: str, *, panel: str | None = None) -> Callabl
     return add
 
 
-def root_options(app: typer.Typer) -> None:
-    """Let an app take the options of every command before the command's name too."""
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        print_for_people(sys.stdout, plain_text(f"interact_ledger {__version__}"))
+        raise typer.Exit
 
-    def keep(context: typer.Context, **given: Any) -> None:
+
+_VERSION = inspect.Parameter(
+    "version",
+    inspect.Parameter.KEYWORD_ONLY,
+    default=False,
+    annotation=Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_tell_version)
+    ],
+)
+
+
+def root_options(app: typer.Typer) -> None:
+    """Let an app take the options of every command before the command's name too, and tell its version."""
+
+    def keep(context: typer.Context, *, version: bool, **given: Any) -> None:  # noqa: ARG001 - its callback tells it
         context.obj = Options(**given)
 
-    _take(keep, _parameters(Options))
+    _take(keep, {"version": _VERSION, **_parameters(Options)})
     app.callback()(keep)
 
 
