@@ -102,7 +102,7 @@ def gateways(session: Session) -> Answer:
 @command(settings, "check")
 def check_settings(
     session: Session,
-    file: Annotated[str | None, typer.Argument(metavar="[FILE]", help="Instead of the ledger's own.")] = None,
+    file: Annotated[str | None, typer.Argument(metavar="FILE", help="Instead of the ledger's own.")] = None,
 ) -> Answer:
     """Check a settings file as the ledger would read it, and show what it says."""
     checked = Settings.load(file) if file else session.settings

@@ -78,7 +78,7 @@ def _all_commands() -> Iterator[str]:
     for path, node in commands():
         words = " ".join((PROGRAM, *path))
         own = [param for param in node.params if param.name not in _SHARED and param.name != "help"]
-        arguments = [param.metavar for param in own if param.param_type_name == "argument"]
+        arguments = [_argument(param) for param in own if param.param_type_name == "argument"]
         yield f"## {words}\n"
         yield f"{inspect.cleandoc(node.help)}\n"
         yield f"```\n{' '.join([words, '[OPTIONS]', *arguments])}\n```\n"
@@ -95,8 +95,12 @@ def _table(params: Any) -> Iterator[str]:
 
 def _name(param: Any) -> str:
     if param.param_type_name == "argument":
-        return f"`{param.metavar}`"
+        return f"`{_argument(param)}`"
     return f"`{param.opts[0]} {param.metavar}`" if param.metavar else f"`{param.opts[0]}`"
+
+
+def _argument(param: Any) -> str:
+    return str(param.metavar if param.required else f"[{param.metavar}]")
 
 
 def _meaning(param: Any) -> str:

@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from typing import Annotated, Any, NoReturn, TypeVar, cast, get_type_hints
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from interact_ledger import __version__
 from interact_ledger.cli.output import Answer, Output, print_for_people
@@ -39,8 +39,24 @@ UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
 """Typer does not export it, and which package has it depends on Typer's release."""
 
 
+class PlainHelp(TyperCommand):
+    """A command whose help names flags and arguments as ordinary programs do, whatever Typer's release."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """Return the options, no flag with the name of a type behind it."""
+        return _without_types_of_flags(super().get_params(ctx))
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return what the line of usage names, arguments without braces."""
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+
+
 class LedgerGroup(TyperGroup):
     """A group of commands that tells mistakes in usage as JSON too, and gives defects an exit code of their own."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """Return the options, no flag with the name of a type behind it."""
+        return _without_types_of_flags(super().get_params(ctx))
 
     def main(self, args: Any = None, *arguments: Any, **options: Any) -> Any:
         """Run, as Typer does."""
@@ -55,6 +71,13 @@ class LedgerGroup(TyperGroup):
         except Exception:  # noqa: BLE001 - the last resort, where the traceback is the message
             traceback.print_exc()
             sys.exit(EXIT_DEFECT)
+
+
+def _without_types_of_flags(params: Any) -> Any:
+    for param in params:
+        if getattr(param, "is_flag", False):
+            param.metavar = ""
+    return params
 
 
 def group(help_text: str) -> typer.Typer:
@@ -82,7 +105,7 @@ def command(app: typer.Typer, name: str, *, panel: str | None = None) -> Callabl
 
         run.__doc__ = function.__doc__
         _take(run, own | _parameters(Options))
-        app.command(name, rich_help_panel=panel)(run)
+        app.command(name, cls=PlainHelp, rich_help_panel=panel)(run)
         return function
 
     return add
