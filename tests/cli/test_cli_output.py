@@ -118,6 +118,16 @@ def test_progress_is_shown_on_a_terminal_and_nowhere_else(monkeypatch: pytest.Mo
         assert ("Recovering" in stream.getvalue()) is is_shown
 
 
+def test_a_note_is_one_line_however_narrow_the_terminal(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "dumb")
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    Output(as_json=False).note("Repeat with: --key key_m0prv0k1wprtythkppv8j0jj04")
+    assert terminal.getvalue() == "Repeat with: --key key_m0prv0k1wprtythkppv8j0jj04\n"
+
+
 def test_one_document_and_nothing_else(capsys: pytest.CaptureFixture[str]):
     output = Output(as_json=True)
     output.note("by the way")

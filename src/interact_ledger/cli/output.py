@@ -12,6 +12,7 @@ from typing import TextIO
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from interact_ledger.cli.documents import Document
 from interact_ledger.cli.text import plain_text
@@ -56,9 +57,9 @@ class Output:
             print_for_people(sys.stderr, plain_text(f"Error: {where}{message} [{code}]", "red"))
 
     def note(self, message: str) -> None:
-        """Print something worth knowing beside the result, for people only."""
+        """Print something worth knowing beside the result, for people only, in one line that can be copied whole."""
         if not self._as_json:
-            print_for_people(sys.stderr, plain_text(message, "dim"))
+            print_for_people(sys.stderr, Text(message, style="dim", no_wrap=True, overflow="ignore"))
 
     @contextmanager
     def progress(self, doing: str) -> Iterator[Callable[[int, int], None]]:
@@ -85,7 +86,7 @@ def print_for_people(stream: TextIO, *parts: RenderableType) -> None:
     console = _console(stream)
     with console.capture() as captured:
         for part in parts:
-            console.print(part)
+            console.print(part, crop=False)
     text = captured.get()
     if not console.is_terminal:
         text = "".join(f"{line.rstrip()}\n" for line in text.splitlines())
