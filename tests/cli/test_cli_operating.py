@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from cli_runner import Cli
 
+from interact_ledger import Ledger, Recovered
 from interact_ledger.cli import operating
 from interact_ledger.clock import SystemClock
 from interact_ledger.errors import ConfigurationError
@@ -48,6 +49,22 @@ def test_recovery_lists_what_is_still_open_and_ends_well(cli: Cli, monkeypatch: 
     assert pending["transaction_id"] in shown
     cli.text("sandbox", "settle", pending["gateway_reference"])
     assert cli.json("recover")["still_open"] == 0
+
+
+def test_recovery_says_what_is_not_due_yet_and_when_the_next_is(cli: Cli, monkeypatch: pytest.MonkeyPatch):
+    def recovered(subject: str, minute: int, outcome: str) -> Recovered:
+        due_at = datetime(2026, 11, 23, 9, minute, tzinfo=UTC)
+        return Recovered("acct_1", "payment", subject, outcome, outcome == "succeeded", due_at)
+
+    found = [recovered("txn_1", 32, "not due yet"), recovered("txn_2", 31, "not due yet")]
+    monkeypatch.setattr(Ledger, "recover", lambda *_: found)
+    assert cli.json("recover")["still_open"] == 2
+    shown = cli.text("recover")
+    assert "txn_1" in shown
+    assert shown.endswith("Nothing was due; 2 still open, next due 2026-11-23 09:31:00Z.\n")
+    found += [recovered("txn_3", 20, "succeeded"), recovered("txn_4", 20, "pending")]
+    assert cli.json("recover")["still_open"] == 3
+    assert cli.text("recover").endswith("\n3 still open, next due 2026-11-23 09:31:00Z.\n")
 
 
 def test_what_is_due_is_done(cli: Cli):

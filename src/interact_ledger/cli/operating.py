@@ -15,7 +15,7 @@ from interact_ledger.cli.documents import Document, as_document, fields_of
 from interact_ledger.cli.output import Answer
 from interact_ledger.cli.running import EXIT_FINDING, EXIT_REQUEST, command, group
 from interact_ledger.cli.session import Session
-from interact_ledger.cli.text import facts, listing, plain_text, record
+from interact_ledger.cli.text import facts, listing, plain_text, record, words
 from interact_ledger.errors import LedgerError
 from interact_ledger.gateways.discovery import gateway_from_env, gateway_names
 from interact_ledger.processes.recovery import Recovered
@@ -28,6 +28,8 @@ operating = group("Recovery, what is due, rebuilding, the audit, gateways.")
 settings = group("Check the settings.")
 
 PANEL = "Operating"
+NOT_DUE_YET = "not due yet"
+"""The outcome of what recovery left alone, because its sender may still be at it."""
 
 
 @command(operating, "recover", panel=PANEL)
@@ -40,7 +42,7 @@ def recover(session: Session) -> Answer:
         recovered = session.ledger.recover(on_progress)
     still_open = sum(not item.is_over for item in recovered)
     shown = [listing(_undertakings(recovered), none="Nothing was open.")]
-    shown.extend([plain_text(f"{still_open} still open; run recover again later.", "yellow")] if still_open else [])
+    shown.extend([plain_text(_still_open(recovered, still_open), "yellow")] if still_open else [])
     return Answer({"recovered": as_document(recovered), "still_open": still_open}, shown)
 
 
@@ -157,6 +159,14 @@ def _totals(totals: CurrencyTotals) -> dict[str, object]:
     names = ("captured", "credited", "spent", "balance")
     amounts = {name: Money(getattr(totals, name), totals.currency) for name in names}
     return {"currency": totals.currency, **amounts, "conserved": totals.conserved}
+
+
+def _still_open(recovered: Sequence[Recovered], count: int) -> str:
+    waiting = [item for item in recovered if item.outcome == NOT_DUE_YET]
+    if not waiting:
+        return f"{count} still open; run recover again later."
+    said = f"{count} still open, next due {words(min(item.due_at for item in waiting))}."
+    return f"Nothing was due; {said}" if len(waiting) == len(recovered) else said
 
 
 def _undertakings(found: Sequence[Recovered | Done]) -> list[dict[str, object]]:
