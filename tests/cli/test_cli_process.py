@@ -88,7 +88,8 @@ def test_without_its_extra_it_says_what_to_install(missing: str):
     )
     assert ran.returncode == 1
     assert ran.stderr == (
-        f'interact-ledger needs {missing}, which is not installed: pip install "interact_ledger[cli]"\n'
+        f"interact-ledger needs {missing}, which is not installed: "
+        'python -m pip install "interact_ledger[cli]" (or ".[cli]" from a clone)\n'
     )
 
 

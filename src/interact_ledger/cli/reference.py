@@ -22,8 +22,10 @@ INTRODUCTION = """\
 `interact-ledger` does for operators what `Ledger` does for services, and nothing else. It comes with the extra `cli`:
 
 ```
-pip install "interact_ledger[cli]"
+python -m pip install "interact_ledger[cli]"
 ```
+
+(or `".[cli]"` from a clone).
 
 <!-- Written by interact_ledger/cli/reference.py from the commands; run `make docs` after a change there. -->
 
