@@ -12,7 +12,6 @@ from typing import TextIO
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.text import Text
 
 from interact_ledger.cli.documents import Document
 from interact_ledger.cli.text import plain_text
@@ -59,7 +58,7 @@ class Output:
     def note(self, message: str) -> None:
         """Print something worth knowing beside the result, for people only, in one line that can be copied whole."""
         if not self._as_json:
-            print_for_people(sys.stderr, Text(message, style="dim", no_wrap=True, overflow="ignore"))
+            print_for_people(sys.stderr, plain_text(message, "dim"), wrapped=False)
 
     @contextmanager
     def progress(self, doing: str) -> Iterator[Callable[[int, int], None]]:
@@ -81,12 +80,12 @@ def print_json(stream: TextIO, document: Document) -> None:
     _write(stream, json.dumps(document, indent=2) + "\n")
 
 
-def print_for_people(stream: TextIO, *parts: RenderableType) -> None:
+def print_for_people(stream: TextIO, *parts: RenderableType, wrapped: bool = True) -> None:
     """Print with colours and the terminal's width on a terminal, in plain whole lines elsewhere."""
     console = _console(stream)
     with console.capture() as captured:
         for part in parts:
-            console.print(part, crop=False)
+            console.print(part, soft_wrap=not wrapped)
     text = captured.get()
     if not console.is_terminal:
         text = "".join(f"{line.rstrip()}\n" for line in text.splitlines())
