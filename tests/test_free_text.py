@@ -467,7 +467,7 @@ def test_a_million_short_references_a_second_are_checked(form: str) -> None:
     assert min(seconds() for _ in range(5)) < len(values) / 1_000_000
 
 
-# What gateways say ------------------------------------------------------------------------------------------------------
+# What gateways say -----------------------------------------------------------------------------------------------
 
 
 def test_what_a_gateway_says_is_kept_as_far_as_it_may_be() -> None:

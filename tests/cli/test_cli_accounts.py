@@ -21,7 +21,7 @@ def test_opening_again_under_the_printed_key_returns_the_same_account(cli: Cli):
 
 def test_a_key_that_was_made_is_told_before_anything_is_done_so_that_it_can_be_repeated(cli: Cli):
     ran = cli.run("account", "open", "customer-1", "GBP", "GB")
-    key = ran.stderr.split()[1]
+    key = ran.stderr.split()[-1]
     assert key.startswith("key_")
     assert key not in ran.stdout
     assert cli.json("account", "open", "customer-1", "GBP", "GB", "--key", key)["account_id"] in ran.stdout

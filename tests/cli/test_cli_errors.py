@@ -102,3 +102,10 @@ def test_options_of_every_command_go_before_or_after_its_name(cli: Cli):
 @pytest.mark.parametrize("words", [(), ("account",), ("payment",), ("balance",), ("spend", "campaign")])
 def test_help_is_there_at_every_level(cli: Cli, words: tuple[str, ...]):
     assert "Usage: interact-ledger" in cli.text(*words, "--help")
+
+
+def test_help_names_flags_and_arguments_as_ordinary_programs_do(cli: Cli):
+    shown = cli.text("payment", "top-up", "--help")
+    assert "payment top-up [OPTIONS] ACCOUNT QUOTE" in shown
+    assert "<bool>" not in shown + cli.text("--help")
+    assert "settings check [OPTIONS] [FILE]" in cli.text("settings", "check", "--help")

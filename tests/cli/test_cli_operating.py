@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from cli_runner import Cli
 
+from interact_ledger import Ledger, Recovered
 from interact_ledger.cli import operating
 from interact_ledger.clock import SystemClock
 from interact_ledger.errors import ConfigurationError
@@ -47,6 +49,22 @@ def test_recovery_lists_what_is_still_open_and_ends_well(cli: Cli, monkeypatch: 
     assert pending["transaction_id"] in shown
     cli.text("sandbox", "settle", pending["gateway_reference"])
     assert cli.json("recover")["still_open"] == 0
+
+
+def test_recovery_says_what_is_not_due_yet_and_when_the_next_is(cli: Cli, monkeypatch: pytest.MonkeyPatch):
+    def recovered(subject: str, minute: int, outcome: str) -> Recovered:
+        due_at = datetime(2026, 11, 23, 9, minute, tzinfo=UTC)
+        return Recovered("acct_1", "payment", subject, outcome, outcome == "succeeded", due_at)
+
+    found = [recovered("txn_1", 32, "not due yet"), recovered("txn_2", 31, "not due yet")]
+    monkeypatch.setattr(Ledger, "recover", lambda *_: found)
+    assert cli.json("recover")["still_open"] == 2
+    shown = cli.text("recover")
+    assert "txn_1" in shown
+    assert shown.endswith("Nothing was due; 2 still open, next due 2026-11-23 09:31:00Z.\n")
+    found += [recovered("txn_3", 20, "succeeded"), recovered("txn_4", 20, "pending")]
+    assert cli.json("recover")["still_open"] == 3
+    assert cli.text("recover").endswith("\n3 still open, next due 2026-11-23 09:31:00Z.\n")
 
 
 def test_what_is_due_is_done(cli: Cli):
@@ -110,14 +128,29 @@ def test_gateways_that_cannot_be_opened_say_why_and_no_credential(cli: Cli, monk
 
     monkeypatch.setattr(operating, "gateway_names", lambda: list(problems))
     monkeypatch.setattr(operating, "gateway_from_env", opening)
-    errors = {entry["gateway"]: entry["error"] for entry in cli.json("gateways")["gateways"]}
+    errors = {entry["gateway"]: entry["error"] for entry in cli.json("gateways", "--gateways", "alpha")["gateways"]}
     assert errors == {
         "alpha": "ConfigurationError: ALPHA_KEY: set ALPHA_KEY",
         "beta": "ModuleNotFoundError: No module named 'beta_sdk'",
         "gamma": "KeyError: 'GAMMA_KEY'",
         "delta": "ValueError",
     }
-    assert "set ALPHA_KEY" in cli.text("gateways")
+    assert "set ALPHA_KEY" in cli.text("gateways", "--gateways", "alpha")
+
+
+def test_gateways_that_are_asked_for_and_not_installed_are_named(cli: Cli):
+    ran = cli.run("gateways", "--gateways", "acme,sandbox,nope")
+    assert (ran.exit_code, ran.stderr) == (2, "")
+    assert [line.split() for line in ran.stdout.split("\n\n")[1].splitlines()] == [
+        ["gateway", "acme"],
+        ["in", "use", "yes"],
+        ["error", "not", "installed"],
+    ]
+    in_json = cli.run("gateways", "--gateways", "acme,sandbox,nope", "--json")
+    assert in_json.exit_code == 2
+    found = {entry["gateway"]: entry["error"] for entry in json.loads(in_json.stdout)["gateways"]}
+    assert found.items() >= {"sandbox": None, "acme": "not installed", "nope": "not installed"}.items()
+    assert cli.run("gateways", "--gateways", "").exit_code == 0
 
 
 def test_settings_are_checked_without_opening_a_ledger(cli: Cli):

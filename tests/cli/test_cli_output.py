@@ -35,6 +35,9 @@ class Terminal(io.StringIO):
         (Decimal("1E+2"), "100"),
         (datetime(2026, 11, 23, 9, 30, tzinfo=timezone(timedelta(hours=1))), "2026-11-23T08:30:00.000000Z"),
         (timedelta(minutes=1), "PT1M"),
+        (timedelta(0), "PT0S"),
+        (timedelta(days=3650), "P3650D"),
+        (timedelta(days=400, hours=1), "P400DT1H"),
         (TaxStatus.BUSINESS, "business"),
         (frozenset({"visa", "jcb"}), ["jcb", "visa"]),
         ((1, None, True), [1, None, True]),
@@ -58,6 +61,8 @@ def test_what_is_no_result_of_the_ledger_has_no_document():
         (Money("5000", "JPY"), "JP¥5,000"),
         (Money("3.1", "USD"), "US$3.10"),
         (datetime(2026, 11, 23, 9, 30, 1, 999, tzinfo=UTC), "2026-11-23 09:30:01Z"),
+        (timedelta(days=3650), "3650 days"),
+        (timedelta(minutes=1), "0:01:00"),
         (None, "-"),
         (True, "yes"),
         (("a", "b"), "a, b"),
@@ -116,6 +121,16 @@ def test_progress_is_shown_on_a_terminal_and_nowhere_else(monkeypatch: pytest.Mo
         with Output(as_json=False).progress("Recovering") as on_progress:
             on_progress(1, 2)
         assert ("Recovering" in stream.getvalue()) is is_shown
+
+
+def test_a_note_is_one_line_however_narrow_the_terminal(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setenv("TERM", "xterm")
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    Output(as_json=False).note("Repeat with: --key key_m0prv0k1wprtythkppv8j0jj04")
+    assert "Repeat with: --key key_m0prv0k1wprtythkppv8j0jj04" in terminal.getvalue()
+    assert terminal.getvalue().count("\n") == 1
 
 
 def test_one_document_and_nothing_else(capsys: pytest.CaptureFixture[str]):

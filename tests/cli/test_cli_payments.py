@@ -97,4 +97,20 @@ def test_saving_a_card_is_called_off(cli: Cli):
 
 
 def test_saving_a_card_needs_a_token(cli: Cli):
-    assert cli.refused("cards", "save", cli.account())["field"] == "card_token"
+    assert cli.refused("cards", "save", cli.account())["field"] == "--card-token"
+
+
+def test_lists_stand_apart_and_a_tax_rate_is_in_per_cent(cli: Cli):
+    lines = cli.text("payment", "checkout", cli.account(), "50").splitlines()
+    at = lines.index("taxes")
+    assert lines[at - 1] == ""
+    assert lines[at + 3].split() == ["VAT", "20%", "£10.00", "no"]
+
+
+def test_a_top_up_without_a_card_or_with_two_names_the_options(cli: Cli):
+    account_id = cli.account()
+    words = ("payment", "top-up", account_id, cli.quote(account_id))
+    for cards in ((), ("--card-token", "tok_visa", "--card", "card_1")):
+        assert cli.run(*words, *cards).stderr == (
+            "Error: --card-token: pass either --card-token (a new card) or --card (a saved one) [invalid_request]\n"
+        )

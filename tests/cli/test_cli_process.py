@@ -41,6 +41,13 @@ def test_a_top_up_from_a_fresh_file_to_the_receipt():
     assert Path("sandbox.db").exists()
 
 
+@pytest.mark.parametrize("module", ["interact_ledger", "interact_ledger.cli"])
+def test_each_way_to_start_it_tells_the_version(module: str):
+    command = [sys.executable, "-m", module, "--version"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **HERE})
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, f"interact_ledger {interact_ledger.__version__}\n", "")
+
+
 def test_people_get_text_and_errors_go_to_stderr(cli: Cli):
     account_id = cli.funded()
     shown = run("balance", account_id)
@@ -81,7 +88,8 @@ def test_without_its_extra_it_says_what_to_install(missing: str):
     )
     assert ran.returncode == 1
     assert ran.stderr == (
-        f'interact-ledger needs {missing}, which is not installed: pip install "interact_ledger[cli]"\n'
+        f"interact-ledger needs {missing}, which is not installed: "
+        'python -m pip install "interact_ledger[cli]" (or ".[cli]" from a clone)\n'
     )
 
 

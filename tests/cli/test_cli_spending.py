@@ -28,6 +28,8 @@ def test_a_campaign_is_priced_in_a_currency_without_any_account(cli: Cli, campai
     estimated = cli.json("estimate", "campaign", campaign, "GB", "--currency", "GBP")
     assert estimated["cost"] == pounds("0.1625")
     assert estimated.keys() == {"cost", "messages", "segments", "items"}
+    shown = cli.text("estimate", "campaign", campaign, "GB", "--currency", "GBP")
+    assert "\n\nitems\n" in shown
     assert not Path("ledger.db").exists(), "a price needs no ledger"
 
 
@@ -41,7 +43,7 @@ def test_a_number_is_estimated_before_it_is_chosen(cli: Cli):
 
 
 def test_an_estimate_is_against_an_account_or_in_a_currency(cli: Cli):
-    assert cli.refused("estimate", "number", "GB")["code"] == "invalid_request"
+    assert cli.refused("estimate", "number", "GB")["field"] == "--account"
     assert cli.refused("estimate", "number", "GB", "--currency", "XXX")["code"] == "price_not_found"
 
 

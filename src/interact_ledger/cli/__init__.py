@@ -11,6 +11,7 @@ import sys
 __all__ = ["main"]
 
 PROGRAM = "interact-ledger"
+INSTALL = 'python -m pip install "interact_ledger[cli]" (or ".[cli]" from a clone)'
 
 
 def main() -> None:
@@ -21,5 +22,5 @@ def main() -> None:
         missing = (error.name or "").partition(".")[0]
         if missing not in {"typer", "rich"}:
             raise
-        sys.exit(f'{PROGRAM} needs {missing}, which is not installed: pip install "interact_ledger[cli]"')
+        sys.exit(f"{PROGRAM} needs {missing}, which is not installed: {INSTALL}")
     app(prog_name=PROGRAM)

@@ -46,7 +46,7 @@ def as_document(value: object) -> Any:
         case datetime():
             return iso(value)
         case timedelta():
-            return to_jsonable_python(value)
+            return _iso_duration(value)
         case Mapping():
             return {str(as_document(key)): as_document(item) for key, item in value.items()}
         case Set():
@@ -82,6 +82,14 @@ def fields_of(value: object) -> dict[str, object] | None:
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         return dict(value._asdict())
     return None
+
+
+def _iso_duration(value: timedelta) -> str:
+    """Write a duration in days and less: how long a year or a month is, nobody can say."""
+    whole, rest = divmod(value, timedelta(days=1))
+    if not whole:
+        return str(to_jsonable_python(rest))
+    return f"P{whole}D" + (str(to_jsonable_python(rest)).removeprefix("P") if rest else "")
 
 
 def _record_or_list(value: object) -> Any:

@@ -13,9 +13,9 @@ from rich.console import RenderableType
 from interact_ledger.audit import CurrencyTotals
 from interact_ledger.cli.documents import Document, as_document, fields_of
 from interact_ledger.cli.output import Answer
-from interact_ledger.cli.running import EXIT_FINDING, command, group
+from interact_ledger.cli.running import EXIT_FINDING, EXIT_REQUEST, command, group
 from interact_ledger.cli.session import Session
-from interact_ledger.cli.text import facts, listing, plain_text, record
+from interact_ledger.cli.text import facts, listing, plain_text, record, words
 from interact_ledger.errors import LedgerError
 from interact_ledger.gateways.discovery import gateway_from_env, gateway_names
 from interact_ledger.processes.recovery import Recovered
@@ -28,6 +28,8 @@ operating = group("Recovery, what is due, rebuilding, the audit, gateways.")
 settings = group("Check the settings.")
 
 PANEL = "Operating"
+NOT_DUE_YET = "not due yet"
+"""The outcome of what recovery left alone, because its sender may still be at it."""
 
 
 @command(operating, "recover", panel=PANEL)
@@ -40,7 +42,7 @@ def recover(session: Session) -> Answer:
         recovered = session.ledger.recover(on_progress)
     still_open = sum(not item.is_over for item in recovered)
     shown = [listing(_undertakings(recovered), none="Nothing was open.")]
-    shown.extend([plain_text(f"{still_open} still open; run recover again later.", "yellow")] if still_open else [])
+    shown.extend([plain_text(_still_open(recovered, still_open), "yellow")] if still_open else [])
     return Answer({"recovered": as_document(recovered), "still_open": still_open}, shown)
 
 
@@ -83,18 +85,26 @@ def audit(session: Session) -> Answer:
 
 @command(operating, "gateways", panel=PANEL)
 def gateways(session: Session) -> Answer:
-    """List the gateway adapters that are installed, and what each can do, or why it cannot be opened."""
-    in_use = session.gateways_in_use
+    """List the gateway adapters that are installed, and what each can do, or why it cannot be opened.
+
+    A gateway that is asked for and not installed is listed too, and makes the exit code 2.
+    """
+    in_use, installed = session.gateways_in_use, gateway_names()
     # To be looked at, the sandbox needs no memory; it would make a file.
     environ = session.environ | {"INTERACT_LEDGER_SANDBOX_FILE": ":memory:"}
-    found = [{"gateway": name, "in_use": name in in_use, **_described(name, environ)} for name in gateway_names()]
-    return Answer({"gateways": as_document(found)}, [_gateway(entry) for entry in found] or [plain_text("None.")])
+    found = [{"gateway": name, "in_use": name in in_use, **_described(name, environ)} for name in installed]
+    missing = [name for name in dict.fromkeys(in_use) if name not in installed]
+    found.extend({"gateway": name, "in_use": True, **_failed("not installed")} for name in missing)
+    shown = [part for entry in found for part in (plain_text(""), _gateway(entry))][1:]
+    return Answer(
+        {"gateways": as_document(found)}, shown or [plain_text("None.")], exit_code=EXIT_REQUEST if missing else 0
+    )
 
 
 @command(settings, "check")
 def check_settings(
     session: Session,
-    file: Annotated[str | None, typer.Argument(metavar="[FILE]", help="Instead of the ledger's own.")] = None,
+    file: Annotated[str | None, typer.Argument(metavar="FILE", help="Instead of the ledger's own.")] = None,
 ) -> Answer:
     """Check a settings file as the ledger would read it, and show what it says."""
     checked = Settings.load(file) if file else session.settings
@@ -123,7 +133,11 @@ def _described(name: str, environ: dict[str, str]) -> dict[str, Any]:
             resources.callback(getattr(gateway, "close", lambda: None))
             return {"gateway_id": gateway.gateway_id, "capabilities": gateway.capabilities, "error": None}
     except Exception as error:  # noqa: BLE001 - adapters are other people's code, and the list goes on
-        return {"gateway_id": None, "capabilities": None, "error": _why(error)}
+        return _failed(_why(error))
+
+
+def _failed(why: str) -> dict[str, Any]:
+    return {"gateway_id": None, "capabilities": None, "error": why}
 
 
 def _why(error: Exception) -> str:
@@ -145,6 +159,14 @@ def _totals(totals: CurrencyTotals) -> dict[str, object]:
     names = ("captured", "credited", "spent", "balance")
     amounts = {name: Money(getattr(totals, name), totals.currency) for name in names}
     return {"currency": totals.currency, **amounts, "conserved": totals.conserved}
+
+
+def _still_open(recovered: Sequence[Recovered], count: int) -> str:
+    waiting = [item for item in recovered if item.outcome == NOT_DUE_YET]
+    if not waiting:
+        return f"{count} still open; run recover again later."
+    said = f"{count} still open, next due {words(min(item.due_at for item in waiting))}."
+    return f"Nothing was due; {said}" if len(waiting) == len(recovered) else said
 
 
 def _undertakings(found: Sequence[Recovered | Done]) -> list[dict[str, object]]:

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from interact_ledger.cli.documents import Document
 from interact_ledger.cli.text import plain_text
 
-__all__ = ["Answer", "Output"]
+__all__ = ["Answer", "Output", "print_for_people"]
 
 UNWRAPPED_WIDTH = 10_000
 """Wider than any row, so that what is piped on keeps each row in one line and each id in one piece."""
@@ -56,9 +56,9 @@ class Output:
             print_for_people(sys.stderr, plain_text(f"Error: {where}{message} [{code}]", "red"))
 
     def note(self, message: str) -> None:
-        """Print something worth knowing beside the result, for people only."""
+        """Print something worth knowing beside the result, for people only, in one line that can be copied whole."""
         if not self._as_json:
-            print_for_people(sys.stderr, plain_text(message, "dim"))
+            print_for_people(sys.stderr, plain_text(message, "dim"), wrapped=False)
 
     @contextmanager
     def progress(self, doing: str) -> Iterator[Callable[[int, int], None]]:
@@ -80,12 +80,12 @@ def print_json(stream: TextIO, document: Document) -> None:
     _write(stream, json.dumps(document, indent=2) + "\n")
 
 
-def print_for_people(stream: TextIO, *parts: RenderableType) -> None:
+def print_for_people(stream: TextIO, *parts: RenderableType, wrapped: bool = True) -> None:
     """Print with colours and the terminal's width on a terminal, in plain whole lines elsewhere."""
     console = _console(stream)
     with console.capture() as captured:
         for part in parts:
-            console.print(part)
+            console.print(part, soft_wrap=not wrapped)
     text = captured.get()
     if not console.is_terminal:
         text = "".join(f"{line.rstrip()}\n" for line in text.splitlines())

@@ -63,6 +63,8 @@ def top_up(
     If the customer must authenticate, the client secret is for the gateway's code in the customer's browser.
     Run complete afterwards.
     """
+    if (card_token is None) == (card is None):
+        raise InvalidRequest("pass either --card-token (a new card) or --card (a saved one)", field="--card-token")
     return _shown(
         session.ledger.top_up(
             account_id,
@@ -106,7 +108,7 @@ def save_card(
     """Save a card without charging it."""
     token = from_terminal(card_token)
     if token is None:
-        raise InvalidRequest("pass --card-token", field="card_token")
+        raise InvalidRequest("pass --card-token", field="--card-token")
     return _shown(session.ledger.save_card(account_id, token, idempotency_key=session.key_or_new(key), method=method))
 
 

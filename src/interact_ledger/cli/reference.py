@@ -46,6 +46,8 @@ hands it to the gateway's code in the customer's browser. It serves that one pay
 
 **Colours** appear on terminals only, and not if `NO_COLOR` is set. Times that are typed are UTC unless they carry an
 offset.
+
+**Version**: `interact-ledger --version`. `python -m interact_ledger` is the same program.
 """
 
 
@@ -77,7 +79,7 @@ def _all_commands() -> Iterator[str]:
     for path, node in commands():
         words = " ".join((PROGRAM, *path))
         own = [param for param in node.params if param.name not in _SHARED and param.name != "help"]
-        arguments = [param.metavar for param in own if param.param_type_name == "argument"]
+        arguments = [_argument(param) for param in own if param.param_type_name == "argument"]
         yield f"## {words}\n"
         yield f"{inspect.cleandoc(node.help)}\n"
         yield f"```\n{' '.join([words, '[OPTIONS]', *arguments])}\n```\n"
@@ -94,8 +96,12 @@ def _table(params: Any) -> Iterator[str]:
 
 def _name(param: Any) -> str:
     if param.param_type_name == "argument":
-        return f"`{param.metavar}`"
+        return f"`{_argument(param)}`"
     return f"`{param.opts[0]} {param.metavar}`" if param.metavar else f"`{param.opts[0]}`"
+
+
+def _argument(param: Any) -> str:
+    return str(param.metavar if param.required else f"[{param.metavar}]")
 
 
 def _meaning(param: Any) -> str:

@@ -13,16 +13,18 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from typing import Any, NoReturn, TypeVar, cast, get_type_hints
+from typing import Annotated, Any, NoReturn, TypeVar, cast, get_type_hints
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
-from interact_ledger.cli.output import Answer, Output
+from interact_ledger import __version__
+from interact_ledger.cli.output import Answer, Output, print_for_people
 from interact_ledger.cli.session import Options, Session
+from interact_ledger.cli.text import plain_text
 from interact_ledger.errors import Busy, CorruptLog, GatewayError, LedgerError, StorageUnavailable
 
-__all__ = ["command", "group", "root_options"]
+__all__ = ["EXIT_FINDING", "EXIT_REQUEST", "command", "group", "root_options"]
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Answer])
 """Takes a session, then what is its own."""
@@ -37,8 +39,24 @@ UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
 """Typer does not export it, and which package has it depends on Typer's release."""
 
 
+class PlainHelp(TyperCommand):
+    """A command whose help names flags and arguments as ordinary programs do, whatever Typer's release."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """Return the options, no flag with the name of a type behind it."""
+        return _without_types_of_flags(super().get_params(ctx))
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return what the line of usage names, arguments without braces."""
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+
+
 class LedgerGroup(TyperGroup):
     """A group of commands that tells mistakes in usage as JSON too, and gives defects an exit code of their own."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """Return the options, no flag with the name of a type behind it."""
+        return _without_types_of_flags(super().get_params(ctx))
 
     def main(self, args: Any = None, *arguments: Any, **options: Any) -> Any:
         """Run, as Typer does."""
@@ -53,6 +71,13 @@ class LedgerGroup(TyperGroup):
         except Exception:  # noqa: BLE001 - the last resort, where the traceback is the message
             traceback.print_exc()
             sys.exit(EXIT_DEFECT)
+
+
+def _without_types_of_flags(params: Any) -> Any:
+    for param in params:
+        if getattr(param, "is_flag", False):
+            param.metavar = ""
+    return params
 
 
 def group(help_text: str) -> typer.Typer:
@@ -80,19 +105,35 @@ def command(app: typer.Typer, name: str, *, panel: str | None = None) -> Callabl
 
         run.__doc__ = function.__doc__
         _take(run, own | _parameters(Options))
-        app.command(name, rich_help_panel=panel)(run)
+        app.command(name, cls=PlainHelp, rich_help_panel=panel)(run)
         return function
 
     return add
 
 
-def root_options(app: typer.Typer) -> None:
-    """Let an app take the options of every command before the command's name too."""
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        print_for_people(sys.stdout, plain_text(f"interact_ledger {__version__}"))
+        raise typer.Exit
 
-    def keep(context: typer.Context, **given: Any) -> None:
+
+_VERSION = inspect.Parameter(
+    "version",
+    inspect.Parameter.KEYWORD_ONLY,
+    default=False,
+    annotation=Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_tell_version)
+    ],
+)
+
+
+def root_options(app: typer.Typer) -> None:
+    """Let an app take the options of every command before the command's name too, and tell its version."""
+
+    def keep(context: typer.Context, *, version: bool, **given: Any) -> None:  # noqa: ARG001 - its callback tells it
         context.obj = Options(**given)
 
-    _take(keep, _parameters(Options))
+    _take(keep, {"version": _VERSION, **_parameters(Options)})
     app.callback()(keep)
 
 

@@ -97,7 +97,8 @@ class Session:
     @property
     def gateways_in_use(self) -> list[str]:
         """The names of the gateways that the ledger is opened with."""
-        return [name.strip() for name in self.environ.get("INTERACT_LEDGER_GATEWAYS", "sandbox").split(",")]
+        names = self.environ.get("INTERACT_LEDGER_GATEWAYS", "sandbox").split(",")
+        return [name.strip() for name in names if name.strip()]
 
     @cached_property
     def sandbox(self) -> SandboxGateway:
@@ -112,7 +113,7 @@ class Session:
         """Return the idempotency key that the operator gave, or a new one, said at once so that it can be repeated."""
         self.key = key or RandomIds().new("key")
         if key is None:
-            self.output.note(f"Key: {self.key} (to repeat exactly this request, add --key {self.key})")
+            self.output.note(f"Repeat with: --key {self.key}")
         return self.key
 
     def _opened(self, environ: dict[str, str]) -> Ledger:

@@ -234,14 +234,14 @@ def release_number(session: Session, account_id: AccountId, number: PhoneNumber)
 
 def _estimated(session: Session, items: Sequence[Item], account_id: str | None, currency: str | None) -> Answer:
     if (account_id is None) == (currency is None):
-        raise InvalidRequest("pass either --account or --currency", field="account_id")
+        raise InvalidRequest("pass either --account or --currency", field="--account")
     if account_id is not None:
         estimated = session.records.estimate(account_id, items)
         return Answer(as_document(estimated), [record(estimated)])
     lines = session.settings.price_list.price(items, currency or "")
     priced = estimate_of(lines, Decimal(0), currency or "", Decimal(0))
     said = {"cost": priced.cost, "messages": priced.messages, "segments": priced.segments}
-    return Answer(as_document({**said, "items": priced.items}), [facts(said), listing(priced.items)])
+    return Answer(as_document({**said, "items": priced.items}), [facts(said), listing(priced.items, title="items")])
 
 
 def _purchase(result: PurchaseResult) -> Answer:
@@ -252,7 +252,7 @@ def _purchase(result: PurchaseResult) -> Answer:
     ]
     more = len(result.lines) - len(lines)
     shown = [record(result, leave_out=("lines",))]
-    shown.extend([listing(lines)] if lines else [])
+    shown.extend([listing(lines, title="items")] if lines else [])
     shown.extend([plain_text(f"and {more:,} more lines; --json has them all", "dim")] if more else [])
     return Answer(as_document(result), shown)
 

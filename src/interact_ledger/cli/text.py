@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from moneyed import Money
@@ -39,6 +39,8 @@ def words(value: object) -> str:
             return str(format_money(value, locale=LOCALE, decimal_quantization=False))
         case datetime():
             return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+        case timedelta() if value and not value % timedelta(days=1):
+            return "1 day" if value.days == 1 else f"{value.days} days"
         case Decimal():
             return f"{value:f}"
         case SavedCardDetails():
@@ -95,6 +97,8 @@ def listing(
         columns: which of their fields, in order; all if None.
         title: what they are.
         none: what to say if there are none.
+
+    A table with a title has a blank line before it.
     """
     rows = [fields_of(value) or {} for value in values]
     if not rows:
@@ -112,8 +116,8 @@ def listing(
             no_wrap=is_number or name.endswith(("_id", "_at")),
         )
     for row in rows:
-        table.add_row(*(_cell(row[name]) for name in names))
-    return table
+        table.add_row(*(_cell(_with_unit(name, row[name])) for name in names))
+    return table if title is None else Group(plain_text(""), table)
 
 
 def flat(value: object) -> str:
@@ -121,7 +125,13 @@ def flat(value: object) -> str:
     fields = fields_of(value)
     if fields is None or isinstance(value, Mapping | SavedCardDetails):
         return words(value)
-    return ", ".join(f"{label(name)} {words(item)}" for name, item in fields.items() if item is not None)
+    return ", ".join(
+        f"{label(name)} {words(_with_unit(name, item))}" for name, item in fields.items() if item is not None
+    )
+
+
+def _with_unit(name: str, value: object) -> object:
+    return f"{words(value)}%" if name == "rate" and isinstance(value, Decimal) else value
 
 
 def _is_list_of_records(value: object) -> bool:

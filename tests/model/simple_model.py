@@ -1,0 +1,232 @@
+"""What prepaid accounts should do, in plain dicts and decimals. It shares no code with the library, on purpose."""
+
+from __future__ import annotations
+
+import calendar
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+D = Decimal
+DECIMALS = {"GBP": D("0.01"), "EUR": D("0.01"), "JPY": D(1)}
+MESSAGE_PRICES = {
+    ("GB", "GBP"): D("0.0325"),
+    ("FR", "GBP"): D("0.0475"),
+    ("KW", "GBP"): D("0.1450"),
+    ("GB", "EUR"): D("0.0385"),
+    ("FR", "EUR"): D("0.0563"),
+    ("KW", "EUR"): D("0.1718"),
+    ("GB", "JPY"): D("6.2"),
+    ("FR", "JPY"): D("9.07"),
+    ("KW", "JPY"): D("27.69"),
+}
+NUMBER_PRICES = {"GBP": (D(1), D(1)), "EUR": (D("1.19"), D("1.19")), "JPY": (D(190), D(190))}
+TAX_RATES = {"GB": D(20), "FR": D(20), "DE": D(19), "KW": D(0), "JP": D(10)}
+"""Of the default settings, for consumers; Japan's is included in what the customer enters."""
+
+UNDECIDED = {"requested", "unknown", "pending", "action_required"}
+ANY = UNDECIDED | {"not_attempted", "declined", "cancelled", "expired", "succeeded", "mismatched"}
+MAY_BECOME = {
+    "requested": ANY,
+    "unknown": ANY - {"requested"},
+    "pending": {"pending", "succeeded", "mismatched", "declined", "cancelled"},
+    "action_required": ANY - {"requested", "unknown", "not_attempted"},
+    "not_attempted": ANY - {"expired"},
+    "declined": {"declined", "succeeded", "mismatched"},
+    "cancelled": {"cancelled"},
+    "expired": {"expired"},
+    "succeeded": {"succeeded"},
+    "mismatched": {"mismatched"},
+}
+
+SUCCEEDING = ("tok_visa", "tok_visa_debit", "tok_mastercard", "tok_duplicate_notices")
+LATER = {
+    "tok_later_declined_off_session": "succeeded",
+    "tok_later_insufficient_funds": "declined",
+    "tok_later_authentication_required": "action_required",
+    "tok_later_action_required": "action_required",
+}
+"""What the saved card does while the customer is there."""
+OUTCOMES = {
+    **dict.fromkeys((*SUCCEEDING, *LATER), "succeeded"),
+    "tok_declined_insufficient_funds": "declined",
+    "tok_declined_fraud": "declined",
+    "tok_authentication_required": "action_required",
+    "tok_pending": "pending",
+    "tok_timeout_before_charging": "unknown",
+    "tok_timeout_after_charging": "unknown",
+    "tok_unreachable": "not_attempted",
+    "tok_captures_less": "mismatched",
+}
+"""What a new card does where nothing fails on the way."""
+
+
+def taxed(amount: Decimal, currency: str, country: str) -> tuple[Decimal, Decimal]:
+    """Return the credit and the gross total of a recharge."""
+    rate = TAX_RATES[country]
+    if country == "JP":
+        tax = (amount * rate / (100 + rate)).quantize(DECIMALS[currency], ROUND_HALF_UP)
+        return amount - tax, amount
+    return amount, amount + (amount * rate / 100).quantize(DECIMALS[currency], ROUND_HALF_UP)
+
+
+def month_after(due: datetime, anchor_day: int) -> datetime:
+    """Return the first moment of the anchor day in the month after, or of that month's last day."""
+    year, month = (due.year + 1, 1) if due.month == 12 else (due.year, due.month + 1)
+    return datetime(year, month, min(anchor_day, calendar.monthrange(year, month)[1]), tzinfo=UTC)
+
+
+@dataclass
+class TopUp:
+    credit: Decimal
+    total: Decimal
+    status: str
+    repeat: dict[str, Any]
+    """The arguments under which it was asked for."""
+
+
+@dataclass
+class Line:
+    reference: str
+    unit: Decimal
+    left: int
+
+
+@dataclass
+class ModelAccount:
+    """One account. `changes` is everything that ever moved its total; all else follows."""
+
+    account_id: str
+    currency: str
+    country: str
+    standing: str = "open"
+    changes: list[tuple[str, Decimal]] = field(default_factory=list)
+    holds: dict[str, tuple[Decimal, datetime]] = field(default_factory=dict)
+    ended_holds: set[str] = field(default_factory=set)
+    top_ups: dict[str, TopUp] = field(default_factory=dict)
+    savings: dict[str, str] = field(default_factory=dict)
+    """Status by saving."""
+    purchases: dict[str, list[Line]] = field(default_factory=dict)
+    numbers: dict[str, tuple[Decimal, int, datetime]] = field(default_factory=dict)
+    """Monthly price, anchor day, next due."""
+    quotes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    cards: dict[str, str] = field(default_factory=dict)
+    """The token that each saved card was made from."""
+    removed_cards: set[str] = field(default_factory=set)
+    seen: dict[int, tuple[Decimal, Decimal, Decimal]] = field(default_factory=dict)
+    """Total, held and pending, by the version after which they were so."""
+
+    @property
+    def total(self) -> Decimal:
+        return sum((amount for _, amount in self.changes), D(0))
+
+    @property
+    def held(self) -> Decimal:
+        return sum((remaining for remaining, _ in self.holds.values()), D(0))
+
+    @property
+    def available(self) -> Decimal:
+        return self.total - self.held
+
+    @property
+    def pending(self) -> Decimal:
+        return sum((t.credit for t in self.top_ups.values() if t.status in UNDECIDED), D(0))
+
+    def change(self, kind: str, amount: Decimal) -> None:
+        if amount:
+            self.changes.append((kind, amount))
+
+    def kinds_and_amounts(self) -> Counter[tuple[str, Decimal]]:
+        return Counter(self.changes)
+
+    def quote(self, quote_id: str, amount: Decimal, expires_at: datetime) -> None:
+        credit, total = taxed(amount, self.currency, self.country)
+        self.quotes[quote_id] = {"credit": credit, "total": total, "expires_at": expires_at, "used": False}
+
+    def refusal_of_quote(self, quote_id: str, now: datetime) -> str | None:
+        quote = self.quotes[quote_id]
+        if quote["used"]:
+            return "quote_already_used"
+        return "quote_expired" if now >= quote["expires_at"] else None
+
+    def ask(self, transaction_id: str, quote_id: str, repeat: dict[str, Any]) -> None:
+        quote = self.quotes[quote_id]
+        quote["used"] = True
+        self.top_ups[transaction_id] = TopUp(quote["credit"], quote["total"], "requested", repeat)
+
+    def top_up_is(self, transaction_id: str, status: str) -> None:
+        """Take over a status that the ledger told, if it may follow; money is credited on success and once."""
+        top_up = self.top_ups[transaction_id]
+        assert status in MAY_BECOME[top_up.status], f"{top_up.status} became {status}"
+        if status == "succeeded" and top_up.status != "succeeded":
+            self.change("payment-captured", top_up.credit)
+        top_up.status = status
+
+    def saving_is(self, saving_id: str, status: str) -> None:
+        before = self.savings.get(saving_id, "requested")
+        assert status in MAY_BECOME[before], f"{before} became {status}"
+        self.savings[saving_id] = status
+
+    def refusal_of_spend(self, amount: Decimal, numbers: list[str]) -> str | None:
+        if self.standing == "suspended":
+            return "account_suspended"
+        if amount > self.available:
+            return "insufficient_balance"
+        return "number_already_rented" if set(numbers) & set(self.numbers) else None
+
+    def spend(self, transaction_id: str, lines: list[Line]) -> None:
+        self.purchases[transaction_id] = lines
+        self.change("spent", -sum((line.unit * line.left for line in lines), D(0)))
+
+    def rent(self, number: str, now: datetime) -> None:
+        self.numbers[number] = (NUMBER_PRICES[self.currency][1], now.day, month_after(now, now.day))
+
+    def give_back(self, transaction_id: str, wanted: tuple[int, int] | None) -> bool:
+        """Give back all that is left, or a quantity of the line at a position; say whether that could be done."""
+        lines = self.purchases[transaction_id]
+        back = [(line, line.left) for line in lines if line.left] if wanted is None else [(lines[wanted[0]], wanted[1])]
+        if not back or any(not 0 < quantity <= line.left for line, quantity in back):
+            return False
+        self.change("spend-reversed", sum((line.unit * quantity for line, quantity in back), D(0)))
+        for line, quantity in back:
+            line.left -= quantity
+        return True
+
+    def refusal_of_settling(self, hold_id: str, amount: Decimal, now: datetime) -> str | None:
+        if self.standing == "suspended":
+            return "account_suspended"
+        if hold_id in self.ended_holds or now >= self.holds[hold_id][1]:
+            return "hold_ended"
+        return "hold_exceeded" if amount > self.holds[hold_id][0] else None
+
+    def settle(self, transaction_id: str, hold_id: str, lines: list[Line]) -> None:
+        amount = sum((line.unit * line.left for line in lines), D(0))
+        remaining, expires_at = self.holds[hold_id]
+        self.purchases[transaction_id] = lines
+        self.change("hold-settled", -amount)
+        self.holds[hold_id] = (remaining - amount, expires_at)
+        if remaining == amount:
+            self.end_hold(hold_id)
+
+    def end_hold(self, hold_id: str) -> None:
+        del self.holds[hold_id]
+        self.ended_holds.add(hold_id)
+
+    def due(self, now: datetime) -> list[tuple[datetime, str, str]]:
+        """Return what has fallen due: when, for which account, and the hold or number."""
+        holds = [(expires_at, self.account_id, hold) for hold, (_, expires_at) in self.holds.items()]
+        rents = [(due, self.account_id, number) for number, (_, _, due) in self.numbers.items()]
+        return [item for item in holds + rents if item[0] <= now]
+
+    def do(self, subject: str, now: datetime) -> None:
+        """Let a hold expire, or charge each month of a number that is due and covered."""
+        if subject in self.holds:
+            self.end_hold(subject)
+            return
+        price, anchor_day, due = self.numbers[subject]
+        while due <= now and self.standing == "open" and price <= self.available:
+            self.change("number-rental-charged", -price)
+            due = month_after(due, anchor_day)
+            self.numbers[subject] = (price, anchor_day, due)
