@@ -4,24 +4,35 @@ from __future__ import annotations
 
 import ast
 import inspect
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
 
 from pydantic import BaseModel
 
+import api_page
 from interact_ledger import errors, settings
 from interact_ledger.cli import reference as command_line
 from interact_ledger.domain import events
 from interact_ledger.gateways.sandbox import SANDBOX_TOKENS
-from interact_ledger.ledger import TABLES, Ledger
+from interact_ledger.ledger import TABLES
 from interact_ledger.pricing import availability, configuration, limits, price_list, taxes
 from interact_ledger.projections import accounts, checkouts, receipts, statement
 from interact_ledger.storage import index
 from interact_ledger.tables import Table
+from writing import (
+    alias_docs,
+    classes_of,
+    fields_of,
+    fields_table,
+    page_of,
+    paragraph,
+    rest_of,
+    section_of,
+    sentence,
+    table_of,
+    text_of,
+)
 
 __all__ = ["REFERENCE", "pages"]
 
@@ -50,6 +61,23 @@ Read from one TOML or JSON file by `Settings.load(path)`. A misspelt name is an 
 `"0.0325"`, because a bare 0.0325 would be read as a binary fraction. The file
 [defaults.toml](../../src/interact_ledger/defaults.toml) shows every entry; its prices and tax rates are examples."""
 
+ENVIRONMENT = "`Ledger.from_env` and the command line read these variables. Gateways of other packages have their own."
+
+VARIABLES = (
+    (
+        "`INTERACT_LEDGER_URL`",
+        "the database: `sqlite:///relative.db`, `sqlite:////absolute.db`, or `postgresql://…` (a preview)",
+        "`sqlite:///interact_ledger.db`",
+    ),
+    ("`INTERACT_LEDGER_SETTINGS`", "the path of a settings file", "the example settings"),
+    ("`INTERACT_LEDGER_GATEWAYS`", "the names of gateways, separated by commas; none if empty", "`sandbox`"),
+    (
+        "`INTERACT_LEDGER_SANDBOX_FILE`",
+        "the file in which the sandbox gateway remembers its payments, as a real gateway would on its own side",
+        "`sandbox.db`",
+    ),
+)
+
 TOKENS = """\
 The one-time tokens that the sandbox gateway knows, each with its script. Pass one as `card_token` where a real
 gateway's token would go. A token may be used any number of times; any other is an invalid request."""
@@ -71,15 +99,6 @@ SETTINGS_TYPES = {
 """Types of settings, with what is said of those whose source says nothing."""
 
 
-class Field(NamedTuple):
-    """A field of a class, as its source has it."""
-
-    name: str
-    annotation: str
-    default: str
-    doc: str
-
-
 def pages() -> dict[Path, str]:
     """Return every generated page by its path."""
     made = {
@@ -88,9 +107,10 @@ def pages() -> dict[Path, str]:
         "errors.md": errors_page(),
         "settings.md": settings_page(),
         "sandbox-tokens.md": tokens_page(),
+        "ledger.md": api_page.page(),
     }
     return {
-        **{REFERENCE / name: "\n\n".join(parts) + "\n" for name, parts in made.items()},
+        **{REFERENCE / name: page_of(parts) for name, parts in made.items()},
         REFERENCE / "cli.md": command_line.reference(),
     }
 
@@ -189,7 +209,8 @@ def settings_page() -> list[str]:
         NOTE,
         SETTINGS,
         "## The environment",
-        paragraph(inspect.getdoc(Ledger.from_env), 1),
+        ENVIRONMENT,
+        table_of(("Variable", "What it says", "If it is unset"), VARIABLES),
         "## The file",
         fields_table(fields_of(settings.Settings), defaults=True),
     ]
@@ -223,38 +244,6 @@ def tokens_page() -> list[str]:
     ]
 
 
-# What the sources say ---------------------------------------------------------------------------------------------
-
-
-def classes_of(module: ModuleType) -> Iterator[tuple[str, type]]:
-    """Yield a module's own classes in the order of its file."""
-    for name, cls in vars(module).items():
-        if inspect.isclass(cls) and cls.__module__ == module.__name__:
-            yield name, cls
-
-
-def fields_of(cls: type) -> list[Field]:
-    """Return the fields of a class, inherited ones first, with the text that stands below each."""
-    found: dict[str, Field] = {}
-    for base in reversed(cls.__mro__):
-        if base.__module__.startswith("interact_ledger"):
-            found.update((field.name, field) for field in own_fields(base))
-    return list(found.values())
-
-
-def own_fields(cls: type) -> Iterator[Field]:
-    tree = ast.parse(inspect.getsource(cls)).body[0]
-    assert isinstance(tree, ast.ClassDef)
-    for statement_, after in zip(tree.body, [*tree.body[1:], None], strict=True):
-        if not isinstance(statement_, ast.AnnAssign) or not isinstance(statement_.target, ast.Name):
-            continue
-        annotation = ast.unparse(statement_.annotation)
-        if annotation.startswith("ClassVar"):
-            continue
-        default = ast.unparse(statement_.value) if statement_.value else ""
-        yield Field(statement_.target.id, annotation, default, paragraph(text_of(after)))
-
-
 def documented(table: Table) -> tuple[ModuleType, str]:
     """Return the module that declares a table, and the text that stands below the declaration."""
     for module in (accounts, checkouts, receipts, statement, index):
@@ -264,72 +253,6 @@ def documented(table: Table) -> tuple[ModuleType, str]:
             if declares:
                 return module, paragraph(text_of(after))
     raise LookupError(f"no module known here declares the table {table.name}")
-
-
-def alias_docs(*modules: ModuleType) -> Iterator[tuple[str, str]]:
-    """Yield the names that modules give to types, each with the text that stands below it, where there is one."""
-    for module in modules:
-        body = ast.parse(inspect.getsource(module)).body
-        for node, after in pairwise(body):
-            if isinstance(node, ast.Assign) and (text := text_of(after)):
-                yield ast.unparse(node.targets[0]), paragraph(text)
-
-
-def section_of(module: ModuleType, class_name: str) -> str:
-    """Return the heading, in a comment of the source, under which a class stands."""
-    before, _, _ = inspect.getsource(module).partition(f"\nclass {class_name}(")
-    headings: list[str] = re.findall(r"^# (.+?) -{5,}$", before, re.MULTILINE)
-    return headings[-1]
-
-
-def text_of(node: ast.stmt | None) -> str | None:
-    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-        return node.value.value
-    return None
-
-
-# Markdown ---------------------------------------------------------------------------------------------------------
-
-
-def paragraph(doc: str | None, number: int = 0) -> str:
-    """Return one paragraph of a docstring on one line, an empty text if there is none."""
-    parts = inspect.cleandoc(doc or "").split("\n\n")
-    return " ".join(parts[number].split()) if number < len(parts) else ""
-
-
-def rest_of(doc: str | None) -> str:
-    """Return a docstring without its first paragraph."""
-    parts = inspect.cleandoc(doc or "").split("\n\n")[1:]
-    return "\n\n".join(" ".join(part.split()) for part in parts)
-
-
-def sentence(cls: type) -> str:
-    return paragraph(cls.__doc__)
-
-
-def fields_table(fields: Iterable[Field], *, defaults: bool = False) -> str:
-    rows = []
-    for field in fields:
-        kind = f"`{without_checks(field.annotation)}`{mark(field.annotation)}"
-        default = [f"`{field.default}`" if field.default else "required"] if defaults else []
-        rows.append((f"`{field.name}`", kind, *default, field.doc))
-    headings = ("Field", "Type", "Default", "Meaning") if defaults else ("Field", "Type", "Meaning")
-    return table_of(headings, rows) if rows else ""
-
-
-def without_checks(annotation: str) -> str:
-    """Return an annotated type without what pydantic checks of it."""
-    return re.sub(r"^Annotated\[(.+?), Field\(.*\)\]$", r"\1", annotation)
-
-
-def mark(annotation: str) -> str:
-    marks = {"PersonalText": " *personal*", "GatewayToken": " *secret*"}
-    return "".join(text for name, text in marks.items() if name in annotation)
-
-
-def table_of(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [headings, ["---"] * len(headings), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def main() -> None:

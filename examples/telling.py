@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from moneyed import Money
 from moneyed.l10n import format_money
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.padding import Padding
+from rich.rule import Rule
 from rich.table import Table
+from rich.text import Text
 
 __all__ = ["NotAsToldError", "Teller", "shown"]
 
@@ -33,16 +36,16 @@ class Teller:
         self._chapters = 0
 
     def title(self, title: str, sentence: str) -> None:
-        self._console.print(f"[bold]{title}[/bold]")
-        self._console.print(sentence)
+        self._print(f"[bold]{title}[/bold]")
+        self._print(sentence)
 
     def chapter(self, title: str) -> None:
         self._chapters += 1
-        self._console.print()
-        self._console.rule(f"[bold]{self._chapters}. {title}[/bold]", align="left", style="dim")
+        self._print("")
+        self._print(Rule(f"[bold]{self._chapters}. {title}[/bold]", align="left", style="dim"))
 
     def say(self, sentence: str) -> None:
-        self._console.print(sentence, markup=False)
+        self._print(Text(sentence))
 
     def facts(self, *facts: tuple[str, object], amounts: bool = False) -> None:
         """Print names and values in two columns; amounts are aligned at their right."""
@@ -51,7 +54,7 @@ class Teller:
         table.add_column(justify="right" if amounts else "left", overflow="fold")
         for name, value in facts:
             table.add_row(name, _text(value))
-        self._console.print(Padding.indent(table, 2))
+        self._print(Padding.indent(table, 2))
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, amounts_from: int) -> None:
         """Print rows under headings; columns from `amounts_from` on are aligned at their right."""
@@ -60,7 +63,13 @@ class Teller:
             table.add_column(column, justify="right" if position >= amounts_from else "left", no_wrap=True)
         for row in rows:
             table.add_row(*(_text(value) for value in row))
-        self._console.print(Padding.indent(table, 2))
+        self._print(Padding.indent(table, 2))
+
+    def _print(self, what: RenderableType) -> None:
+        """Print without the spaces that fill rich's lines up."""
+        with self._console.capture() as printed:
+            self._console.print(what)
+        self._console.file.write(re.sub(r" +$", "", printed.get(), flags=re.MULTILINE))
 
     def expect(self, what: str, actual: object, told: object) -> None:
         """Stop the story if something is not as told.

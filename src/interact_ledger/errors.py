@@ -213,7 +213,7 @@ class QuoteExpired(Refused):
 
 
 class QuoteAlreadyUsed(Refused):
-    """The quote was charged before; a quote binds once."""
+    """The quote was used by another top-up; ask for a new one."""
 
 
 class CardRemoved(Refused):
@@ -249,7 +249,7 @@ class GatewayUnsupported(GatewayError):
 
 
 class GatewayInvalidRequest(GatewayError):
-    """The gateway says the request is malformed; nothing was charged."""
+    """The gateway says the request is malformed; nothing was charged. The quote is spent, so check out again."""
 
 
 class NoticeRejected(GatewayError):

@@ -11,6 +11,7 @@ from interact_ledger import Ledger
 from interact_ledger.domain.events import AccountOpened
 from interact_ledger.errors import ConfigurationError, InvalidRequest, InvalidText, StorageUnavailable
 from interact_ledger.gateways.sandbox import SandboxGateway
+from interact_ledger.testing import ledger_kit
 from ledger_helpers import ONE_SEGMENT, funded, gbp, opened, pay, topics
 
 # Opening a ledger -------------------------------------------------------------------------------------------------

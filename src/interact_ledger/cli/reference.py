@@ -19,13 +19,12 @@ __all__ = ["commands", "reference"]
 INTRODUCTION = """\
 # Command line
 
-`interact-ledger` does for operators what `Ledger` does for services, and nothing else. It comes with the extra `cli`:
+`interact-ledger` does for operators what `Ledger` does for services, and nothing else. It comes with the extra `cli`;
+from a clone:
 
 ```
-python -m pip install "interact_ledger[cli]"
+python -m pip install ".[cli]"
 ```
-
-(or `".[cli]"` from a clone).
 
 <!-- Written by interact_ledger/cli/reference.py from the commands; run `make docs` after a change there. -->
 

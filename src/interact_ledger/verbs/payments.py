@@ -35,7 +35,11 @@ class PaymentVerbs(Verbs):
     """Verbs about money coming in, and cards."""
 
     def payment_methods(self, account_id: str) -> tuple[PaymentMethod, ...]:
-        """Return the payment methods offered for the account's currency and country."""
+        """Return the payment methods offered for the account's currency and country: show these.
+
+        What `checkout` and `save_card` are told, and saved cards, are checked against them. The brand of a card just
+        typed in is not: it is known only after the gateway has read the card.
+        """
         return checkout.offered_methods(self._context, self._account(account_id))
 
     def checkout(self, account_id: str, amount: Money, *, method: str | None = None) -> checkouts.CheckoutSummary:
