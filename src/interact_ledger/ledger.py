@@ -87,6 +87,8 @@ class Ledger(AccountVerbs, PaymentVerbs, SpendingVerbs, ReadingVerbs, OperationV
             SchemaTooNew: if a newer release wrote the database.
             StorageUnavailable: if the database cannot be opened.
         """
+        if not isinstance(gateways, Sequence):
+            raise ConfigurationError("pass a list, such as [gateway]", field="gateways")
         return cls._wired(url, gateways, settings or Settings.default(), clock or SystemClock(), ids or RandomIds())
 
     @classmethod

@@ -11,6 +11,7 @@ from interact_ledger import Ledger
 from interact_ledger.domain.events import AccountOpened
 from interact_ledger.errors import ConfigurationError, InvalidRequest, InvalidText, StorageUnavailable
 from interact_ledger.gateways.sandbox import SandboxGateway
+from interact_ledger.testing import ledger_kit
 from ledger_helpers import ONE_SEGMENT, funded, gbp, opened, pay, topics
 
 # Opening a ledger -------------------------------------------------------------------------------------------------
@@ -225,3 +226,18 @@ def test_currencies_without_and_with_three_decimals_work_from_quote_to_receipt(k
         receipt = kit.ledger.receipt(paid.transaction_id)
         assert (receipt.credit, receipt.total) == (Money(credit, currency), Money(amount, currency))
         assert str(kit.ledger.balance(account_id).total.amount) == credit
+
+
+def test_a_ledger_that_was_closed_says_so():
+    with ledger_kit() as kit:
+        account_id = kit.account().account_id
+        kit.ledger.close()
+        with pytest.raises(StorageUnavailable, match="closed"):
+            kit.ledger.balance(account_id)
+
+
+def test_one_thing_where_a_list_is_wanted_is_refused_with_advice(kit):
+    with pytest.raises(ConfigurationError, match="pass a list"):
+        Ledger.open("sqlite://", gateways=kit.gateway)
+    with pytest.raises(InvalidRequest, match="pass a list"):
+        kit.ledger.estimate(kit.account().account_id, ONE_SEGMENT)

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from eventsourcing.application import Application
 from eventsourcing.persistence import (
+    ConnectionPoolClosedError,
     IntegrityError,
     Mapper,
     OperationalError,
@@ -218,6 +219,8 @@ def storage_errors() -> Iterator[None]:
         yield
     except IntegrityError:
         raise
+    except ConnectionPoolClosedError:
+        raise StorageUnavailable("the ledger is closed; open it again") from None
     except (OperationalError, sqlite3.OperationalError, TimeoutError) as error:
         if "locked" in str(error) or isinstance(error, TimeoutError):
             raise Busy("other writers kept the database locked until the deadline; try again") from error

@@ -114,7 +114,6 @@ class LedgerPostgresDatastore(PostgresDatastore):
             connection_class=LedgerConnection,
             kwargs={"row_factory": dict_row},
             configure=configure,
-            check=ConnectionPool.check_connection,  # a server that was restarted left dead connections behind
             min_size=1,
             max_size=_POOL_SIZE_MAX,
             timeout=deadline_seconds,

@@ -16,7 +16,7 @@ from interact_ledger.errors import InvalidAmount, InvalidRequest
 from interact_ledger.free_text import free_text, free_texts
 from interact_ledger.money import EXACT, amount_in
 from interact_ledger.pricing import estimator
-from interact_ledger.pricing.catalogue import Item
+from interact_ledger.pricing.catalogue import Item, Message, Number
 from interact_ledger.pricing.limits import limits_for
 from interact_ledger.pricing.taxes import recharge_for_credit
 from interact_ledger.processes import spending as process
@@ -221,6 +221,8 @@ class SpendingVerbs(Verbs):
 
 def _checked(items: Sequence[Item]) -> tuple[Item, ...]:
     """Return items that hold no card number; what is no item at all is refused where it is priced."""
+    if isinstance(items, Message | Number):
+        raise InvalidRequest("is one item; pass a list, such as [item]", field="items")
     checked = tuple(items)
     free_texts([getattr(item, "reference", "-") for item in checked], "items[{}].reference".format)
     free_texts([getattr(item, "number", "-") for item in checked], "items[{}].number".format)
