@@ -32,7 +32,7 @@ def refuse_inactive(account: Account) -> None:
     """A suspended account is not spent from; it may still be topped up by hand."""
     refuse_closed(account)
     if account.standing is Standing.SUSPENDED:
-        raise AccountSuspended("the account is suspended; top it up or reinstate it first", field="account_id")
+        raise AccountSuspended("the account is suspended; reinstate it first", field="account_id")
 
 
 def change_details(account: Account, details: e.AccountDetailsChanged) -> list[e.Event]:
