@@ -153,7 +153,10 @@ class Ledger(AccountVerbs, PaymentVerbs, SpendingVerbs, ReadingVerbs, OperationV
         return type(self)(self._log, context, self._invoices, self._ids)
 
     def close(self) -> None:
-        """Close the database's connections, and the gateways that `from_env` opened."""
+        """Close the database's connections, and the gateways that `from_env` opened.
+
+        A ledger made by `on_behalf_of` shares them with the one it was made from: close that one only.
+        """
         self._log.close()
         _close(self._owned_gateways)
 

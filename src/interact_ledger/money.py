@@ -51,7 +51,6 @@ CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 _DECIMAL_TEXT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,6})?")
 EXACT = Context(prec=60)
 """The arithmetic of this library, whatever the host program set for its own; wide enough never to round by itself."""
-"""Our own, so that a program that sets another precision or rounding does not change what an amount becomes."""
 
 _USAGE_STEP = Decimal(1).scaleb(-USAGE_DECIMAL_PLACES)
 

@@ -110,6 +110,7 @@ class CardSavingResult:
     card: SavedCardDetails | None
     """The card, once it is saved and as long as it is still there."""
     decline_reason: str | None
+    decline_advice: str | None
     gateway: str
     gateway_reference: str | None
     """The gateway's id of the saving, once it has said one."""
@@ -151,7 +152,7 @@ class RentedNumberDetails:
     monthly_price: Money
     next_due_at: datetime
     unpaid: bool
-    """Its rent fell due and the balance did not suffice."""
+    """Its rent fell due and could not be charged: too little balance, or a suspended account."""
 
 
 def account_details(account: Account) -> AccountDetails:
@@ -212,12 +213,13 @@ def top_up_result(account: Account, top_up: TopUp, client_secret: str | None) ->
 
 def card_saving_result(account: Account, saving: CardSaving, client_secret: str | None) -> CardSavingResult:
     kept = next((c for c in account.cards.values() if c.saved_by == saving.operation_id and not c.removal_id), None)
-    reason = saving.failure.reason if saving.failure else None
+    reason, advice = (saving.failure.reason, saving.failure.advice) if saving.failure else (None, None)
     return CardSavingResult(
         saving_id=saving.operation_id,
         status=saving.status.value,
         card=card_details(account, kept) if kept else None,
         decline_reason=reason.value if reason else None,
+        decline_advice=advice.value if advice else None,
         gateway=saving.intent.gateway,
         gateway_reference=saving.saved.reference if saving.saved else saving.reference,
         action_expires_at=saving.action_expires_at,

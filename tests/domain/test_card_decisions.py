@@ -186,6 +186,12 @@ def test_saving_a_card_again_does_not_call_off_its_removal():
     assert account(FIRST, wish, again).cards[FIRST.card_id].removal_id == wish.operation_id
 
 
+def test_a_card_that_is_being_removed_does_not_become_the_default_by_being_saved_again():
+    (wish,) = removal(FIRST)
+    (again,) = cards.card_saved(account(FIRST, wish), "txn_7", "sandbox", SAVED)
+    assert account(FIRST, wish, again).default_card_id is None
+
+
 def test_a_closed_account_keeps_no_card():
     """A capture that comes late may bring a card along; nobody could remove it any more."""
     closed = e.AccountClosed(

@@ -329,3 +329,14 @@ def test_a_database_that_stays_unwritable_is_said_to_be_so_and_not_to_be_busy(mo
             kit.ledger.adjust(account_id, gbp("1.00"), "goodwill", idempotency_key="k")
         monkeypatch.undo()
         assert kit.ledger.adjust(account_id, gbp("1.00"), "goodwill", idempotency_key="k") == gbp("51.00")
+
+
+def test_an_account_that_cannot_be_written_is_said_to_be_so_and_not_to_be_missing(monkeypatch):
+    with ledger_kit() as kit:
+
+        def full(*_arguments, **_options):
+            raise OperationalError("database or disk is full")
+
+        monkeypatch.setattr(kit.ledger._log.recorder, "insert_events", full)
+        with pytest.raises(StorageUnavailable, match="disk is full"):
+            kit.account()

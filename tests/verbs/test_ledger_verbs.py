@@ -75,7 +75,13 @@ def test_an_address_that_is_no_database_is_refused(tmp_path, url):
 @pytest.mark.parametrize("wrong", [{"INTERACT_LEDGER_URL": "mysql://"}, {"INTERACT_LEDGER_GATEWAYS": "sandbox,no"}])
 def test_gateways_that_were_opened_from_the_environment_are_closed_if_the_ledger_is_not(tmp_path, monkeypatch, wrong):
     closed = []
-    monkeypatch.setattr(SandboxGateway, "close", lambda gateway: closed.append(gateway.gateway_id))
+    really_close = SandboxGateway.close
+
+    def close(gateway: SandboxGateway) -> None:
+        closed.append(gateway.gateway_id)
+        really_close(gateway)
+
+    monkeypatch.setattr(SandboxGateway, "close", close)
     environ = {"INTERACT_LEDGER_URL": "sqlite://", "INTERACT_LEDGER_SANDBOX_FILE": str(tmp_path / "sandbox.db")}
     with pytest.raises(ConfigurationError):
         Ledger.from_env(environ | wrong)

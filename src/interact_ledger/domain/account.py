@@ -166,7 +166,7 @@ class RentedNumber:
     anchor_day: int
     next_due_at: datetime
     unpaid: bool = False
-    """Its rent fell due and the balance did not suffice."""
+    """Its rent fell due and could not be charged: too little balance, or a suspended account."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -568,7 +568,7 @@ class NumberRentalCharged(Purchase):
 
 
 class NumberRentalUnpaid(Event):
-    """The balance did not suffice on the due day; recorded once per month and charged as soon as it suffices."""
+    """The balance did not suffice on the due day, or the account was suspended; recorded once per month."""
 
     TOPIC = "number-rental-unpaid"
 

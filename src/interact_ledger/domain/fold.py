@@ -174,7 +174,7 @@ def _(event: e.CardSaved, account: Account) -> Account:
         account,
         cards={**account.cards, card.card_id: card},
         card_savings=_without(account.card_savings, event.operation_id),
-        default_card_id=account.default_card_id or card.card_id,
+        default_card_id=account.default_card_id or (None if card.removal_id else card.card_id),
     )
 
 
@@ -187,8 +187,7 @@ def _(event: e.CardRemovalRequested, account: Account) -> Account:
 
 @_apply.register
 def _(event: e.CardRemoved, account: Account) -> Account:
-    default = None if account.default_card_id == event.card_id else account.default_card_id
-    return replace(account, cards=_without(account.cards, event.card_id), default_card_id=default)
+    return replace(account, cards=_without(account.cards, event.card_id))
 
 
 @_apply.register

@@ -11,7 +11,7 @@ from interact_ledger.domain.account import Account, Hold
 from interact_ledger.domain.operations import Request
 from interact_ledger.domain.spending import refuse_uncovered, total_of
 from interact_ledger.domain.standing import refuse_closed, refuse_inactive
-from interact_ledger.errors import HoldEnded, HoldExceeded, HoldNotFound
+from interact_ledger.errors import HoldEnded, HoldExceeded, HoldNotFound, InvalidAmount
 from interact_ledger.money import plain
 
 __all__ = ["expire", "hold", "release", "settle"]
@@ -19,6 +19,8 @@ __all__ = ["expire", "hold", "release", "settle"]
 
 def hold(account: Account, request: Request, amount: Decimal, reference: str, expires_at: datetime) -> list[e.Event]:
     """Reserve an amount of the available balance until it is settled, released or expires."""
+    if amount <= 0:
+        raise InvalidAmount("must be more than zero", field="amount")
     refuse_inactive(account)
     refuse_uncovered(account, amount, "amount")
     return [

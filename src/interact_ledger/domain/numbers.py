@@ -39,9 +39,9 @@ def rent(account: Account, operation_id: str, number: str, monthly: e.SpendLine,
 
 
 def charge_rent(account: Account, request: Request, number: str, due_at: datetime, price_list: str) -> list[e.Event]:
-    """Debit one month that fell due, or say once that the balance does not suffice.
+    """Debit one month that fell due, or say once that it cannot be: too little balance, or a suspended account.
 
-    Nothing happens if that month is settled, the number was released, or nothing can be charged now.
+    Nothing happens if that month is settled, the number was released, or the account is closed.
     """
     rented = account.numbers.get(number)
     if rented is None or rented.next_due_at != due_at or account.standing is Standing.CLOSED:

@@ -20,7 +20,7 @@ from interact_ledger.domain import events as e
 from interact_ledger.domain.account import Account
 from interact_ledger.domain.fold import FOLD_VERSION, evolve
 from interact_ledger.domain.operations import Request
-from interact_ledger.errors import AccountNotFound, Busy, LedgerError, StorageUnavailable
+from interact_ledger.errors import AccountNotFound, Busy, LedgerError
 from interact_ledger.money import EXACT
 from interact_ledger.storage.index import agenda_rows, index_rows
 from interact_ledger.storage.log import START, Conflict, Link, Log
@@ -114,8 +114,11 @@ class Accounts:
         account = evolve(None, recorded)
         try:
             link = self._log.append(START, [recorded], list(self._rows([_Step(recorded, None, account)])))
-        except Conflict:
-            return Change(self.load(account_id), ())
+        except Conflict as conflict:
+            try:
+                return Change(self.load(account_id), ())
+            except AccountNotFound:
+                raise (conflict.storage_error or conflict) from None
         self._remember(_Loaded(account, link))
         return Change(account, (recorded,))
 
@@ -167,11 +170,8 @@ class Accounts:
                     raise
             except Conflict as conflict:
                 if time.monotonic() > give_up_at:
-                    if isinstance(conflict.__cause__, StorageUnavailable):
-                        raise conflict.__cause__ from None
-                    raise Busy(
-                        f"others kept changing the account through {tries} tries; try again", field="account_id"
-                    ) from None
+                    busy = f"others kept changing the account through {tries} tries; try again"
+                    raise (conflict.storage_error or Busy(busy, field="account_id")) from None
                 if is_newest:
                     time.sleep(self._jitter.uniform(0, min(_BACKOFF_SECONDS_MAX, 0.001 * tries)))
             tries += 1

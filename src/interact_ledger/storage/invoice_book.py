@@ -45,9 +45,10 @@ class InvoiceBook:
                 rows.extend(reader(recorded, None, None))
             try:
                 self._log.append(link, [recorded], rows)
-            except Conflict:
-                if time.monotonic() > give_up_at:
-                    raise Busy("others kept taking invoice numbers; try again") from None
+            except Conflict as conflict:
+                if conflict.storage_error or time.monotonic() > give_up_at:
+                    busy = Busy("others kept taking invoice numbers; try again")
+                    raise (conflict.storage_error or busy) from None
 
     def _is_issued(self, event: InvoiceIssued) -> bool:
         found = self._log.query("SELECT 1 FROM operations WHERE operation_id=?", (event.invoice_id,))

@@ -34,7 +34,12 @@ _PAGE = 500
 
 
 class Conflict(Exception):
-    """Somebody else appended to the stream first, or did this very operation before."""
+    """Nothing is known to be written: somebody else was first, or the database failed."""
+
+    @property
+    def storage_error(self) -> StorageUnavailable | None:
+        """How the database failed, if that is what happened."""
+        return self.__cause__ if isinstance(self.__cause__, StorageUnavailable) else None
 
 
 class Link(NamedTuple):
@@ -95,9 +100,9 @@ class Log:
         Returns the new end of the stream.
 
         Raises:
-            Conflict: if the stream has moved on, or a row that must be new is there.
+            Conflict: if the stream has moved on, a row that must be new is there, or the database failed.
             Busy: if the database stayed locked.
-            StorageUnavailable: if it cannot be written.
+            StorageUnavailable: if it failed and cannot be asked either.
         """
         stored = []
         chain = link.chain

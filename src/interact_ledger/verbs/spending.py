@@ -12,7 +12,7 @@ from interact_ledger.domain import events as e
 from interact_ledger.domain import holds, numbers, spending
 from interact_ledger.domain.account import Account
 from interact_ledger.domain.operations import Request
-from interact_ledger.errors import InvalidAmount, InvalidRequest
+from interact_ledger.errors import InvalidRequest
 from interact_ledger.free_text import free_text, free_texts
 from interact_ledger.money import EXACT, amount_in
 from interact_ledger.pricing import estimator
@@ -142,8 +142,6 @@ class SpendingVerbs(Verbs):
 
         def decide(account: Account, _: History) -> Sequence[e.Event]:
             reserved = amount_in(account.currency, amount, "amount")
-            if reserved <= 0:
-                raise InvalidAmount("must be more than zero", field="amount")
             return holds.hold(account, request, reserved, reference, expires_at)
 
         self._once(account_id, request, decide)
