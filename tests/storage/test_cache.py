@@ -72,8 +72,8 @@ def test_a_command_with_nothing_to_do_on_an_old_state_is_decided_on_the_new_one(
     ledger: Ledger, other: Ledger, account_id: str
 ) -> None:
     ledger.suspend(account_id, "fraud check")
-    other.reinstate(account_id, "checked")
-    assert ledger.suspend(account_id, "fraud check").standing == "suspended"
+    assert other.reinstate(account_id, "checked").version == 4
+    assert ledger.suspend(account_id, "fraud check").version == 5
     assert other.account(account_id).standing == "suspended"
 
 
