@@ -16,7 +16,7 @@ from world import PowerCut, World
 
 from interact_ledger.domain import events as e
 from interact_ledger.domain.account import Account
-from interact_ledger.domain.fold import evolve
+from interact_ledger.domain.fold import evolve, fold_card_saving
 from interact_ledger.errors import LedgerError
 
 D = Decimal
@@ -91,30 +91,16 @@ class LedgerMachine(RuleBasedStateMachine):
             found = self.ledger.top_up_result(account.account_id, transaction_id)
             assert (found.credit.amount, found.total.amount) == (top_up.credit, top_up.total)
             account.top_up_is(transaction_id, found.status)
-        events = self.events(account)
-        outcomes = {
-            e.CardSavingPending: "pending",
-            e.CardSavingActionRequired: "action_required",
-            e.CardSavingUnknown: "unknown",
-            e.CardSavingAttempted: "requested",
-        }
-        saving_states = {}
-        for event in events:
-            if isinstance(event, e.CardSavingFailed):
-                saving_states[event.operation_id] = event.outcome
-            elif isinstance(event, e.CardSaved):
-                saving_states[event.operation_id] = "succeeded"
-                self._follow_card(account, event)
-            elif type(event) in outcomes:
-                saving_states[event.operation_id] = outcomes[type(event)]
+        history = self.ledger.history(account.account_id, limit=1000)
+        for recorded in history:
+            if isinstance(recorded.event, e.CardSaved):
+                account.cards.setdefault(recorded.event.card_id, self.tokens[recorded.event.operation_id])
         for saving_id in account.savings:
-            account.saving_is(saving_id, saving_states[saving_id])
+            saving = fold_card_saving(one for one in history if saving_id in one.event.operations())
+            assert saving is not None
+            account.saving_is(saving_id, saving.status.value)
         shown = {card.card_id for card in self.ledger.cards(account.account_id)}
         assert shown == set(account.cards) - account.removed_cards
-
-    def _follow_card(self, account: ModelAccount, event: e.CardSaved) -> None:
-        if event.card_id not in account.cards:
-            account.cards[event.card_id] = self.tokens[event.operation_id]
 
     def events(self, account: ModelAccount) -> list[e.Event]:
         return [recorded.event for recorded in self.ledger.history(account.account_id, limit=1000)]

@@ -9,7 +9,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from storage_helpers import ledger_on
 
+from interact_ledger import Ledger
 from interact_ledger.testing import LedgerKit, ledger_kit
 
 
@@ -53,3 +55,15 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def kit(url: str) -> Iterator[LedgerKit]:
     with ledger_kit(url) as kit:
         yield kit
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.db"
+
+
+@pytest.fixture
+def ledger(file: Path) -> Iterator[Ledger]:
+    """A ledger in a file at whose inside the test looks."""
+    with ledger_on(file) as opened:
+        yield opened

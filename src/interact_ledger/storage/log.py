@@ -203,9 +203,9 @@ class Log:
         return found[0] if found else None
 
     def save_snapshot(self, snapshot: StoredEvent) -> None:
-        """Keep a snapshot; one that is there already is as good."""
+        """Keep a snapshot, if that can be done: what it is of was appended, and is there without it."""
         assert self._application.snapshots is not None
-        with contextlib.suppress(IntegrityError), storage_errors():
+        with contextlib.suppress(IntegrityError, Busy, StorageUnavailable), storage_errors():
             self._application.snapshots.recorder.insert_events([snapshot])
 
     def close(self) -> None:

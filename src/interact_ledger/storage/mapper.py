@@ -97,6 +97,8 @@ class LedgerMapper(Mapper[str]):
             event = _read(kind, envelope)
         except ValidationError as error:
             raise CorruptLog(f"{where}: the stored bytes are not a {stored_event.topic}: {error}") from None
+        except LookupError:
+            raise CorruptLog(f"{where}: this release cannot read that version of {stored_event.topic}") from None
         recorded = Recorded(
             stream_id=str(stored_event.originator_id),
             version=stored_event.originator_version,
@@ -109,6 +111,8 @@ class LedgerMapper(Mapper[str]):
 
 
 def _read(kind: type[Event], envelope: _Envelope) -> Event:
+    if envelope.event_version > kind.VERSION:
+        raise LookupError("written by a newer release, which may mean something else by the same fields")
     fields = envelope.event
     for version in range(envelope.event_version, kind.VERSION):
         fields = kind.UPCASTS[version](fields)

@@ -1,0 +1,62 @@
+"""A ledger on a file as the tests of its storage want it, and ways to look at the file behind its back."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from moneyed import Money
+
+from interact_ledger import Ledger, Message, MovableClock, Settings
+from interact_ledger.gateways.sandbox import SandboxGateway
+
+NOON = datetime(2027, 3, 1, 12, tzinfo=UTC)
+HASTY = Settings.default().model_copy(update={"command_deadline": timedelta(seconds=1)})
+"""Gives up on a locked database after a second."""
+
+
+@contextmanager
+def ledger_on(file: Path, **options: Any) -> Iterator[Ledger]:
+    """Open a ledger on a file, with a sandbox that lasts until it is closed."""
+    clock = MovableClock(NOON)
+    with (
+        SandboxGateway(clock=clock) as sandbox,
+        Ledger.open(f"sqlite:///{file}", gateways=[sandbox], clock=clock, **options) as ledger,
+    ):
+        yield ledger
+
+
+def account_with(ledger: Ledger, pounds: str = "100.00") -> str:
+    account_id = ledger.open_account("customer-1", "GBP", "GB").account_id
+    ledger.adjust(account_id, Money(pounds, "GBP"), "to begin with", idempotency_key="fund")
+    return account_id
+
+
+def spend(ledger: Ledger, account_id: str, key: str, quantity: int = 1) -> Any:
+    return ledger.spend(account_id, Message("one", "GB", segments=1, quantity=quantity), idempotency_key=key)
+
+
+def forget_memory(ledger: Ledger) -> None:
+    """Make the next load come from the file."""
+    ledger._context.accounts._cache.clear()
+
+
+def behind_its_back(file: Path, sql: str, *parameters: object) -> list[Any]:
+    """Run a statement on the file as somebody would who is not this library, without its triggers' protection."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        return connection.execute(sql, parameters).fetchall()
+
+
+def unprotect(file: Path) -> None:
+    behind_its_back(file, "DROP TRIGGER stored_events_are_never_changed")
+    behind_its_back(file, "DROP TRIGGER stored_events_are_never_deleted")
+
+
+def all_rows(ledger: Ledger) -> dict[str, list[Any]]:
+    """Every row of every table that follows from the log."""
+    tables = ledger._log.tables
+    return {t.name: ledger._log.query(f"SELECT * FROM {t.name} ORDER BY {', '.join(t.key)}") for t in tables}

@@ -1,0 +1,46 @@
+"""What other processes do to a ledger file."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+from moneyed import Money
+from storage_helpers import spend
+
+from interact_ledger import Ledger
+from interact_ledger.gateways.sandbox import SandboxGateway
+
+
+def write_until(directory: Path, account_id: str, who: str, stop: Path) -> int:
+    """Spend, hold, top up and open accounts until a file appears; return how many rounds."""
+    rounds = 0
+    with (
+        SandboxGateway(directory / f"sandbox-{who}.db") as sandbox,
+        Ledger.open(f"sqlite:///{directory}/ledger.db", gateways=[sandbox]) as ledger,
+    ):
+        while not stop.exists():
+            rounds += 1
+            key = f"{who}-{rounds}"
+            spend(ledger, account_id, f"{key}-spend")
+            hold = ledger.hold(account_id, Money("1.00", "GBP"), "a call", idempotency_key=f"{key}-hold")
+            if rounds % 2:
+                ledger.release(account_id, hold.hold_id, idempotency_key=f"{key}-release")
+            own = ledger.open_account(who, "GBP", "GB").account_id
+            quote = ledger.checkout(own, Money("10.00", "GBP"))
+            ledger.top_up(own, quote.quote_id, card_token="tok_visa", save_card=True, idempotency_key=key)
+            quote = ledger.checkout(own, Money("10.00", "GBP"))
+            ledger.top_up(own, quote.quote_id, card_token="tok_pending", idempotency_key=f"{key}-pending")
+    return rounds
+
+
+def hold_the_lock(file: Path, ready: Path, stop: Path) -> None:
+    """Keep the write lock until a file appears."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        ready.touch()
+        give_up_at = time.monotonic() + 60
+        while not stop.exists() and time.monotonic() < give_up_at:
+            time.sleep(0.01)
