@@ -16,9 +16,10 @@ from interact_ledger.free_text import free_text
 from interact_ledger.ids import IdSource, operation_id, request_fingerprint
 from interact_ledger.money import EXACT, amount_in
 from interact_ledger.processes.context import Context
-from interact_ledger.storage.accounts import Change, Decide, Reader
+from interact_ledger.storage.accounts import Change, Decide
 from interact_ledger.storage.invoice_book import InvoiceBook
 from interact_ledger.storage.log import Log
+from interact_ledger.storage.rows import Reader
 
 __all__ = ["Verbs", "aware", "aware_or_none", "exact", "page_limit"]
 
