@@ -25,7 +25,12 @@ __all__ = ["audit"]
 _PROGRESS_EVERY = 1000
 
 
-def audit(read: Read, fold: Fold, on_progress: Callable[[int, int], None]) -> AuditReport:
+def audit(
+    read: Read,
+    fold: Fold,
+    on_progress: Callable[[int, int], None],
+    differences: Iterable[tuple[str, int]] = (),
+) -> AuditReport:
     """Audit a whole ledger: the log, all tables that follow from it, and the ledger's own fold.
 
     Memory holds one account at a time, and of that what is open, its payments and its quotes.
@@ -34,8 +39,9 @@ def audit(read: Read, fold: Fold, on_progress: Callable[[int, int], None]) -> Au
         read: reads the ledger's tables, all at one moment.
         fold: the ledger's own way from events to an account, to be compared.
         on_progress: called with how many events are done, of how many.
+        differences: stream and version of events that are not the same in another event store that keeps them.
     """
-    return _Auditor(read, fold, on_progress).run()
+    return _Auditor(read, fold, on_progress).run(differences)
 
 
 class _Auditor:
@@ -51,13 +57,17 @@ class _Auditor:
         self._done = 0
         self._of = 0
 
-    def run(self) -> AuditReport:
+    def run(self, differences: Iterable[tuple[str, int]]) -> AuditReport:
         """Look at everything."""
         ((self._of,),) = self._read("SELECT COUNT(*) FROM stored_events", ())
         for stream_id, rows in groupby(self._read(EVENTS_SQL, ()), key=itemgetter(0)):
             self._stream(stream_id, rows)
         self._shelves.finish()
         self._findings.extend(across_streams(self._read))
+        self._findings.extend(
+            Finding("copy_differs", stream_id, version, "is not the same in the other event store")
+            for stream_id, version in differences
+        )
         self._on_progress(self._done, self._of)
         return AuditReport(
             events=self._done,

@@ -15,7 +15,7 @@ from typing import Any
 from interact_ledger.domain.account import Account
 from interact_ledger.money import EXACT
 from interact_ledger.storage.index import agenda_rows
-from interact_ledger.storage.log import Log, storage_errors
+from interact_ledger.storage.log import LATEST_VERSIONS, Log, storage_errors
 from interact_ledger.storage.rows import Reader, accounts_first, rows_of_event, rows_of_events, steps
 from interact_ledger.storage.sql import create_index_sql
 from interact_ledger.tables import RowChange, Table
@@ -39,7 +39,7 @@ def rebuild(log: Log, readers: Sequence[Reader], on_progress: Callable[[int, int
         total = log.position()
         done = 0
         folded: dict[str, int] = {}
-        latest = _versions(log.query(_LATEST_VERSIONS))
+        latest = _versions(log.query(LATEST_VERSIONS))
         for stream_id in accounts_first(latest):
             rows: list[RowChange] = []
             account: Account | None = None
@@ -64,7 +64,7 @@ def _catch_up_and_switch(
 ) -> int:
     with log.recorder.transaction(write=True) as cursor:
         log.recorder.lock_out_writers(cursor)
-        cursor.execute(_LATEST_VERSIONS)
+        cursor.execute(LATEST_VERSIONS)
         versions = _versions(cursor.rows())
         for stream_id in accounts_first(versions):
             known = folded.get(stream_id, 0)
@@ -103,5 +103,4 @@ def _redirected(rows: Iterable[RowChange], fresh: Mapping[str, Table]) -> Iterat
         yield replace(row, table=fresh[row.table.name])
 
 
-_LATEST_VERSIONS = "SELECT originator_id, MAX(originator_version) AS latest FROM stored_events GROUP BY originator_id"
 _EVENTS_OF_STREAM = "SELECT * FROM stored_events WHERE originator_id=? ORDER BY originator_version"

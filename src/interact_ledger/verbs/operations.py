@@ -34,6 +34,7 @@ class OperationVerbs(Verbs):
         Args:
             on_progress: called with how many are done, of how many.
         """
+        self._log.follow()
         recovered = recovery.recover(self._context, self._query, on_progress)
         invoicing.issue_invoices(self._context, self._invoices, self._query)
         return recovered
@@ -43,12 +44,14 @@ class OperationVerbs(Verbs):
 
         Harmless when repeated, late, or run by several processes at once.
         """
+        self._log.follow()
         done = schedule.run_due(self._context, self._query, on_progress)
         invoicing.issue_invoices(self._context, self._invoices, self._query)
         return done
 
     def rebuild(self, on_progress: Callable[[int, int], None] = _silently) -> int:
         """Fill every table that follows from the log anew, while writers go on; return how many events were read."""
+        self._log.follow()
         return rebuild(self._log, self._readers, on_progress)
 
     def audit(self, on_progress: Callable[[int, int], None] = _silently) -> AuditReport:
@@ -63,8 +66,9 @@ class OperationVerbs(Verbs):
         Raises:
             Busy, StorageUnavailable: if the database cannot be read.
         """
+        self._log.follow()
         with self._log.at_one_moment() as read:
-            return audit(read, self._folded, on_progress)
+            return audit(read, self._folded, on_progress, self._log.differences())
 
     def _folded(self, account_id: str, version: int) -> Folded:
         account: Account | None = None
