@@ -1,0 +1,391 @@
+"""A ledger whose events another event store keeps: what still holds there, and what is said not to."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import multiprocessing
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cutting_proxy import CuttingProxy
+from eventsourcing.persistence import IntegrityError, StoredEvent
+from moneyed import Money
+from storage_helpers import NOON, account_with, all_rows, behind_its_back, forget_memory, spend, unprotect
+from storage_processes import pay_and_die
+from test_databases import put_through_its_paces
+
+from interact_ledger import EventsElsewhere, Guarantees, Ledger, MovableClock
+from interact_ledger.errors import (
+    ConfigurationError,
+    CorruptLog,
+    InsufficientBalance,
+    StorageUnavailable,
+    TransactionNotFound,
+)
+from interact_ledger.gateways.sandbox import SandboxGateway
+from interact_ledger.storage.elsewhere import OtherStore
+from interact_ledger.storage.log import Log
+from interact_ledger.testing import ledger_kit
+from other_store import UmaServer, uma_server
+
+Open = Callable[..., Ledger]
+PROVEN = timedelta(minutes=5)
+"""So long after a payment, what the sandbox does not know was never sent."""
+CAPTURED_BY = 4
+"""Which append of a payment's has the capture: request, customer, beginning, capture, invoice."""
+
+
+def gbp(amount: str) -> Money:
+    return Money(amount, "GBP")
+
+
+@pytest.fixture
+def open_ledger(umadb: UmaServer, tmp_path: Path) -> Iterator[Open]:
+    """Opens ledgers on the same events, each with a copy of the name it is given."""
+    clock = MovableClock(NOON)
+    with contextlib.ExitStack() as opened:
+        sandbox = opened.enter_context(SandboxGateway(tmp_path / "sandbox.db", clock=clock))
+
+        def open_ledger(copy: str = "ledger", events: EventsElsewhere = umadb.events) -> Ledger:
+            url = f"sqlite:///{tmp_path}/{copy}.db"
+            return opened.enter_context(Ledger.open(url, gateways=[sandbox], clock=clock, events=events))
+
+        yield open_ledger
+
+
+@pytest.fixture
+def beside(open_ledger: Open) -> Ledger:
+    return open_ledger()
+
+
+@contextmanager
+def dying_before_its_rows(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What is appended meanwhile reaches the other event store, and our database no more."""
+
+    def die(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Log, "_write", die)
+    with contextlib.suppress(KeyboardInterrupt):
+        yield
+        raise AssertionError("nothing was appended")
+    monkeypatch.undo()
+
+
+# What is said ------------------------------------------------------------------------------------------------------
+
+
+def test_opening_says_which_guarantees_are_off(open_ledger: Open, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "interact_ledger"):
+        ledger = open_ledger()
+    off = ("rows_with_events", "one_order", "ends_by_deadline", "append_only", "one_invoice_per_payment")
+    assert ledger.guarantees.off == off
+    assert all(name in caplog.text for name in off)
+
+
+def test_a_database_of_ours_gives_every_guarantee_and_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    with ledger_kit() as kit:
+        assert kit.ledger.guarantees == Guarantees()
+        assert kit.ledger.guarantees.off == ()
+    assert caplog.text == ""
+
+
+def test_the_environment_can_name_the_other_event_store(umadb: UmaServer, tmp_path: Path) -> None:
+    environ = {
+        "INTERACT_LEDGER_URL": f"sqlite:///{tmp_path}/ledger.db",
+        "INTERACT_LEDGER_EVENTS": umadb.events.module,
+        **umadb.events.environment,
+    }
+    with Ledger.from_env(environ) as ledger:
+        assert not ledger.guarantees.rows_with_events
+        account_with(ledger)
+    with ledger_kit(events=umadb.events) as kit:
+        assert len(kit.ledger.accounts().accounts) == 1
+
+
+# What is refused ---------------------------------------------------------------------------------------------------
+
+
+def test_a_copy_is_never_opened_as_if_it_were_the_log(beside: Ledger, tmp_path: Path) -> None:
+    account_with(beside)
+    with pytest.raises(ConfigurationError, match="is a copy of events that eventsourcing_umadb keeps"):
+        Ledger.open(f"sqlite:///{tmp_path}/ledger.db", gateways=[])
+    with pytest.raises(ConfigurationError, match="is a copy of events that eventsourcing_umadb keeps"):
+        Ledger.open(f"sqlite:///{tmp_path}/ledger.db", gateways=[], events=EventsElsewhere("eventsourcing.popo", {}))
+
+
+def test_a_log_is_never_taken_for_a_copy(umadb: UmaServer, tmp_path: Path) -> None:
+    with Ledger.open(f"sqlite:///{tmp_path}/log.db", gateways=[]) as ledger:
+        account_with(ledger)
+    with pytest.raises(ConfigurationError, match="keeps events of its own"):
+        Ledger.open(f"sqlite:///{tmp_path}/log.db", gateways=[], events=umadb.events)
+    with Ledger.open(f"sqlite:///{tmp_path}/log.db", gateways=[]) as ledger:
+        assert ledger.audit().clean
+
+
+@pytest.mark.parametrize("module", ["no_such_module", "json", "eventsourcing_umadb"])
+def test_a_module_that_is_none_or_not_configured_is_refused(module: str) -> None:
+    with pytest.raises(ConfigurationError, match=module):
+        Ledger.open("sqlite://", gateways=[], events=EventsElsewhere(module, {}))
+
+
+def test_a_server_that_is_not_there_is_unavailable() -> None:
+    with pytest.raises(StorageUnavailable, match="cannot be reached"):
+        Ledger.open("sqlite://", gateways=[], events=UmaServer.events_at(1))
+
+
+def test_what_the_other_event_store_says_of_an_event_is_never_shown(umadb: UmaServer) -> None:
+    store = OtherStore(umadb.events)
+    stored = StoredEvent("acct_1", 1, "topic", b"tok_secret")
+    store.append([stored])
+    with pytest.raises(IntegrityError) as caught:
+        store.append([stored])
+    assert str(caught.value) == "the version is there already"
+    assert caught.value.__suppress_context__
+    umadb.kill()
+    with pytest.raises(Exception, match=r"failed: TransportError$"):
+        store.head()
+    assert "UMADB_URI" not in repr(umadb.events)
+    umadb.start()
+
+
+def test_an_event_store_that_lost_events_is_not_believed(beside: Ledger, umadb: UmaServer, open_ledger: Open) -> None:
+    account_id = account_with(beside)
+    with uma_server() as empty:
+        with pytest.raises(CorruptLog, match=f"stream {account_id}, version 2: the other event store has not what"):
+            open_ledger(events=empty.events)
+        beside._log._elsewhere = OtherStore(empty.events)
+        with pytest.raises(CorruptLog, match=f"stream {account_id}, version 2: the other event store has not what"):
+            beside.balance(account_id)
+        beside._log._elsewhere = OtherStore(umadb.events)
+        beside.recover()
+        beside._log._elsewhere = OtherStore(empty.events)
+        with pytest.raises(CorruptLog, match="has lost events"):
+            beside.recover()
+
+
+# What holds --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("module", ["eventsourcing.sqlite", "eventsourcing.popo"])
+def test_it_works_with_any_persistence_module(module: str, tmp_path: Path) -> None:
+    events = EventsElsewhere(module, {"SQLITE_DBNAME": str(tmp_path / "other.db")})
+    with ledger_kit(events=events) as kit:
+        put_through_its_paces(kit)
+        assert kit.ledger.audit().findings == ()
+
+
+def test_a_new_copy_has_the_same_rows_from_the_events_alone(umadb: UmaServer) -> None:
+    with ledger_kit(events=umadb.events) as kit:
+        put_through_its_paces(kit)
+        written = all_rows(kit.ledger)
+        assert [name for name, rows in written.items() if not rows] == ["invoices_due"]
+    with ledger_kit(events=umadb.events) as kit:
+        assert all_rows(kit.ledger) == written
+        assert kit.ledger.audit().findings == ()
+
+
+def test_a_repeat_is_refused_before_its_events_go_out(beside: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    account_id = account_with(beside)
+    spend(beside, account_id, "key")
+    sent: list[Any] = []
+    monkeypatch.setattr(OtherStore, "append", lambda _store, events: sent.extend(events))
+    spend(beside, account_id, "key")
+    assert sent == []
+
+
+def test_a_request_whose_rows_are_missing_is_known_from_its_events(
+    beside: Ledger, open_ledger: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account_id = account_with(beside)
+    other = open_ledger()
+    other.balance(account_id)
+    with dying_before_its_rows(monkeypatch):
+        spend(beside, account_id, "key")
+
+    assert spend(other, account_id, "key").balance == gbp("99.9675")
+    assert spend(beside, account_id, "key").balance == gbp("99.9675")
+    assert other.audit().findings == ()
+
+
+def test_copies_of_their_own_do_not_let_two_processes_spend_the_same_money(open_ledger: Open) -> None:
+    one, two = open_ledger("one"), open_ledger("two")
+    account_id = account_with(one, "1.00")
+    two.balance(account_id)
+    spend(one, account_id, "all", quantity=30)
+    with pytest.raises(InsufficientBalance):
+        spend(two, account_id, "more", quantity=30)
+    assert spend(two, account_id, "all", quantity=30).balance == gbp("0.025")
+    for ledger in (one, two):
+        assert ledger.audit().findings == ()
+
+
+def test_invoice_numbers_have_no_gaps_whoever_gives_them(open_ledger: Open) -> None:
+    ledgers = [open_ledger("one"), open_ledger("two"), open_ledger("two")]
+    accounts = [account_with(ledger) for ledger in ledgers]
+
+    def pay(number: int) -> None:
+        ledger, account_id = ledgers[number % 3], accounts[number // 3 % 3]
+        quote = ledger.checkout(account_id, gbp("10.00"))
+        ledger.top_up(account_id, quote.quote_id, card_token="tok_visa", idempotency_key=quote.quote_id)
+
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(pay, range(18)))
+    for ledger in ledgers:
+        ledger.recover()
+        numbers = [receipt.invoice_number for account_id in accounts for receipt in ledger.receipts(account_id)]
+        assert sorted(numbers) == [f"interact-gb-{number:06d}" for number in range(1, 19)]
+        assert ledger._query("SELECT * FROM invoices_due", ()) == []
+        assert ledger.audit().findings == ()
+
+
+def test_a_reader_of_the_whole_log_passes_over_no_event_while_others_append(open_ledger: Open) -> None:
+    reader, writers = open_ledger("one"), [open_ledger("one"), open_ledger("two")]
+    accounts = [account_with(writers[number % 2]) for number in range(8)]
+
+    def write(number: int) -> None:
+        for count in range(15):
+            spend(writers[number % 2], accounts[number], f"key-{count}")
+
+    read: list[tuple[str, int]] = []
+    position = 0
+    with ThreadPoolExecutor(8) as threads:
+        futures = [threads.submit(write, number) for number in range(8)]
+        finished = False
+        while not finished:
+            finished = all(future.done() for future in futures)
+            for logged in reader._log.all_events(after=position):
+                read.append((logged.recorded.stream_id, logged.recorded.version))
+                position = logged.position
+    for future in futures:
+        future.result()
+    assert sorted(read) == sorted((account_id, version) for account_id in accounts for version in range(1, 18))
+    for account_id in accounts:
+        assert [version for stream_id, version in read if stream_id == account_id] == list(range(1, 18))
+
+
+# Crashes between the events and their rows -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("append", [1, 2, 3, 4, 5])
+def test_a_payment_that_is_killed_between_events_and_rows_is_recovered_and_done_once(
+    append: int, umadb: UmaServer, tmp_path: Path
+) -> None:
+    killed = multiprocessing.get_context("spawn").Process(target=pay_and_die, args=(tmp_path, umadb.events, append))
+    killed.start()
+    killed.join(60)
+    assert killed.exitcode == -9
+
+    clock = MovableClock(NOON + PROVEN)
+    with (
+        SandboxGateway(tmp_path / "sandbox.db", clock=clock) as gateway,
+        Ledger.open(f"sqlite:///{tmp_path}/ledger.db", gateways=[gateway], clock=clock, events=umadb.events) as ledger,
+    ):
+        ledger.recover()
+        captured = gateway.captured()
+        assert len(captured) == (append >= CAPTURED_BY)
+        account_id, quote_id = (tmp_path / "asked").read_text().split()
+        assert ledger.balance(account_id).total == gbp("20.00") * len(captured)
+        paid = ledger.top_up(account_id, quote_id, card_token="tok_visa", idempotency_key="pay")
+        assert paid.status == "succeeded"
+        assert len(gateway.captured()) == 1
+        assert ledger.balance(account_id).total == gbp("20.00")
+        assert ledger.receipt(paid.transaction_id).invoice_number == "interact-gb-000001"
+        assert ledger.audit().findings == ()
+
+
+def test_what_a_dead_process_left_to_do_is_found_by_others(
+    beside: Ledger, open_ledger: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, clock = open_ledger(), beside._context.clock
+    account_id = account_with(beside)
+    with dying_before_its_rows(monkeypatch):
+        beside.hold(account_id, gbp("5.00"), "a call", idempotency_key="hold")
+    clock.advance(timedelta(days=40))
+    assert [done.outcome for done in other.run_due()] == ["expired"]
+
+    quote = beside.checkout(account_id, gbp("10.00"))
+    with dying_before_its_rows(monkeypatch):
+        beside.top_up(account_id, quote.quote_id, card_token="tok_visa", idempotency_key="pay")
+    clock.advance(timedelta(hours=2))
+    assert [done.outcome for done in other.recover()] == ["not_attempted"]
+    assert other.audit().findings == ()
+
+
+# What does not hold ------------------------------------------------------------------------------------------------
+
+
+def test_what_names_no_account_may_be_behind_until_the_log_is_followed(beside: Ledger, open_ledger: Open) -> None:
+    other = open_ledger("another")
+    account_id = account_with(beside)
+    quote = beside.checkout(account_id, gbp("10.00"))
+    paid = beside.top_up(account_id, quote.quote_id, card_token="tok_visa", idempotency_key="pay")
+
+    assert other.accounts().accounts == ()
+    with pytest.raises(TransactionNotFound):
+        other.receipt(paid.transaction_id)
+    assert other.balance(account_id).total == gbp("110.00"), "what names the account is not behind"
+
+    other.recover()
+    assert [account.account_id for account in other.accounts().accounts] == [account_id]
+    assert other.receipt(paid.transaction_id) == beside.receipt(paid.transaction_id)
+
+
+# The connection to the other event store ---------------------------------------------------------------------------
+
+
+def test_a_command_whose_acknowledgement_is_lost_counts_once(umadb: UmaServer, open_ledger: Open) -> None:
+    with CuttingProxy(umadb.port) as proxy:
+        ledger = open_ledger(events=UmaServer.events_at(proxy.port))
+        account_id = account_with(ledger, "100.00")
+        for number in range(20):
+            proxy.cut.set()
+            spend(ledger, account_id, f"key-{number}")
+        assert proxy.answers_lost >= 20
+        assert ledger.balance(account_id).total == gbp("100.00") - 20 * gbp("0.0325")
+        assert ledger.audit().findings == ()
+
+
+def test_commands_go_on_after_the_server_was_killed_and_lose_nothing(umadb: UmaServer, beside: Ledger) -> None:
+    account_id = account_with(beside)
+    acknowledged = 0
+    for number in range(3):
+        acknowledged += spend(beside, account_id, f"before-{number}").amount.amount > 0
+        umadb.kill()
+        with pytest.raises(StorageUnavailable):
+            spend(beside, account_id, f"while-{number}")
+        umadb.start()
+        forget_memory(beside)
+    assert beside.balance(account_id).total == gbp("100.00") - acknowledged * gbp("0.0325")
+    assert beside.audit().findings == ()
+
+
+# The audit ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_audit_finds_an_event_that_is_not_the_same_in_the_other_event_store(beside: Ledger, tmp_path: Path) -> None:
+    account_id = account_with(beside)
+    file = tmp_path / "ledger.db"
+    unprotect(file)
+    nobody = "REPLACE(CAST(state AS TEXT), '\"service\"', '\"nobody\"')"
+    behind_its_back(file, f"UPDATE stored_events SET state=CAST({nobody} AS BLOB) WHERE originator_version=2")
+    found = [(finding.code, finding.account_id, finding.version) for finding in beside.audit().findings]
+    assert found == [("fold_differs", account_id, 2), ("copy_differs", account_id, 2)]
+
+
+def test_the_audit_finds_an_event_that_the_other_event_store_never_had(beside: Ledger, tmp_path: Path) -> None:
+    account_id = account_with(beside)
+    with Ledger.open(f"sqlite:///{tmp_path}/forged.db", gateways=[]) as forged:
+        extra = account_with(forged)
+        events = [tuple(row.values()) for row in forged._query("SELECT * FROM stored_events", ())]
+    for event in events:
+        behind_its_back(tmp_path / "ledger.db", "INSERT INTO stored_events VALUES (?, ?, ?, ?)", *event)
+    found = [one for one in beside.audit().findings if one.code == "copy_differs"]
+    assert [(one.account_id, one.version) for one in found] == [(extra, 2)]
+    assert account_id != extra
