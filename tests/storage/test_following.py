@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from cutting_proxy import CuttingProxy
@@ -20,7 +21,7 @@ from storage_helpers import NOON, account_with, all_rows, behind_its_back, forge
 from storage_processes import pay_and_die
 from test_databases import put_through_its_paces
 
-from interact_ledger import EventsElsewhere, Guarantees, Ledger, MovableClock
+from interact_ledger import EventsElsewhere, Guarantees, Ledger, MovableClock, Settings
 from interact_ledger.errors import (
     ConfigurationError,
     CorruptLog,
@@ -29,7 +30,10 @@ from interact_ledger.errors import (
     TransactionNotFound,
 )
 from interact_ledger.gateways.sandbox import SandboxGateway
+from interact_ledger.storage import accounts as storage_accounts
+from interact_ledger.storage import following, rows
 from interact_ledger.storage.elsewhere import OtherStore
+from interact_ledger.storage.invoice_book import InvoiceBook
 from interact_ledger.storage.log import Log
 from interact_ledger.testing import ledger_kit
 from other_store import UmaServer, uma_server
@@ -170,6 +174,24 @@ def test_an_event_store_that_lost_events_is_not_believed(beside: Ledger, umadb: 
             beside.recover()
 
 
+def test_events_that_do_not_follow_from_what_was_copied_are_not_taken_over(beside: Ledger, umadb: UmaServer) -> None:
+    account_id = account_with(beside)
+    (known,) = OtherStore(umadb.events).after(account_id, 1)
+    OtherStore(umadb.events).append([StoredEvent(account_id, 3, known.topic, known.state)])
+    before = all_rows(beside)
+    with pytest.raises(CorruptLog, match=f"stream {account_id}, version 3: does not follow"):
+        beside.balance(account_id)
+    with pytest.raises(CorruptLog, match=f"stream {account_id}, version 3: does not follow"):
+        beside.recover()
+    assert all_rows(beside) == before
+
+
+def test_events_that_are_no_ledgers_are_refused(beside: Ledger, umadb: UmaServer) -> None:
+    OtherStore(umadb.events)._recorder.insert_events([StoredEvent(uuid4(), 1, "topic", b"acct_1\n{}")])
+    with pytest.raises(CorruptLog, match="is no event of a ledger"):
+        beside.recover()
+
+
 # What holds --------------------------------------------------------------------------------------------------------
 
 
@@ -214,6 +236,25 @@ def test_a_request_whose_rows_are_missing_is_known_from_its_events(
     assert other.audit().findings == ()
 
 
+def test_what_is_taken_over_is_folded_from_a_snapshot(
+    beside: Ledger, open_ledger: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage_accounts, "SNAPSHOT_EVERY", 5)
+    account_id = account_with(beside)
+    for number in range(9):
+        spend(beside, account_id, f"key-{number}")
+    folded: list[int] = []
+    evolve = rows.evolve
+    other = open_ledger()
+    with dying_before_its_rows(monkeypatch):
+        spend(beside, account_id, "last")
+    monkeypatch.setattr(following, "evolve", lambda *arguments: folded.append(1) or evolve(*arguments))
+    forget_memory(other)
+    assert other.balance(account_id).total == gbp("99.675")
+    assert len(folded) == 1, "from the snapshot of 10 to the copy's 11"
+    assert other.audit().findings == ()
+
+
 def test_copies_of_their_own_do_not_let_two_processes_spend_the_same_money(open_ledger: Open) -> None:
     one, two = open_ledger("one"), open_ledger("two")
     account_id = account_with(one, "1.00")
@@ -243,6 +284,28 @@ def test_invoice_numbers_have_no_gaps_whoever_gives_them(open_ledger: Open) -> N
         assert sorted(numbers) == [f"interact-gb-{number:06d}" for number in range(1, 19)]
         assert ledger._query("SELECT * FROM invoices_due", ()) == []
         assert ledger.audit().findings == ()
+
+
+def test_payments_are_taken_over_before_their_invoice_numbers(
+    open_ledger: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = open_ledger("one"), open_ledger("two")
+    first, second = account_with(one), account_with(one)
+
+    def pay(account_id: str) -> None:
+        quote = one.checkout(account_id, gbp("10.00"))
+        one.top_up(account_id, quote.quote_id, card_token="tok_visa", idempotency_key="pay")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(InvoiceBook, "issue", lambda *_: None)
+        pay(first)
+    two._log.follow()
+    one.recover()
+    pay(second)
+
+    two._log.follow()
+    assert two._query("SELECT * FROM invoices_due", ()) == []
+    assert two.audit().findings == ()
 
 
 def test_a_reader_of_the_whole_log_passes_over_no_event_while_others_append(open_ledger: Open) -> None:
@@ -335,6 +398,24 @@ def test_what_names_no_account_may_be_behind_until_the_log_is_followed(beside: L
     other.recover()
     assert [account.account_id for account in other.accounts().accounts] == [account_id]
     assert other.receipt(paid.transaction_id) == beside.receipt(paid.transaction_id)
+
+
+def test_processes_with_different_sellers_may_number_a_payment_twice_and_the_audit_reports_it(
+    umadb: UmaServer, tmp_path: Path
+) -> None:
+    default = Settings.default()
+    renamed = default.model_copy(update={"seller": default.seller.model_copy(update={"id": "another"})})
+    with ledger_kit(events=umadb.events) as one, ledger_kit(events=umadb.events, settings=renamed) as two:
+        account_id = one.account().account_id
+        one.top_up(account_id, gbp("10.00"))
+        (again,) = two.ledger.receipts(account_id)
+        assert again.invoice_number == "another-000001"
+        for kit in (one, two):
+            kit.ledger.recover()
+            codes = {finding.code for finding in kit.ledger.audit().findings}
+            assert codes == {"operations_missing", "invoices_missing"}, "of the number that was overwritten"
+        one.top_up(account_id, gbp("20.00"))
+        assert one.ledger.balance(account_id) == two.ledger.balance(account_id)
 
 
 # The connection to the other event store ---------------------------------------------------------------------------

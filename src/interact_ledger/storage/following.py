@@ -206,7 +206,7 @@ class FollowingLog(Log):
 
     def _end_of_copy(self, stream_id: str) -> Link:
         newest = super()._select(stream_id, limit=1, newest_first=True)
-        return self._linked(newest[0])[1] if newest else START
+        return Link(newest[0].originator_version, chain_value(newest[0])) if newest else START
 
     def _position(self) -> int:
         return int(self.query("SELECT position FROM copied_log")[0]["position"])
