@@ -53,11 +53,21 @@ class UmaServer:
             else:
                 return
 
+    def pause(self) -> None:
+        """Keep connections open and answer nothing."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
     def kill(self) -> None:
         """End the server as a power cut would."""
+        self._signal(signal.SIGKILL).wait(timeout=30)
+
+    def _signal(self, number: signal.Signals) -> subprocess.Popen[bytes]:
         assert self._process is not None
-        os.kill(self._process.pid, signal.SIGKILL)
-        self._process.wait(timeout=30)
+        os.kill(self._process.pid, number)
+        return self._process
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import multiprocessing
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ import pytest
 from cutting_proxy import CuttingProxy
 from eventsourcing.persistence import IntegrityError, StoredEvent
 from moneyed import Money
-from storage_helpers import NOON, account_with, all_rows, behind_its_back, forget_memory, spend, unprotect
+from storage_helpers import HASTY, NOON, account_with, all_rows, behind_its_back, forget_memory, spend, unprotect
 from storage_processes import pay_and_die
 from test_databases import put_through_its_paces
 
@@ -416,6 +416,23 @@ def test_processes_with_different_sellers_may_number_a_payment_twice_and_the_aud
             assert codes == {"operations_missing", "invoices_missing"}, "of the number that was overwritten"
         one.top_up(account_id, gbp("20.00"))
         assert one.ledger.balance(account_id) == two.ledger.balance(account_id)
+
+
+def test_a_server_that_hangs_keeps_a_command_waiting_beyond_its_deadline(
+    beside: Ledger, umadb: UmaServer, tmp_path: Path
+) -> None:
+    account_id = account_with(beside)
+    with (
+        Ledger.open(f"sqlite:///{tmp_path}/hasty.db", gateways=[], settings=HASTY, events=umadb.events) as hasty,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        umadb.pause()
+        try:
+            waiting = thread.submit(spend, hasty, account_id, "key")
+            assert wait([waiting], HASTY.command_deadline.total_seconds() + 0.5).not_done == {waiting}
+        finally:
+            umadb.resume()
+        assert waiting.result(30).balance == gbp("99.9675")
 
 
 # The connection to the other event store ---------------------------------------------------------------------------
