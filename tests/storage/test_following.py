@@ -31,7 +31,7 @@ from interact_ledger.errors import (
 )
 from interact_ledger.gateways.sandbox import SandboxGateway
 from interact_ledger.storage import accounts as storage_accounts
-from interact_ledger.storage import following, rows
+from interact_ledger.storage import following
 from interact_ledger.storage.elsewhere import OtherStore
 from interact_ledger.storage.invoice_book import InvoiceBook
 from interact_ledger.storage.log import Log
@@ -244,7 +244,7 @@ def test_what_is_taken_over_is_folded_from_a_snapshot(
     for number in range(9):
         spend(beside, account_id, f"key-{number}")
     folded: list[int] = []
-    evolve = rows.evolve
+    evolve = following.evolve
     other = open_ledger()
     with dying_before_its_rows(monkeypatch):
         spend(beside, account_id, "last")
@@ -253,6 +253,26 @@ def test_what_is_taken_over_is_folded_from_a_snapshot(
     assert other.balance(account_id).total == gbp("99.675")
     assert len(folded) == 1, "from the snapshot of 10 to the copy's 11"
     assert other.audit().findings == ()
+
+
+def test_a_new_copy_is_filled_with_its_snapshots_page_by_page(
+    beside: Ledger, open_ledger: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "SNAPSHOT_EVERY", 5)
+    monkeypatch.setattr(following, "_PAGE", 7)
+    account_id = account_with(beside)
+    for number in range(30):
+        spend(beside, account_id, f"key-{number}")
+    folded: list[int] = []
+    evolve = following.evolve
+    monkeypatch.setattr(following, "evolve", lambda *arguments: folded.append(1) or evolve(*arguments))
+    copy = open_ledger("copy")
+    snapshot = copy._log.latest_snapshot(account_id)
+    assert snapshot is not None
+    assert snapshot.originator_version == 32
+    assert folded == [], "each page goes on from the snapshot of the one before"
+    assert all_rows(copy) == all_rows(beside)
+    assert copy.audit().findings == ()
 
 
 def test_copies_of_their_own_do_not_let_two_processes_spend_the_same_money(open_ledger: Open) -> None:

@@ -17,16 +17,18 @@ from decimal import localcontext
 from eventsourcing.persistence import IntegrityError, StoredEvent
 
 from interact_ledger.domain.account import Account
+from interact_ledger.domain.events import Recorded
 from interact_ledger.domain.fold import evolve
 from interact_ledger.errors import CorruptLog
 from interact_ledger.money import EXACT
+from interact_ledger.storage.accounts import SNAPSHOT_EVERY
 from interact_ledger.storage.elsewhere import EventsElsewhere, OtherStore
 from interact_ledger.storage.guarantees import Guarantees
 from interact_ledger.storage.index import OPERATIONS
 from interact_ledger.storage.log import LATEST_VERSIONS, START, Link, Log, storage_errors
 from interact_ledger.storage.mapper import chain_value
 from interact_ledger.storage.rows import SELLER_PREFIX, Reader, accounts_first, rows_of_events, steps
-from interact_ledger.storage.snapshots import from_snapshot
+from interact_ledger.storage.snapshots import Loaded, from_snapshot, snapshot_of
 from interact_ledger.tables import RowChange, RowChangeKind, Table
 
 __all__ = ["FollowingLog"]
@@ -172,28 +174,31 @@ class FollowingLog(Log):
         new = [stored for stored in found if stored.originator_version > end.version]
         if not new:
             return
+        events, link = self._chained_behind(end, new)
+        with localcontext(EXACT):
+            done = list(steps(self._account_at(stream_id, end.version), events))
+            rows = [_overwriting(row) for row in rows_of_events(done, self._readers)]
         try:
-            super()._write(new, self._rows_behind(stream_id, end, new))
+            super()._write(new, rows)
         except IntegrityError:
             self._take(stream_id, found)  # another process was faster, with some of them or all
+            return
+        account = done[-1].after
+        if account is not None and link.version // SNAPSHOT_EVERY > end.version // SNAPSHOT_EVERY:
+            self.save_snapshot(snapshot_of(Loaded(account, link)))
 
-    def _rows_behind(self, stream_id: str, end: Link, new: Sequence[StoredEvent]) -> list[RowChange]:
-        linked = end
+    def _chained_behind(self, end: Link, new: Sequence[StoredEvent]) -> tuple[list[Recorded], Link]:
+        """Read events that must follow from the end of a stream; return them, and the end that they make."""
         events = []
         for stored in new:
             chained = self._chained(stored)
             version = stored.originator_version
-            if (version, chained.previous) != (linked.version + 1, linked.chain):
-                raise CorruptLog(f"stream {stream_id}, version {version}: does not follow from what was copied before")
-            linked = Link(version, chain_value(stored))
+            if (version, chained.previous) != (end.version + 1, end.chain):
+                where = f"stream {stored.originator_id}, version {version}"
+                raise CorruptLog(f"{where}: does not follow from what was copied before")
+            end = Link(version, chain_value(stored))
             events.append(chained.recorded)
-        with localcontext(EXACT):
-            done = list(steps(self._account_at(stream_id, end.version), events))
-            # What is in the log is so: a row that two events claim is the later one's, for the audit to report.
-            return [
-                replace(row, kind=RowChangeKind.PUT) if row.kind is RowChangeKind.INSERT else row
-                for row in rows_of_events(done, self._readers)
-            ]
+        return events, end
 
     def _account_at(self, stream_id: str, version: int) -> Account | None:
         if version == 0 or stream_id.startswith(SELLER_PREFIX):
@@ -210,3 +215,8 @@ class FollowingLog(Log):
 
     def _position(self) -> int:
         return int(self.query("SELECT position FROM copied_log")[0]["position"])
+
+
+def _overwriting(row: RowChange) -> RowChange:
+    """Return what writes a row also if it is there: what is in the log is so, and what is wrong the audit reports."""
+    return replace(row, kind=RowChangeKind.PUT) if row.kind is RowChangeKind.INSERT else row
