@@ -172,18 +172,27 @@ def test_an_event_store_that_lost_events_is_not_believed(beside: Ledger, umadb: 
         beside._log._elsewhere = OtherStore(empty.events)
         with pytest.raises(CorruptLog, match="has lost events"):
             beside.recover()
+        found = [finding for finding in beside.audit().findings if finding.code == "copy_differs"]
+        assert [(finding.account_id, finding.version) for finding in found] == [(account_id, 2)]
 
 
-def test_events_that_do_not_follow_from_what_was_copied_are_not_taken_over(beside: Ledger, umadb: UmaServer) -> None:
-    account_id = account_with(beside)
+def test_events_that_do_not_follow_from_what_was_copied_are_not_taken_over_and_keep_no_other_account_waiting(
+    beside: Ledger, umadb: UmaServer, open_ledger: Open
+) -> None:
+    account_id, another = account_with(beside), account_with(beside)
     (known,) = OtherStore(umadb.events).after(account_id, 1)
     OtherStore(umadb.events).append([StoredEvent(account_id, 3, known.topic, known.state)])
+    spend(open_ledger("copy"), another, "key")
     before = all_rows(beside)
+
     with pytest.raises(CorruptLog, match=f"stream {account_id}, version 3: does not follow"):
         beside.balance(account_id)
-    with pytest.raises(CorruptLog, match=f"stream {account_id}, version 3: does not follow"):
-        beside.recover()
     assert all_rows(beside) == before
+
+    beside.recover()
+    assert len(all_rows(beside)["statement_lines"]) == len(before["statement_lines"]) + 1
+    found = [finding for finding in beside.audit().findings if finding.code == "copy_differs"]
+    assert [(finding.account_id, finding.version) for finding in found] == [(account_id, 3)]
 
 
 def test_events_that_are_no_ledgers_are_refused(beside: Ledger, umadb: UmaServer) -> None:

@@ -10,6 +10,7 @@ the copy is complete up to the version that is appended to, and another writer o
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from decimal import localcontext
@@ -79,30 +80,30 @@ class FollowingLog(Log):
             raise
 
     def follow(self) -> None:
-        """Take over every event that is not here yet, in the order of the other store."""
+        """Take over every event that is not here yet, in the order of the other store.
+
+        A stream that is not what it was keeps no other waiting: whoever names it is told, and the audit tells all.
+        """
         position = self._position()
         with storage_errors():
             if self._elsewhere.head() < position:
-                raise CorruptLog(
-                    "the other event store has lost events that were copied, or is not the one they are of"
-                )
+                raise CorruptLog("the other event store has lost events that were copied")
             while page := self._elsewhere.page(position, _PAGE):
                 found: dict[str, list[StoredEvent]] = {}
                 for _, stored in page:
                     found.setdefault(str(stored.originator_id), []).append(stored)
                 for stream_id in accounts_first(found):
-                    self._take(stream_id, found[stream_id])
+                    with contextlib.suppress(CorruptLog):
+                        self._take(stream_id, found[stream_id])
                 position = page[-1].position
                 with self.recorder.transaction(write=True) as cursor:
                     cursor.execute("UPDATE copied_log SET position=? WHERE position<?", [position, position])
 
     def differences(self) -> Iterator[tuple[str, int]]:
-        """Yield stream and version of every event that is not the same here and elsewhere."""
-        self.follow()
+        """Yield stream and version of every event that was followed and is not the same here and elsewhere."""
         position, end = 0, self._position()
         with storage_errors():
-            while position < end:
-                page = self._elsewhere.page(position, _PAGE)
+            while position < end and (page := self._elsewhere.page(position, _PAGE)):
                 for _, stored in page:
                     stream_id, version = str(stored.originator_id), stored.originator_version
                     if list(super()._select(stream_id, after=version - 1, upto=version)) != [stored]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from decimal import localcontext
 
@@ -66,7 +67,8 @@ class OperationVerbs(Verbs):
         Raises:
             Busy, StorageUnavailable: if the database cannot be read.
         """
-        self._log.follow()
+        with contextlib.suppress(CorruptLog):
+            self._log.follow()
         with self._log.at_one_moment() as read:
             return audit(read, self._folded, on_progress, self._log.differences())
 
