@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from domain_helpers import LATER, NOW, QUOTE, SOON, account, captured, declined, past, request, requested, then
+from domain_helpers import LATER, NOW, SOON, account, captured, declined, past, request, requested, then
 from hypothesis import given
 from hypothesis import strategies as st
 from moneyed import Money
@@ -264,7 +264,3 @@ def test_an_attempt_is_sent_again_only_while_it_is_undecided_and_in_time():
     assert refunds.send_refund_again(refund_after(*events), SOON) == []
     assert refunds.send_refund_again(refund_after(*heard(events, paid_back())), NOW) == []
     assert refunds.send_refund_again(refund_after(*events), SOON - timedelta(microseconds=1)) != []
-
-
-def test_the_quote_of_these_tests_is_what_they_say():
-    assert (QUOTE.credit, QUOTE.total) == (D(50), D(60))
