@@ -21,7 +21,7 @@ from storage_helpers import HASTY, NOON, account_with, all_rows, behind_its_back
 from storage_processes import pay_and_die
 from test_databases import put_through_its_paces
 
-from interact_ledger import EventsElsewhere, Guarantees, Ledger, MovableClock, Settings
+from interact_ledger import EventsElsewhere, Guarantees, Ledger, MovableClock, NoticeOutcome, Settings
 from interact_ledger.errors import (
     ConfigurationError,
     CorruptLog,
@@ -408,6 +408,21 @@ def test_what_a_dead_process_left_to_do_is_found_by_others(
     clock.advance(timedelta(hours=2))
     assert [done.outcome for done in other.recover()] == ["not_attempted"]
     assert other.audit().findings == ()
+
+
+def test_a_notice_about_what_only_another_process_knows_is_not_thought_foreign(open_ledger: Open) -> None:
+    one, two = open_ledger("one"), open_ledger("two")
+    account_id = account_with(one)
+    quote = one.checkout(account_id, gbp("10.00"))
+    one.top_up(account_id, quote.quote_id, card_token="tok_pending", idempotency_key="pay")
+    gateway = one._context.gateway("sandbox")
+    gateway.settle(one.history(account_id)[-1].event.reference)
+
+    for notice in gateway.notices_due():
+        (received,) = two.receive("sandbox", notice.body, notice.headers)
+        assert (received.outcome, received.account_id) == (NoticeOutcome.RECORDED, account_id)
+    assert one.balance(account_id).total == gbp("110.00")
+    assert one.audit().findings == two.audit().findings == ()
 
 
 # What does not hold ------------------------------------------------------------------------------------------------

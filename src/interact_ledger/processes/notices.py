@@ -94,7 +94,9 @@ def receive(
         ConfigurationError: if there is no such gateway.
     """
     gateway = context.gateway(gateway_id)
-    return [_act_on(context, query, gateway_id, notice) for notice in _verified(gateway, body, headers)]
+    notices = _verified(gateway, body, headers)
+    context.accounts.follow()  # whose something is must not be behind: what is thought foreign does not come again
+    return [_act_on(context, query, gateway_id, notice) for notice in notices]
 
 
 def _verified(gateway: Gateway, body: bytes, headers: Mapping[str, str]) -> Sequence[Notice]:

@@ -176,6 +176,10 @@ class Accounts:
         rows = self._log.query("SELECT stream_id FROM operations WHERE operation_id=?", (operation_id,))
         return str(rows[0]["stream_id"]) if rows else None
 
+    def follow(self) -> None:
+        """See that what asks without naming an account misses nothing that is stored by now."""
+        self._log.follow()
+
     # Loading ------------------------------------------------------------------------------------------------------
 
     def _fresh(self, account_id: str) -> Loaded:
