@@ -64,7 +64,7 @@ class OperationVerbs(Verbs):
             Busy, StorageUnavailable: if the database cannot be read.
         """
         with self._log.at_one_moment() as read:
-            return audit(read, self._folded, on_progress)
+            return audit(read, self._folded, on_progress, self._context.now())
 
     def _folded(self, account_id: str, version: int) -> Folded:
         account: Account | None = None
