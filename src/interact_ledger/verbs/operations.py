@@ -29,7 +29,7 @@ class OperationVerbs(Verbs):
         """Bring everything open at a gateway, of whatever kind, to its true end.
 
         Run it at start-up and every minute. It is safe at any moment and by several processes at once, and never
-        charges and never saves. What is younger than its `send_before` is left alone, as its sender may be at work;
+        charges, saves or pays back. What is younger than its `send_before` is left alone, as its sender may be at work;
         it comes back as "not due yet". What comes back with `is_over` false is still open.
 
         Args:
@@ -70,7 +70,7 @@ class OperationVerbs(Verbs):
         with contextlib.suppress(CorruptLog):
             self._log.follow()
         with self._log.at_one_moment() as read:
-            return audit(read, self._folded, on_progress, self._log.differences())
+            return audit(read, self._folded, on_progress, self._context.now(), self._log.differences())
 
     def _folded(self, account_id: str, version: int) -> Folded:
         account: Account | None = None
