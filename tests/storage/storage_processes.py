@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import sqlite3
@@ -71,3 +72,18 @@ def pay_and_die(directory: Path, events: EventsElsewhere, last: int) -> None:
         (directory / "asked").write_text(f"{account_id} {quote_id}")
         setattr(Log, "_write", killed)  # noqa: B010 - this process ends here, so nothing need put it back
         ledger.top_up(account_id, quote_id, card_token="tok_visa", idempotency_key="pay")
+
+
+def pay_and_spend_until_killed(directory: Path, events: EventsElsewhere, account_id: str, name: str) -> None:
+    """Spend, and pay now and then; write down each spend that was acknowledged."""
+    with (
+        SandboxGateway(directory / "sandbox.db") as gateway,
+        Ledger.open(f"sqlite:///{directory}/ledger.db", gateways=[gateway], events=events) as ledger,
+        (directory / name).open("w") as acknowledged,
+    ):
+        for number in itertools.count():
+            spend(ledger, account_id, f"{name}-{number}")
+            print(number, file=acknowledged, flush=True)
+            if number % 3 == 0:
+                quote = ledger.checkout(account_id, Money("10.00", "GBP"))
+                ledger.top_up(account_id, quote.quote_id, card_token="tok_visa", idempotency_key=quote.quote_id)

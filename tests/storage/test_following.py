@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import multiprocessing
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 from uuid import uuid4
 
@@ -18,10 +20,11 @@ from cutting_proxy import CuttingProxy
 from eventsourcing.persistence import IntegrityError, StoredEvent
 from moneyed import Money
 from storage_helpers import HASTY, NOON, account_with, all_rows, behind_its_back, forget_memory, spend, unprotect
-from storage_processes import pay_and_die
+from storage_processes import pay_and_die, pay_and_spend_until_killed
 from test_databases import put_through_its_paces
 
 from interact_ledger import EventsElsewhere, Guarantees, Ledger, MovableClock, NoticeOutcome, Settings
+from interact_ledger.domain import events as e
 from interact_ledger.errors import (
     ConfigurationError,
     CorruptLog,
@@ -392,6 +395,47 @@ def test_a_payment_that_is_killed_between_events_and_rows_is_recovered_and_done_
         assert ledger.audit().findings == ()
 
 
+@pytest.mark.programme(row=3, what="processes killed beside UmaDB", ci=2, release=200, each=20)
+def test_processes_that_are_killed_at_any_moment_lose_nothing_and_do_nothing_twice(
+    part: range, umadb: UmaServer, tmp_path: Path
+) -> None:
+    clock = MovableClock(datetime.now(UTC) + PROVEN)
+    with (
+        SandboxGateway(tmp_path / "sandbox.db", clock=clock) as gateway,
+        Ledger.open(f"sqlite:///{tmp_path}/ledger.db", gateways=[gateway], clock=clock, events=umadb.events) as ledger,
+    ):
+        account_id = account_with(ledger)
+        for number in part:
+            kill_at_work(tmp_path, umadb, account_id, f"process-{number}", after=Random(number).uniform(0, 0.3))
+            ledger.recover()
+
+            events = [recorded.event for recorded, _ in ledger._log.read(account_id)]
+            spent = [event.idempotency_key for event in events if isinstance(event, e.Spent)]
+            acknowledged = len((tmp_path / f"process-{number}").read_text().splitlines())
+            assert len(set(spent)) == len(spent)
+            assert sum(key.startswith(f"process-{number}-") for key in spent) - acknowledged in {0, 1}
+            captured = len(gateway.captured())
+            assert sum(isinstance(event, e.PaymentCaptured) for event in events) == captured
+            total = gbp("100.00") + captured * gbp("10.00") - len(spent) * gbp("0.0325")
+            assert ledger.balance(account_id).total == total
+            assert ledger.audit().findings == ()
+
+
+def kill_at_work(directory: Path, umadb: UmaServer, account_id: str, name: str, *, after: float) -> None:
+    """Let a process begin to pay and spend, and kill it so many seconds after its first answer."""
+    arguments = (directory, umadb.events, account_id, name)
+    worker = multiprocessing.get_context("spawn").Process(target=pay_and_spend_until_killed, args=arguments)
+    worker.start()
+    first = directory / name
+    while not (first.exists() and first.read_text()):
+        assert worker.is_alive()
+        time.sleep(0.01)
+    time.sleep(after)
+    worker.kill()
+    worker.join(60)
+    assert worker.exitcode == -9
+
+
 def test_what_a_dead_process_left_to_do_is_found_by_others(
     beside: Ledger, open_ledger: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -482,15 +526,24 @@ def test_a_server_that_hangs_keeps_a_command_waiting_beyond_its_deadline(
 # The connection to the other event store ---------------------------------------------------------------------------
 
 
-def test_a_command_whose_acknowledgement_is_lost_counts_once(umadb: UmaServer, open_ledger: Open) -> None:
+@pytest.mark.programme(row=5, what="UmaDB acknowledgements cut", ci=20, release=1_000, each=100)
+def test_a_command_whose_acknowledgement_is_lost_counts_once(
+    part: range, umadb: UmaServer, open_ledger: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_for: list[list[StoredEvent]] = []
+    select_stored = Log.select_stored
+    monkeypatch.setattr(
+        Log, "select_stored", lambda *arguments: looked_for.append(select_stored(*arguments)) or looked_for[-1]
+    )
     with CuttingProxy(umadb.port) as proxy:
         ledger = open_ledger(events=UmaServer.events_at(proxy.port))
         account_id = account_with(ledger, "100.00")
-        for number in range(20):
+        for number in part:
             proxy.cut.set()
             spend(ledger, account_id, f"key-{number}")
-        assert proxy.answers_lost >= 20
-        assert ledger.balance(account_id).total == gbp("100.00") - 20 * gbp("0.0325")
+        assert proxy.answers_lost >= len(part)
+        assert any(looked_for), "no answer was lost of what was stored"
+        assert ledger.balance(account_id).total == gbp("100.00") - len(part) * gbp("0.0325")
         assert ledger.audit().findings == ()
 
 
