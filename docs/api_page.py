@@ -20,7 +20,7 @@ from interact_ledger.pricing.campaign_file import read_campaign
 from interact_ledger.pricing.catalogue import Message, Number
 from interact_ledger.storage.elsewhere import EventsElsewhere
 from interact_ledger.verbs import accounts, operations, payments, reading, spending
-from writing import Field, fields_of, fields_table, paragraph, table_of
+from writing import Field, fields_of, fields_table, paragraph, rest_of, table_of
 
 __all__ = ["advice_table", "page", "reasons_table", "statuses_table"]
 
@@ -143,7 +143,7 @@ def page() -> list[str]:
     parts += ["### Ledger.guarantees", paragraph(Ledger.guarantees.__doc__)]
     parts += ["### EventsElsewhere", *documented(EventsElsewhere)]
     for title, module, cls in VERBS:
-        parts += [f"## {title}", paragraph(module.__doc__)]
+        parts += [f"## {title}", paragraph(module.__doc__), rest_of(module.__doc__)]
         for name, function in public_functions(cls):
             parts += callable_parts(name, function)
     parts += ["## What can be bought", "`Item` is a `Message` or a `Number`."]

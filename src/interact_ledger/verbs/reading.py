@@ -1,4 +1,8 @@
-"""Reading: balances now and then, receipts, statements, histories, lists (product rule 13)."""
+"""Reading: balances now and then, receipts, statements, histories, lists (product rule 13).
+
+All of it is current to the moment it is read. Where another event store keeps the events, this holds for what names
+an account; `accounts` and `receipt` are there as current as the last `recover()`.
+"""
 
 from __future__ import annotations
 
