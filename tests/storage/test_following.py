@@ -33,9 +33,11 @@ from interact_ledger.errors import (
     TransactionNotFound,
 )
 from interact_ledger.gateways.sandbox import SandboxGateway
+from interact_ledger.ids import operation_id
 from interact_ledger.storage import accounts as storage_accounts
 from interact_ledger.storage import following
 from interact_ledger.storage.elsewhere import OtherStore
+from interact_ledger.storage.index import OPERATIONS
 from interact_ledger.storage.invoice_book import InvoiceBook
 from interact_ledger.storage.log import Log
 from interact_ledger.testing import ledger_kit
@@ -521,6 +523,20 @@ def test_a_server_that_hangs_keeps_a_command_waiting_beyond_its_deadline(
         finally:
             umadb.resume()
         assert waiting.result(30).balance == gbp("99.9675")
+
+
+def test_rows_that_cannot_be_written_are_told_and_not_tried_for_ever(
+    umadb: UmaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "_overwriting", lambda row: row)
+    with ledger_kit(events=umadb.events) as one, ledger_kit(events=umadb.events) as two:
+        account_id = one.account().account_id
+        two.ledger.balance(account_id)
+        taken = {"operation_id": operation_id(account_id, "taken"), "stream_id": account_id, "version": 1}
+        two.ledger._log.recorder.insert_events([], changes=[OPERATIONS.insert(**taken)])
+        one.ledger.adjust(account_id, gbp("1.00"), "one", idempotency_key="taken")
+        with pytest.raises(CorruptLog, match=f"stream {account_id}, version 2: has impossible rows"):
+            two.ledger.balance(account_id)
 
 
 # The connection to the other event store ---------------------------------------------------------------------------

@@ -181,7 +181,9 @@ class FollowingLog(Log):
             rows = [_overwriting(row) for row in rows_of_events(done, self._readers)]
         try:
             super()._write(new, rows)
-        except IntegrityError:
+        except IntegrityError as error:
+            if self._end_of_copy(stream_id) == end:
+                raise CorruptLog(f"stream {stream_id}, version {end.version + 1}: has impossible rows") from error
             self._take(stream_id, found)  # another process was faster, with some of them or all
             return
         account = done[-1].after
