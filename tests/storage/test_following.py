@@ -214,7 +214,7 @@ def test_it_works_with_any_persistence_module(module: str, tmp_path: Path) -> No
     events = EventsElsewhere(module, {"SQLITE_DBNAME": str(tmp_path / "other.db")})
     with ledger_kit(events=events) as kit:
         put_through_its_paces(kit)
-        assert kit.ledger.audit().findings == ()
+        assert kit.ledger.audit().integrity == ()
 
 
 def test_a_new_copy_has_the_same_rows_from_the_events_alone(umadb: UmaServer) -> None:
