@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import ClassVar
 
@@ -19,6 +20,8 @@ __all__ = ["Noticing"]
 
 _HUGE = 1_000_000
 """The ledger lets no longer body through to an adapter."""
+
+_ALIKE = (b"0123456789", b"abcdefghijklmnopqrstuvwxyz", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 
 class Noticing:
@@ -80,8 +83,10 @@ class Noticing:
             _announced(bench, number)
         due = _due(bench)
         for one in due:
-            for other in due:
-                _rejected(bench, one.body, other.headers, "another's signature", unless=[_understood(bench, one)])
+            # Where the signature is in the body, its headers say nothing, and it stays the notice that it was.
+            same = [_understood(bench, one)] if _is_taken(bench, one.body, {}) else []
+            for other in (other for other in due if other.headers != one.headers):
+                _rejected(bench, one.body, other.headers, "another's signature", unless=same)
 
     @pytest.mark.parametrize(
         "body", [b"", b"{}", b"[]", b"null", b"\xff\x00", "é€😀".encode(), b"a=1&a=2", b"[" * 9999]
@@ -113,7 +118,7 @@ class Noticing:
         _announced(bench)
         for due in _due(bench):
             lower = {name.lower(): value for name, value in due.headers.items()}
-            same = _understood(bench, due) == list(bench.gateway.notices(due.body, lower))
+            same = _understood(bench, due) == _understood(bench, replace(due, headers=lower))
             hold(Rule.AUTHENTIC, same, "web servers change the case of header names, and then it is not understood")
 
 
@@ -149,6 +154,13 @@ def _rejected(
     hold(Rule.REJECTED, notices in unless, f"{what} was accepted as {notices!r}")
 
 
+def _is_taken(bench: Bench, body: bytes, headers: Mapping[str, str]) -> bool:
+    try:
+        return bool(bench.gateway.notices(body, headers))
+    except NoticeRejected:
+        return False
+
+
 def _altered(chance: random.Random, due: Sequence[Delivery]) -> tuple[bytes, dict[str, str]]:
     """Return a delivery with a few bytes of its body or characters of its headers changed, or with no headers."""
     delivery = chance.choice(due)
@@ -157,13 +169,14 @@ def _altered(chance: random.Random, due: Sequence[Delivery]) -> tuple[bytes, dic
         name = chance.choice(sorted(headers))
         headers[name] = bytes(_edited(chance, bytearray(headers[name].encode()))).decode("latin-1")
         return bytes(body), headers
-    return bytes(_edited(chance, body)), {} if chance.random() < 1 / 4 else headers
+    return bytes(_edited(chance, body)), {} if chance.random() < 1 / 3 else headers
 
 
 def _edited(chance: random.Random, text: bytearray) -> bytearray:
+    """Change a text; every other time only letters and digits, so that it stays as readable as it was."""
     for _ in range(chance.randint(1, 3)):
         at = chance.randrange(len(text) + 1)
-        match chance.randrange(4):
+        match chance.randrange(6):
             case 0:
                 text[at : at + 1] = bytes([chance.randrange(256)])
             case 1:
@@ -171,5 +184,7 @@ def _edited(chance: random.Random, text: bytearray) -> bytearray:
             case 2:
                 text[at:at] = text[: chance.randint(1, 8)]
             case _:
-                text[at : at + 1] = chance.choice([b"0", b"1", b"a", b"z", b'"'])
+                alike = next((kind for kind in _ALIKE if text[at : at + 1] and text[at] in kind), b"")
+                if alike:
+                    text[at] = chance.choice(alike)
     return text
