@@ -375,9 +375,24 @@ class HundredthsOfYen(Broken):
         return None
 
     def charge(self, request: ChargeRequest, source: PaymentSource) -> ChargeResult:
-        if request.amount.currency.code != "JPY" or request.amount.amount > 10_000:
+        if request.amount.currency.code != "JPY" or request.amount.amount > 51:
             return super().charge(request, source)
         result = super().charge(replace(request, amount=request.amount * 100), source)
+        return replace(result, amount=request.amount) if isinstance(result, Succeeded) else result
+
+
+@breaks("any_amount_in_any_currency_is_captured_exactly")
+class AddsAStep(Broken):
+    """Amounts that nobody thought of in a test are captured with a step too much."""
+
+    def begin(self, request: ChargeRequest) -> Any:
+        return None
+
+    def charge(self, request: ChargeRequest, source: PaymentSource) -> ChargeResult:
+        if not 1_000 < request.amount.amount < 1_000_000:
+            return super().charge(request, source)
+        step = Money(self.capabilities.currencies[request.amount.currency.code].step, request.amount.currency)
+        result = super().charge(replace(request, amount=request.amount + step), source)
         return replace(result, amount=request.amount) if isinstance(result, Succeeded) else result
 
 
