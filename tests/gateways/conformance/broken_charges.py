@@ -411,6 +411,8 @@ class RoundsAmounts(Broken):
 
 
 def _rounded(request: ChargeRequest) -> ChargeRequest:
+    if request.amount.amount > 1:
+        return request
     return replace(request, amount=Money(request.amount.amount.quantize(Decimal("0.01")), request.amount.currency))
 
 
