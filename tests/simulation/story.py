@@ -1,0 +1,199 @@
+"""One seed from its beginning to its end."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from interact_ledger import LedgerError
+from interact_ledger.gateways.sandbox.tokens import Status
+from simulation.customers import Customers, Request
+from simulation.ending import end
+from simulation.process import Process
+from simulation.scheduler import ProcessDied
+from simulation.witness import Violation
+from simulation.world import World
+
+__all__ = ["Outcome", "tell"]
+
+MEMORY = Path("/dev/shm")
+"""A file system in memory, where there is one."""
+NEVER = {"corrupt_log", "configuration_error", "idempotency_conflict", "gateway_invalid_request", "schema_too_new"}
+"""What no request of the story may be answered with."""
+THOUGHTS = [timedelta(seconds=seconds) for seconds in (0, 0, 0, 0, 0.05, 3, 65, 700, 2000, 8000)]
+ROUNDS = [timedelta(seconds=seconds) for seconds in (0.02, 0.5, 30, 90, 600, 4000)]
+
+
+@dataclass
+class Outcome:
+    """What one seed came to."""
+
+    seed: int
+    steps: int = 0
+    captures: int = 0
+    events: int = 0
+    faults: dict[str, int] = field(default_factory=dict)
+    violation: Violation | None = None
+    trace: list[str] = field(default_factory=list)
+    digest: str = ""
+    """Of the trace and of every byte that was stored."""
+
+
+def tell(seed: int, *, with_trace: bool = False) -> Outcome:
+    """Tell a seed's story, up to its end or to the first violation."""
+    outcome = Outcome(seed)
+    with _directory() as directory:
+        world = World(Random(seed), directory)
+        try:
+            Story(world).run()
+        except Violation as violation:
+            outcome.violation = violation
+        finally:
+            scheduler = world.scheduler
+            outcome.steps = len(scheduler.trace)
+            outcome.captures = len(world.witness.captures)
+            outcome.events = len(world.witness.seen)
+            outcome.faults = scheduler.faults
+            if with_trace:
+                outcome.trace = [f"{moment:%d %H:%M:%S.%f} {who:<6} {what}" for moment, who, what in scheduler.trace]
+                outcome.digest = _digest(world, outcome.trace)
+            world.close()
+    return outcome
+
+
+class Story:
+    """Processes that serve customers, an operator, and the world around them."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._scheduler = world.scheduler
+        self._chance = world.chance
+        self._customers = Customers(world.chance, world.plan)
+
+    def run(self) -> None:
+        for number in range(self._world.plan.processes):
+            self._start(with_operator=number == 0)
+        self._scheduler.spawn("world", self._surroundings)
+        self._scheduler.run()
+        self._scheduler.calm = True
+        end(self._world, self._customers)
+
+    # Processes --------------------------------------------------------------------------------------------------
+
+    def _start(self, *, with_operator: bool) -> None:
+        process = self._world.started()
+        for number in range(self._world.plan.threads):
+            self._spawn(process, f"{process.name}.{number}", self._work, with_operator=with_operator)
+        if with_operator:
+            self._spawn(process, f"{process.name}.op", self._operate, with_operator=True)
+
+    def _spawn(self, process: Process, name: str, body: Any, *, with_operator: bool) -> None:
+        def thread() -> None:
+            try:
+                body(process)
+            except ProcessDied:
+                if self._scheduler.threads_of(process) == 1:
+                    self._world.ended(process)
+                    self._start(with_operator=with_operator)
+
+        self._scheduler.spawn(name, thread, process)
+
+    def _work(self, process: Process) -> None:
+        while request := self._customers.next():
+            self._serve(process, request)
+            self._scheduler.sleep(self._chance.choice(THOUGHTS))
+
+    def _operate(self, process: Process) -> None:
+        while self._scheduler.workers > 0:
+            self._scheduler.sleep(self._chance.choice(ROUNDS))
+            verb = self._chance.choice(["recover", "recover", "recover", "run_due", "audit"])
+            self._serve(process, Request(0, verb, lambda ledger, verb=verb: getattr(ledger, verb)()))
+
+    def _serve(self, process: Process, request: Request) -> None:
+        scheduler = self._scheduler
+        scheduler.tell(f"asks {request}")
+        had_succeeded = request.succeeded
+        try:
+            answer = request.call(process.ledger)
+        except LedgerError as error:
+            scheduler.tell(f"refused {request}: {error.code}")
+            if error.code in NEVER:
+                raise Violation("errors", f"{request}: {error!r}") from error
+            return
+        except Exception as error:
+            raise Violation("errors", f"{request}: {error!r}") from error
+        status = getattr(answer, "status", "")
+        scheduler.tell(f"answers {request} {status}")
+        self._check_answer(request, answer, had_succeeded=had_succeeded)
+        request.keep(answer)
+
+    def _check_answer(self, request: Request, answer: Any, *, had_succeeded: bool) -> None:
+        """I10: what somebody was told is stored, and stays so."""
+        witness = self._world.witness
+        if request.operation_id is not None and request.operation_id not in witness.started:
+            raise Violation("I10", f"{request} was answered and is not stored")
+        if request.what.startswith("checkout") and answer.quote_id not in witness.quotes:
+            raise Violation("I10", f"{request} was answered and is not stored")
+        if request.what.startswith("top_up") and request.operation_id is not None:
+            if answer.status == "succeeded":
+                request.succeeded = True
+                if not witness.operations[request.operation_id].captured:
+                    raise Violation("I10", f"{request} was said to have succeeded, and no capture is stored")
+            elif had_succeeded:
+                raise Violation("I10", f"{request} was said to have succeeded before, and now is {answer.status}")
+        if request.what == "audit" and answer.integrity:
+            raise Violation("audit", f"{answer.integrity[:3]}")
+        if request.what == "recover":
+            failed = [one for one in answer if one.outcome.startswith("failed") or one.outcome.split(":")[0] in NEVER]
+            if failed:
+                raise Violation("errors", f"recover: {failed}")
+
+    # The world around them --------------------------------------------------------------------------------------
+
+    def _surroundings(self) -> None:
+        """Customers in their browsers, the card network, and clocks that are set."""
+        while self._scheduler.workers > 0:
+            self._scheduler.sleep(self._chance.choice(ROUNDS))
+            if self._chance.random() < 0.2 and self._world.processes:
+                self._chance.choice(self._world.processes).set_clock()
+            else:
+                self._act_at_gateway()
+
+    def _act_at_gateway(self) -> None:
+        sandbox, watch = self._world.sandbox, self._world.watch
+        open_ones = [one for one in watch.held() if one.is_chargeable and one.status != "created"]
+        if not open_ones:
+            return
+        one = self._chance.choice(open_ones)
+        succeed = self._chance.random() < 0.75
+        self._scheduler.tell(f"world moves {one.kind} {one.attempt_id[-8:]}, {one.status}: {succeed}")
+        if one.status == Status.ACTION_REQUIRED:
+            sandbox.authenticate(one.reference, succeed=succeed)
+        elif one.status == Status.PENDING:
+            sandbox.settle(one.reference, succeed=succeed)
+        elif one.status == Status.DECLINED and succeed:
+            sandbox.pay_in_browser(one.reference, "tok_visa")
+        watch.look()
+
+
+@contextmanager
+def _directory() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None, prefix="simulation-") as name:
+        yield Path(name)
+
+
+def _digest(world: World, trace: list[str]) -> str:
+    digest = hashlib.sha256("\n".join(trace).encode())
+    with suppress(Exception):
+        for line in world.witness._connection.iterdump():
+            digest.update(line.encode())
+        for line in world.sandbox._memory._connection.iterdump():
+            digest.update(line.encode())
+    return digest.hexdigest()

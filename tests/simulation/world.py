@@ -1,0 +1,119 @@
+"""Everything that simulated processes share: one database, one gateway, one true time, one network."""
+
+from __future__ import annotations
+
+import heapq
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from random import Random
+
+from interact_ledger import Ledger, Settings
+from interact_ledger.clock import MovableClock
+from interact_ledger.gateways.sandbox import SandboxGateway
+from interact_ledger.storage import accounts
+from interact_ledger.testing import SequentialIds
+from simulation.gateway_watch import GatewayWatch
+from simulation.plan import Plan
+from simulation.process import Process
+from simulation.scheduler import Scheduler
+from simulation.witness import Violation, Witness
+
+__all__ = ["SETTINGS", "World"]
+
+START = datetime(2027, 1, 29, 9, 30, tzinfo=UTC)
+SETTINGS = Settings.default().model_copy(update={"command_deadline": timedelta(seconds=2)})
+
+
+class World:
+    """One seed's world.
+
+    Args:
+        chance: the seed's one source of chance.
+        directory: where its database is; an empty one is made there once and copied for each seed.
+    """
+
+    def __init__(self, chance: Random, directory: Path) -> None:
+        self.chance = chance
+        self.plan = plan = Plan.of(chance)
+        self.settings = SETTINGS
+        self.clock = MovableClock(START)
+        self.ids = SequentialIds()
+        self.path = _new_database(directory)
+        self.scheduler = Scheduler(chance, plan, self.clock)
+        self.sandbox = SandboxGateway(
+            clock=self.clock,
+            replay_window=plan.replay_window,
+            settles_within=plan.settles_within,
+            lookup_lag=plan.lookup_lag,
+        )
+        self.witness = Witness(self.path)
+        self.watch = GatewayWatch(self.sandbox, self.scheduler, self.witness)
+        self.processes: list[Process] = []
+        self._numbers = count(1)
+        self._under_way: list[tuple[datetime, int, Callable[[], None]]] = []
+        self.scheduler.on_time.append(self._deliver)
+        self._give_back_time = self.scheduler.take_over_time()
+        self._cache_sizes = accounts.SNAPSHOT_EVERY, accounts.CACHED_ACCOUNTS_MAX
+        accounts.SNAPSHOT_EVERY, accounts.CACHED_ACCOUNTS_MAX = plan.snapshot_every, plan.cached_accounts_max
+
+    def close(self) -> None:
+        accounts.SNAPSHOT_EVERY, accounts.CACHED_ACCOUNTS_MAX = self._cache_sizes
+        self._give_back_time()
+        for process in self.processes:
+            process.close()
+        self.witness.close()
+        self.sandbox.close()
+
+    def started(self) -> Process:
+        """Start a process."""
+        process = Process(f"p{next(self._numbers)}", self)
+        process.set_clock()
+        self.processes.append(process)
+        return process
+
+    def ended(self, process: Process) -> None:
+        self.processes.remove(process)
+        process.close()
+
+    # What observers are told ------------------------------------------------------------------------------------
+
+    def committed(self) -> None:
+        """Hold what was just committed against the gateway."""
+        captures = self.witness.look()
+        held = {one.reference: one for one in self.watch.held()} if captures else {}
+        for capture in captures:
+            one = held.get(capture["reference"])
+            if one is None or (one.status, one.operation_id) != ("succeeded", capture["operation_id"]):
+                raise Violation("I4", f"{capture['reference']} was credited and is no capture of that operation: {one}")
+        if captures:
+            amounts = {captured.reference: captured.amount.amount for captured in self.sandbox.captured()}
+            for capture in captures:
+                if str(amounts[capture["reference"]]) != capture["total"]:
+                    raise Violation("I4", f"{capture['reference']} was credited with another amount than was captured")
+        self.watch.check()
+
+    # The network ------------------------------------------------------------------------------------------------
+
+    def later(self, delay: timedelta, call: Callable[[], None]) -> None:
+        """Have something arrive after a delay."""
+        heapq.heappush(self._under_way, (self.clock.now() + delay, next(self._numbers), call))
+
+    def _deliver(self) -> None:
+        while self._under_way and self._under_way[0][0] <= self.clock.now():
+            _, _, arrive = heapq.heappop(self._under_way)
+            self.scheduler.tell("something arrives late")
+            arrive()
+
+
+def _new_database(directory: Path) -> Path:
+    empty = directory / "empty.db"
+    if not empty.exists():
+        Ledger.open(f"sqlite:///{empty}", gateways=[]).close()
+    path = directory / "ledger.db"
+    for old in directory.glob("ledger.db*"):
+        old.unlink()
+    shutil.copyfile(empty, path)
+    return path
