@@ -21,9 +21,11 @@ from interact_ledger.gateways.protocol import (
 from interact_ledger.gateways.sandbox import SandboxGateway
 from simulation.gateway_watch import GatewayWatch
 from simulation.scheduler import Scheduler
+from simulation.witness import Violation
 
 __all__ = ["Cable"]
 
+CHARGES = {"begin", "charge", "save"}
 LOOKUPS = {"find_charge": "payment", "find_card": "saving", "find_refund": "refund"}
 CHANGES = {"begin", "charge", "cancel", "save", "complete_save", "cancel_save", "forget", "refund"}
 
@@ -78,6 +80,8 @@ class Cable:
         scheduler = self._scheduler
         if verb == "begin" and not scheduler.plan.begins:
             return None
+        if verb in CHARGES and scheduler.is_operating:
+            raise Violation("recovery", f"recovery called {verb}")
         scheduler.point(f"{verb} {self._named(request)}")
         fault = None
         if scheduler.fails("gateway", scheduler.plan.gateway_faults):

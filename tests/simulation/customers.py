@@ -52,7 +52,8 @@ class Customers:
         self._left = plan.requests
         self.requests: list[Request] = []
         self.accounts = [derived_id("acct", f"customer-{number}", "open") for number in range(plan.accounts)]
-        self._to_open = list(range(plan.accounts))
+        self._first: list[Callable[[], Request]] = [partial(self._open, n) for n in range(plan.accounts)]
+        self._first += [self._check_out] * (2 * plan.accounts)
         self._quotes: list[tuple[str, str]] = []
         self._top_ups: list[tuple[str, str]] = []
         self._savings: list[tuple[str, str]] = []
@@ -62,8 +63,8 @@ class Customers:
 
     def next(self) -> Request | None:
         """Return what somebody asks for now, None once nobody asks for anything any more."""
-        if self._to_open:
-            return self._open(self._to_open.pop())
+        if self._first:
+            return self._first.pop(0)()
         if not self._left:
             return None
         self._left -= 1
@@ -111,7 +112,9 @@ class Customers:
     def _top_up(self) -> Request | None:
         if not self._quotes:
             return None
-        account_id, quote_id = self._quotes.pop(self._chance.randrange(len(self._quotes)))
+        account_id, quote_id = self._chance.choice(self._quotes)
+        if self._chance.random() < 0.9:  # else somebody may yet try to use it twice
+            self._quotes.remove((account_id, quote_id))
         saved = [card for owner, card in self._cards if owner == account_id]
         if saved and self._chance.random() < 0.4:
             how = {"card_id": self._chance.choice(saved)}
@@ -223,8 +226,8 @@ class Customers:
 
 
 VERBS: tuple[tuple[Callable[[Customers], Request | None], int], ...] = (
-    (Customers._check_out, 12),
-    (Customers._top_up, 30),
+    (Customers._check_out, 10),
+    (Customers._top_up, 36),
     (lambda customers: customers._about_top_up("complete"), 5),
     (lambda customers: customers._about_top_up("cancel"), 5),
     (Customers._save_card, 6),

@@ -20,10 +20,11 @@ from interact_ledger.clock import MovableClock
 from interact_ledger.storage import accounts, invoice_book
 from simulation.plan import Plan
 
-__all__ = ["Mortal", "ProcessDied", "Scheduler", "Task"]
+__all__ = ["OPERATOR", "Mortal", "ProcessDied", "Scheduler", "Task"]
 
 NAPS = [timedelta(seconds=s) for s in (0.05, 1, 20, 70, 90, 700, 1500, 5000, 100_000)]
 """How long a process may be paused: within every delay there is, and longer than any."""
+OPERATOR = ".op"
 STEP_MICROSECONDS_MAX = 8_000
 
 
@@ -101,7 +102,12 @@ class Scheduler:
     @property
     def workers(self) -> int:
         """How many tasks serve customers."""
-        return sum(task.process is not None and not task.name.endswith(".op") for task in self._tasks)
+        return sum(task.process is not None and not task.name.endswith(OPERATOR) for task in self._tasks)
+
+    @property
+    def is_operating(self) -> bool:
+        """Whether what runs now is the operator's, who recovers and never charges."""
+        return self._current is not None and self._current.name.endswith(OPERATOR)
 
     def pass_time(self, duration: timedelta) -> None:
         self.clock.advance(duration)

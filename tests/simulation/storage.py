@@ -21,7 +21,7 @@ class TroubledRecorder:
         recorder: the real one.
         scheduler: says what fails.
         committed: called after each commit.
-        later: has something done after a delay, by the database itself.
+        comes_late: has the database commit something after a delay, whatever became of who asked for it.
     """
 
     def __init__(
@@ -29,12 +29,12 @@ class TroubledRecorder:
         recorder: Any,
         scheduler: Scheduler,
         committed: Callable[[], None],
-        later: Callable[[timedelta, Callable[[], None]], None],
+        comes_late: Callable[[timedelta, Sequence[StoredEvent], Any], None],
     ) -> None:
         self._recorder = recorder
         self._scheduler = scheduler
         self._committed = committed
-        self._later = later
+        self._comes_late = comes_late
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._recorder, name)
@@ -54,7 +54,7 @@ class TroubledRecorder:
             raise OperationalError("simulated: database is locked")
         if fault == "comes late":
             delay = timedelta(milliseconds=scheduler.chance.choice([1, 20, 500, 20_000]))
-            self._later(delay, lambda: self._insert_late(stored_events, kwargs))
+            self._comes_late(delay, stored_events, kwargs.get("changes", ()))
             raise OperationalError("simulated: the connection was lost")
         result = self._recorder.insert_events(stored_events, **kwargs)
         self._committed()
@@ -64,13 +64,6 @@ class TroubledRecorder:
             raise IntegrityError("simulated: the driver tried again and met its own commit")
         scheduler.point("appended")
         return result
-
-    def _insert_late(self, stored_events: Sequence[StoredEvent], kwargs: dict[str, Any]) -> None:
-        try:
-            self._recorder.insert_events(stored_events, **kwargs)
-        except IntegrityError:
-            return
-        self._committed()
 
     def select_events(self, *arguments: Any, **kwargs: Any) -> Any:
         self._read()

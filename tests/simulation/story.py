@@ -17,7 +17,7 @@ from interact_ledger.gateways.sandbox.tokens import Status
 from simulation.customers import Customers, Request
 from simulation.ending import end
 from simulation.process import Process
-from simulation.scheduler import ProcessDied
+from simulation.scheduler import OPERATOR, ProcessDied
 from simulation.witness import Violation
 from simulation.world import World
 
@@ -92,7 +92,7 @@ class Story:
         for number in range(self._world.plan.threads):
             self._spawn(process, f"{process.name}.{number}", self._work, with_operator=with_operator)
         if with_operator:
-            self._spawn(process, f"{process.name}.op", self._operate, with_operator=True)
+            self._spawn(process, process.name + OPERATOR, self._operate, with_operator=True)
 
     def _spawn(self, process: Process, name: str, body: Any, *, with_operator: bool) -> None:
         def thread() -> None:

@@ -56,6 +56,7 @@ class Operation:
 @dataclass(slots=True)
 class KnownCard:
     card_id: str
+    is_being_removed: bool = False
     is_removed: bool = False
 
 
@@ -154,14 +155,18 @@ class Witness:
 
     def _follow(self, stream: str, book: Book, topic: str, event: dict[str, Any]) -> None:
         if topic == "top-up-requested":
+            if any(card.card_id == event["card_id"] and card.is_being_removed for card in book.cards.values()):
+                raise Violation("rule 7", "a card is charged after its removal was asked for")
             self.operations[event["operation_id"]] = Operation(stream, event["save_card"])
         elif topic == "card-saving-requested":
             self.operations[event["operation_id"]] = Operation(stream, may_keep_card=True)
         elif topic == "checkout-quoted":
             self.quotes.add(event["quote_id"])
-        elif topic == "card-removed":
+        elif topic in {"card-removal-requested", "card-removed"}:
             for card in book.cards.values():
-                card.is_removed = card.is_removed or card.card_id == event["card_id"]
+                if card.card_id == event["card_id"]:
+                    card.is_being_removed = True
+                    card.is_removed = topic == "card-removed"
         operation = self.operations.get(event.get("operation_id", ""))
         if operation is None:
             return

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import heapq
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from random import Random
+from typing import Any
+
+from eventsourcing.persistence import IntegrityError, StoredEvent
 
 from interact_ledger import Ledger, Settings
 from interact_ledger.clock import MovableClock
@@ -49,6 +53,7 @@ class World:
             settles_within=plan.settles_within,
             lookup_lag=plan.lookup_lag,
         )
+        self._database = Ledger.open(f"sqlite:///{self.path}", gateways=[], settings=SETTINGS)
         self.witness = Witness(self.path)
         self.watch = GatewayWatch(self.sandbox, self.scheduler, self.witness)
         self.processes: list[Process] = []
@@ -64,6 +69,7 @@ class World:
         self._give_back_time()
         for process in self.processes:
             process.close()
+        self._database.close()
         self.witness.close()
         self.sandbox.close()
 
@@ -101,6 +107,16 @@ class World:
         """Have something arrive after a delay."""
         heapq.heappush(self._under_way, (self.clock.now() + delay, next(self._numbers), call))
 
+    def commit_late(self, delay: timedelta, stored_events: Sequence[StoredEvent], changes: Any) -> None:
+        """Have the database commit something after a delay, unless something else came first."""
+
+        def commit() -> None:
+            with suppress(IntegrityError):
+                self._database._log.recorder.insert_events(stored_events, changes=changes)
+                self.committed()
+
+        self.later(delay, commit)
+
     def _deliver(self) -> None:
         while self._under_way and self._under_way[0][0] <= self.clock.now():
             _, _, arrive = heapq.heappop(self._under_way)
@@ -111,7 +127,7 @@ class World:
 def _new_database(directory: Path) -> Path:
     empty = directory / "empty.db"
     if not empty.exists():
-        Ledger.open(f"sqlite:///{empty}", gateways=[]).close()
+        Ledger.open(f"sqlite:///{empty}", gateways=[], settings=SETTINGS).close()
     path = directory / "ledger.db"
     for old in directory.glob("ledger.db*"):
         old.unlink()
