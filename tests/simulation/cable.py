@@ -25,6 +25,8 @@ from simulation.witness import Violation
 
 __all__ = ["Cable"]
 
+RISK = 8
+"""How much likelier a process sleeps or dies here than elsewhere."""
 CHARGES = {"begin", "charge", "save"}
 LOOKUPS = {"find_charge": "payment", "find_card": "saving", "find_refund": "refund"}
 CHANGES = {"begin", "charge", "cancel", "save", "complete_save", "cancel_save", "forget", "refund"}
@@ -82,7 +84,8 @@ class Cable:
             return None
         if verb in CHARGES and scheduler.is_operating:
             raise Violation("recovery", f"recovery called {verb}")
-        scheduler.point(f"{verb} {self._named(request)}")
+        self._note_boundaries(request)
+        scheduler.point(f"{verb} {self._named(request)}", risk=RISK)
         fault = None
         if scheduler.fails("gateway", scheduler.plan.gateway_faults):
             fault = scheduler.chance.choice(["refused", "before", "after", "after", "late"])
@@ -94,15 +97,20 @@ class Cable:
             return Unknown(why="simulated: the request timed out")
         send = self._sending(verb, request, rest)
         if fault == "late":
-            window = self.capabilities.settles_within / timedelta(milliseconds=1)
-            delay = timedelta(milliseconds=scheduler.chance.randrange(int(window)))
-            self._later(delay, lambda: self._arrive(send))
+            share = scheduler.chance.choice([0, scheduler.chance.random(), 0.999])
+            self._later(self.capabilities.settles_within * share, lambda: self._arrive(send))
             return Unknown(why="simulated: the answer timed out")
         result = self._arrive(send)
         if fault == "after":
             return Unknown(why="simulated: the answer timed out")
-        scheduler.point(f"{verb} is {type(result).__name__}")
+        scheduler.point(f"{verb} is {type(result).__name__}", risk=RISK)
         return result
+
+    def _note_boundaries(self, request: Any) -> None:
+        send_before = getattr(request, "send_before", None)
+        if send_before is not None:
+            settled = send_before + self.capabilities.settles_within
+            self._scheduler.boundaries += [send_before, settled, settled + self.capabilities.lookup_lag]
 
     def _sending(self, verb: str, request: Any, rest: tuple[Any, ...]) -> Callable[[], Any]:
         """Look at the clock as the last thing before sending; how long the request then takes is the network's."""
@@ -133,7 +141,7 @@ class Cable:
 
     def _as_of_before(self, kind: str, request: Any, result: Any) -> Any:
         """Answer with what was there a while ago, no longer than the gateway says that its look-ups lag."""
-        lag = self.capabilities.lookup_lag * self._scheduler.chance.random()
+        lag = self.capabilities.lookup_lag * self._scheduler.chance.choice([self._scheduler.chance.random(), 0.999])
         status = self._watch.status_at(kind, request.attempt_id, self._scheduler.now - lag)
         if status is None:
             return NotFound()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
@@ -16,11 +16,11 @@ from simulation.plan import Plan
 
 __all__ = ["Customers", "Request"]
 
+FIRST_QUOTES = 8
 GOOD_CARDS = ("tok_visa", "tok_mastercard", "tok_duplicate_notices")
 TROUBLED_CARDS = (
     *("tok_authentication_required", "tok_authentication_required", "tok_pending", "tok_pending"),
     *("tok_declined_insufficient_funds", "tok_declined_fraud", "tok_captures_less"),
-    *("tok_timeout_before_charging", "tok_timeout_after_charging", "tok_unreachable"),
     *("tok_later_insufficient_funds", "tok_later_authentication_required"),
 )
 
@@ -36,6 +36,8 @@ class Request:
     """What it becomes in the log, if it has a key."""
     keep: Callable[[Any], None] = field(default=lambda _: None, repr=False)
     """Remembers what an answer says."""
+    settled: bool = False
+    """Whether an answer said how it ended."""
     succeeded: bool = False
     """Whether somebody was told that its money is there."""
 
@@ -52,8 +54,6 @@ class Customers:
         self._left = plan.requests
         self.requests: list[Request] = []
         self.accounts = [derived_id("acct", f"customer-{number}", "open") for number in range(plan.accounts)]
-        self._first: list[Callable[[], Request]] = [partial(self._open, n) for n in range(plan.accounts)]
-        self._first += [self._check_out] * (2 * plan.accounts)
         self._quotes: list[tuple[str, str]] = []
         self._top_ups: list[tuple[str, str]] = []
         self._savings: list[tuple[str, str]] = []
@@ -61,16 +61,22 @@ class Customers:
         self._purchases: list[tuple[str, str]] = []
         self._holds: list[tuple[str, str]] = []
 
+    def beginning(self) -> Iterator[Request]:
+        """Yield what is asked for first of all."""
+        for number in range(len(self.accounts)):
+            yield self._open(number)
+        for _ in range(FIRST_QUOTES):
+            yield self._check_out()
+
     def next(self) -> Request | None:
         """Return what somebody asks for now, None once nobody asks for anything any more."""
-        if self._first:
-            return self._first.pop(0)()
         if not self._left:
             return None
         self._left -= 1
         repeatable = [request for request in self.requests if request.operation_id]
         if repeatable and self._chance.random() < self._plan.repeats:
-            return self._chance.choice(repeatable[-6:])
+            unsettled = [request for request in repeatable if not request.settled]
+            return self._chance.choice((unsettled or repeatable)[-3:])
         ask = self._chance.choices([verb for verb, _ in VERBS], [weight for _, weight in VERBS])[0]
         return ask(self) or self._check_out()
 

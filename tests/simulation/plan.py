@@ -34,6 +34,7 @@ class Plan:
     lookup_lag: timedelta
     snapshot_every: int
     cached_accounts_max: int
+    quote_lifetime: timedelta
     card_troubles: float
     """How often a card does not simply pay."""
 
@@ -44,20 +45,21 @@ class Plan:
         return cls(
             processes=chance.choice([1, 2, 2, 3]),
             threads=chance.choice([1, 1, 2]),
-            requests=chance.randint(14, 26),
+            requests=chance.randint(16, 30),
             accounts=chance.choice([1, 1, 2]),
             switches=chance.choice([0.05, 0.2, 0.5]),
-            crashes=chance.choice([0.0, 0.004, 0.012]),
-            pauses=chance.choice([0.0, 0.01, 0.04]),
+            crashes=chance.choice([0.0, 0.002, 0.006]),
+            pauses=chance.choice([0.0, 0.004, 0.012]),
             storage_faults=chance.choice([0.0, 0.03, 0.08]) * troubled,
             gateway_faults=chance.choice([0.05, 0.2, 0.35]),
             lookup_faults=chance.choice([0.0, 0.2, 0.4]),
-            repeats=chance.choice([0.2, 0.35, 0.5]),
+            repeats=chance.choice([0.25, 0.4, 0.5]),
             begins=chance.random() < 0.5,
             replay_window=timedelta(days=chance.choice([0, 3650, 3650])),
             settles_within=timedelta(seconds=chance.choice([5, 60, 600])),
             lookup_lag=timedelta(seconds=chance.choice([0, 5, 120])),
             snapshot_every=chance.choice([5, 200]),
             cached_accounts_max=chance.choice([1, 10_000]),
-            card_troubles=chance.choice([0.2, 0.5]),
+            card_troubles=chance.choice([0.3, 0.7]),
+            quote_lifetime=timedelta(minutes=chance.choice([30, 10_000, 10_000])),
         )

@@ -53,7 +53,8 @@ class Process:
     def set_clock(self) -> None:
         """Set the clock, no further from the true time than half of what two clocks may differ by."""
         half = self._world.settings.clock_difference_max / 2
-        self.clock.ahead = half * (self._world.scheduler.chance.random() * 2 - 1)
+        chance = self._world.scheduler.chance
+        self.clock.ahead = half * chance.choice([-1, 1, chance.uniform(-1, 1)])
 
     def die(self) -> None:
         self.dead = True

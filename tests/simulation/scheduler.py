@@ -25,6 +25,7 @@ __all__ = ["OPERATOR", "Mortal", "ProcessDied", "Scheduler", "Task"]
 NAPS = [timedelta(seconds=s) for s in (0.05, 1, 20, 70, 90, 700, 1500, 5000, 100_000)]
 """How long a process may be paused: within every delay there is, and longer than any."""
 OPERATOR = ".op"
+BOUNDARIES = 12
 STEP_MICROSECONDS_MAX = 8_000
 
 
@@ -63,6 +64,8 @@ class Scheduler:
         """Whether nothing goes wrong any more."""
         self.on_time: list[Callable[[], None]] = []
         """What is called whenever time has passed."""
+        self.boundaries: list[datetime] = []
+        """Moments from which something is too late, or is believed."""
         self._tasks: list[Task] = []
         self._current: Task | None = None
         self._hub = getcurrent()
@@ -120,8 +123,13 @@ class Scheduler:
         """Write a line of the story."""
         self.trace.append((self.now, self._current.name if self._current else "-", what))
 
-    def point(self, what: str) -> None:
-        """Go on, give way, sleep or die, before or after something that others can see."""
+    def point(self, what: str, *, risk: float = 1) -> None:
+        """Go on, give way, sleep or die, before or after something that others can see.
+
+        Args:
+            what: what comes, or has just come.
+            risk: how much likelier than elsewhere it is to sleep or to die here.
+        """
         task = self._current
         self.tell(what)
         if task is None:
@@ -131,7 +139,8 @@ class Scheduler:
             return
         drawn = self.chance.random()
         plan = self.plan
-        if task.process is not None and drawn < plan.crashes:
+        crashes, pauses = plan.crashes * risk, plan.pauses * risk
+        if task.process is not None and drawn < crashes:
             self.count("crash")
             self.tell("dies")
             task.process.die()
@@ -139,12 +148,19 @@ class Scheduler:
                 if other.process is task.process:
                     other.wakes_at = self.now
             raise ProcessDied
-        drawn -= plan.crashes
-        if 0 <= drawn < plan.pauses:
+        if drawn < crashes + pauses:
             self.count("pause")
-            self.sleep(self.chance.choice(NAPS))
-        elif drawn < plan.pauses + plan.switches:
+            self.sleep(self.until_boundary() or self.chance.choice(NAPS))
+        elif drawn < crashes + pauses + plan.switches:
             self.give_way()
+
+    def until_boundary(self) -> timedelta | None:
+        """Return, half of the time, how long it is until about a moment from which something else holds."""
+        ahead = [moment for moment in self.boundaries[-BOUNDARIES:] if moment > self.now]
+        if not ahead or self.chance.random() < 0.5:
+            return None
+        wobble = timedelta(milliseconds=self.chance.choice([-9_000, -4_000, -300, -50, 50, 300, 4_000, 9_000]))
+        return max(self.chance.choice(ahead) + wobble - self.now, timedelta(0))
 
     def give_way(self) -> None:
         """Let others go on first."""

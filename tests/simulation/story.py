@@ -27,7 +27,9 @@ MEMORY = Path("/dev/shm")
 """A file system in memory, where there is one."""
 NEVER = {"corrupt_log", "configuration_error", "idempotency_conflict", "gateway_invalid_request", "schema_too_new"}
 """What no request of the story may be answered with."""
-THOUGHTS = [timedelta(seconds=seconds) for seconds in (0, 0, 0, 0, 0.05, 3, 65, 700, 2000, 8000)]
+UNSETTLED = {"requested", "unknown", "pending", "action_required", "not_attempted"}
+THOUGHTS = [timedelta(seconds=seconds) for seconds in (0, 0, 0, 0, 0, 0, 0.05, 3, 65, 700, 4000)]
+OPERATIONS = [*["recover"] * 7, "run_due", "audit"]
 ROUNDS = [timedelta(seconds=seconds) for seconds in (0.02, 0.5, 30, 90, 600, 4000)]
 
 
@@ -78,12 +80,22 @@ class Story:
         self._customers = Customers(world.chance, world.plan)
 
     def run(self) -> None:
+        self._prepare()
         for number in range(self._world.plan.processes):
             self._start(with_operator=number == 0)
         self._scheduler.spawn("world", self._surroundings)
         self._scheduler.run()
         self._scheduler.calm = True
         end(self._world, self._customers)
+
+    def _prepare(self) -> None:
+        """Let the accounts be opened and the first quotes made before anything goes wrong."""
+        self._scheduler.calm = True
+        process = self._world.started()
+        for request in self._customers.beginning():
+            self._serve(process, request)
+        self._world.ended(process)
+        self._scheduler.calm = False
 
     # Processes --------------------------------------------------------------------------------------------------
 
@@ -112,8 +124,8 @@ class Story:
 
     def _operate(self, process: Process) -> None:
         while self._scheduler.workers > 0:
-            self._scheduler.sleep(self._chance.choice(ROUNDS))
-            verb = self._chance.choice(["recover", "recover", "recover", "run_due", "audit"])
+            self._scheduler.sleep(self._scheduler.until_boundary() or self._chance.choice(ROUNDS))
+            verb = self._chance.choice(OPERATIONS)
             self._serve(process, Request(0, verb, lambda ledger, verb=verb: getattr(ledger, verb)()))
 
     def _serve(self, process: Process, request: Request) -> None:
@@ -133,6 +145,7 @@ class Story:
         scheduler.tell(f"answers {request} {status}")
         self._check_answer(request, answer, had_succeeded=had_succeeded)
         request.keep(answer)
+        request.settled = status not in UNSETTLED
 
     def _check_answer(self, request: Request, answer: Any, *, had_succeeded: bool) -> None:
         """I10: what somebody was told is stored, and stays so."""
