@@ -15,7 +15,6 @@ from unittest.mock import patch
 
 from moneyed import Money
 
-from interact_ledger.clock import END
 from interact_ledger.domain import account as account_module
 from interact_ledger.domain import agenda as agenda_module
 from interact_ledger.domain import cards as card_life
@@ -136,7 +135,12 @@ def _key_per_try(patch: Patch) -> None:
 def _paused_sender(patch: Patch) -> None:
     """A sender does not look at the clock before it sends."""
     original = top_up._charge_request
-    patch(top_up, "_charge_request", lambda *arguments: replace(original(*arguments), send_before=END))
+
+    def request(*arguments: Any) -> Any:
+        made = original(*arguments)
+        return replace(made, send_before=made.send_before + timedelta(days=3650))
+
+    patch(top_up, "_charge_request", request)
 
 
 @bug
@@ -292,17 +296,29 @@ def _look_up_lag_ignored(patch: Patch) -> None:
 
 
 @bug
+def _clock_difference_ignored(patch: Patch) -> None:
+    """All clocks are taken for one."""
+
+    def proof(context: Any, attempt: Any) -> datetime:
+        return attempt.intent.send_before + context.gateway(attempt.intent.gateway).capabilities.safe_delay
+
+    patch(top_up, "proof_from", proof)
+    patch(cards, "proof_from", proof)
+
+
+@bug
 def _failed_look_up_believed(patch: Patch) -> None:
     """A look-up that fails is taken for one that finds nothing."""
     original = top_up._look_up
 
     def look_up(context: Any, account_id: str, gateway: Any, attempt: TopUp) -> Any:
         class Believing:
+            def __getattr__(self, name: str) -> Any:
+                return getattr(gateway, name)
+
             def find_charge(self, request: Any) -> Any:
                 found = gateway.find_charge(request)
                 return NotFound() if isinstance(found, Indeterminate) else found
-
-            gateway_id = gateway.gateway_id
 
         return original(context, account_id, Believing(), attempt)
 

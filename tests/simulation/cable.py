@@ -27,6 +27,8 @@ __all__ = ["Cable"]
 
 RISK = 8
 """How much likelier a process sleeps or dies here than elsewhere."""
+MORE_TROUBLE = 4
+"""For how many calls it is likely after one that failed."""
 CHARGES = {"begin", "charge", "save"}
 LOOKUPS = {"find_charge": "payment", "find_card": "saving", "find_refund": "refund"}
 CHANGES = {"begin", "charge", "cancel", "save", "complete_save", "cancel_save", "forget", "refund"}
@@ -41,6 +43,7 @@ class Cable:
         scheduler: says what goes wrong.
         watch: sees what a call did.
         later: has a request arrive after a delay, whatever became of its sender.
+        clocks_differ: by how much two clocks may differ.
     """
 
     def __init__(
@@ -50,12 +53,15 @@ class Cable:
         scheduler: Scheduler,
         watch: GatewayWatch,
         later: Callable[[timedelta, Callable[[], None]], None],
+        clocks_differ: timedelta,
     ) -> None:
         self._sandbox = sandbox
         self._clock = clock
         self._scheduler = scheduler
         self._watch = watch
         self._later = later
+        self._clocks_differ = clocks_differ
+        self._more_trouble = 0
         self.gateway_id = sandbox.gateway_id
         self.capabilities: Capabilities = sandbox.capabilities
 
@@ -87,7 +93,9 @@ class Cable:
         self._note_boundaries(request)
         scheduler.point(f"{verb} {self._named(request)}", risk=RISK)
         fault = None
-        if scheduler.fails("gateway", scheduler.plan.gateway_faults):
+        self._more_trouble -= 1
+        if scheduler.fails("gateway", 0.5 if self._more_trouble >= 0 else scheduler.plan.gateway_faults):
+            self._more_trouble = MORE_TROUBLE
             fault = scheduler.chance.choice(["refused", "before", "after", "after", "late"])
             scheduler.count(f"gateway {fault}")
             scheduler.tell(f"{verb}: {fault}")
@@ -110,7 +118,8 @@ class Cable:
         send_before = getattr(request, "send_before", None)
         if send_before is not None:
             settled = send_before + self.capabilities.settles_within
-            self._scheduler.boundaries += [send_before, settled, settled + self.capabilities.lookup_lag]
+            visible = settled + self.capabilities.lookup_lag
+            self._scheduler.boundaries += [send_before, settled, visible, visible + self._clocks_differ]
 
     def _sending(self, verb: str, request: Any, rest: tuple[Any, ...]) -> Callable[[], Any]:
         """Look at the clock as the last thing before sending; how long the request then takes is the network's."""

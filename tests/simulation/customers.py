@@ -67,6 +67,8 @@ class Customers:
             yield self._open(number)
         for _ in range(FIRST_QUOTES):
             yield self._check_out()
+        for account_id in self.accounts:
+            yield self._under_key(account_id, "adjust", Money("20", "GBP"), "carried over")
 
     def next(self) -> Request | None:
         """Return what somebody asks for now, None once nobody asks for anything any more."""
@@ -74,10 +76,11 @@ class Customers:
             return None
         self._left -= 1
         repeatable = [request for request in self.requests if request.operation_id]
-        if repeatable and self._chance.random() < self._plan.repeats:
-            unsettled = [request for request in repeatable if not request.settled]
-            return self._chance.choice((unsettled or repeatable)[-3:])
-        ask = self._chance.choices([verb for verb, _ in VERBS], [weight for _, weight in VERBS])[0]
+        unsettled = [request for request in repeatable if not request.settled]
+        if repeatable and self._chance.random() < self._plan.repeats + (0.2 if unsettled else 0):
+            return self._chance.choice((unsettled or repeatable)[-2:])
+        weights = [weight * (THEME if theme == self._plan.theme else 1) for _, theme, weight in VERBS]
+        ask = self._chance.choices(VERBS, weights)[0][0]
         return ask(self) or self._check_out()
 
     def _ask(self, what: str, call: Callable[[Ledger], Any], **more: Any) -> Request:
@@ -231,21 +234,23 @@ class Customers:
         return self._ask(verb, lambda ledger: getattr(ledger, verb)(account_id))
 
 
-VERBS: tuple[tuple[Callable[[Customers], Request | None], int], ...] = (
-    (Customers._check_out, 10),
-    (Customers._top_up, 36),
-    (lambda customers: customers._about_top_up("complete"), 5),
-    (lambda customers: customers._about_top_up("cancel"), 5),
-    (Customers._save_card, 6),
-    (lambda customers: customers._about_saving("complete_saving"), 2),
-    (lambda customers: customers._about_saving("cancel_saving"), 3),
-    (Customers._remove_card, 5),
-    (Customers._choose_default, 1),
-    (Customers._adjust, 5),
-    (Customers._spend, 8),
-    (Customers._reverse, 4),
-    (Customers._hold, 4),
-    (Customers._about_hold, 4),
-    (Customers._stand, 1),
-    (Customers._read, 3),
+THEME = 5
+VERBS: tuple[tuple[Callable[[Customers], Request | None], str, int], ...] = (
+    (Customers._check_out, "", 4),
+    (Customers._top_up, "payments", 16),
+    (lambda customers: customers._about_top_up("complete"), "payments", 2),
+    (lambda customers: customers._about_top_up("cancel"), "payments", 2),
+    (Customers._save_card, "cards", 8),
+    (lambda customers: customers._about_saving("complete_saving"), "cards", 2),
+    (lambda customers: customers._about_saving("cancel_saving"), "cards", 3),
+    (Customers._remove_card, "cards", 5),
+    (Customers._choose_default, "cards", 1),
+    (Customers._top_up, "cards", 8),
+    (Customers._adjust, "spending", 2),
+    (Customers._spend, "spending", 8),
+    (Customers._reverse, "spending", 5),
+    (Customers._hold, "spending", 5),
+    (Customers._about_hold, "spending", 4),
+    (Customers._stand, "", 1),
+    (Customers._read, "", 2),
 )

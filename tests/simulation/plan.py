@@ -13,6 +13,8 @@ __all__ = ["Plan"]
 class Plan:
     """The rates and sizes of one seed."""
 
+    theme: str
+    """What customers mostly do: payments, cards or spending."""
     processes: int
     threads: int
     """Of each process; they share its ledger and its cache."""
@@ -43,6 +45,7 @@ class Plan:
         """Draw a plan."""
         troubled = chance.choice([0.3, 1.0, 1.0, 2.0])
         return cls(
+            theme=chance.choice(["payments"] * 5 + ["cards"] * 2 + ["spending"]),
             processes=chance.choice([1, 2, 2, 3]),
             threads=chance.choice([1, 1, 2]),
             requests=chance.randint(16, 30),
@@ -52,7 +55,7 @@ class Plan:
             pauses=chance.choice([0.0, 0.004, 0.012]),
             storage_faults=chance.choice([0.0, 0.03, 0.08]) * troubled,
             gateway_faults=chance.choice([0.05, 0.2, 0.35]),
-            lookup_faults=chance.choice([0.0, 0.2, 0.4]),
+            lookup_faults=chance.choice([0.0, 0.3, 0.6]),
             repeats=chance.choice([0.25, 0.4, 0.5]),
             begins=chance.random() < 0.5,
             replay_window=timedelta(days=chance.choice([0, 3650, 3650])),
