@@ -106,7 +106,8 @@ class Cable:
         send = self._sending(verb, request, rest)
         if fault == "late":
             share = scheduler.chance.choice([0, scheduler.chance.random(), 0.999])
-            self._later(self.capabilities.settles_within * share, lambda: self._arrive(send))
+            window = self.capabilities.settles_within if scheduler.plan.keeps_promises else timedelta(hours=2)
+            self._later(window * share, lambda: self._arrive(send))
             return Unknown(why="simulated: the answer timed out")
         result = self._arrive(send)
         if fault == "after":

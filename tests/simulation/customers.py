@@ -19,6 +19,7 @@ __all__ = ["Customers", "Request"]
 FIRST_QUOTES = 8
 GOOD_CARDS = ("tok_visa", "tok_mastercard", "tok_duplicate_notices")
 TROUBLED_CARDS = (
+    *("tok_refund_pending", "tok_refund_declined"),
     *("tok_authentication_required", "tok_authentication_required", "tok_pending", "tok_pending"),
     *("tok_declined_insufficient_funds", "tok_declined_fraud", "tok_captures_less"),
     *("tok_later_insufficient_funds", "tok_later_authentication_required"),
@@ -156,6 +157,13 @@ class Customers:
             keep=partial(self._keep_top_up, account_id),
         )
 
+    def _refund(self) -> Request | None:
+        if not self._top_ups:
+            return None
+        account_id, transaction_id = self._chance.choice(self._top_ups)
+        amount = self._chance.choice([None, Money("5.00", "GBP"), Money("9.00", "GBP")])
+        return self._under_key(account_id, "refund", transaction_id, amount, "simulated")
+
     def _save_card(self) -> Request:
         account_id = self._chance.choice(self.accounts)
 
@@ -240,6 +248,8 @@ VERBS: tuple[tuple[Callable[[Customers], Request | None], str, int], ...] = (
     (Customers._top_up, "payments", 16),
     (lambda customers: customers._about_top_up("complete"), "payments", 2),
     (lambda customers: customers._about_top_up("cancel"), "payments", 2),
+    (Customers._refund, "refunds", 6),
+    (Customers._top_up, "refunds", 4),
     (Customers._save_card, "cards", 8),
     (lambda customers: customers._about_saving("complete_saving"), "cards", 2),
     (lambda customers: customers._about_saving("cancel_saving"), "cards", 3),

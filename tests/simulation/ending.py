@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -18,14 +20,14 @@ __all__ = ["end"]
 REPEATED = 4
 
 
-def end(world: World, customers: Customers) -> None:
+def end(world: World, customers: Customers, receive_notice: Callable[[Process], bool]) -> None:
     """Repair everything, let time pass, recover, and check."""
     one, other = world.started(), world.started()
     accounts = [account_id for account_id in customers.accounts if account_id in world.witness.accounts]
-    _settle_down(world, one, other)
+    _settle_down(world, receive_notice, one, other)
     _check(world, one, accounts)
     _repeat(world, customers, one, other)
-    _settle_down(world, other, one)
+    _settle_down(world, receive_notice, other, one)
     _check(world, other, accounts)
     _check_audit(world, other)
     _check_replay(world, one, other)
@@ -33,7 +35,7 @@ def end(world: World, customers: Customers) -> None:
         _check_rebuild(world, other.ledger)
 
 
-def _settle_down(world: World, *processes: Process) -> None:
+def _settle_down(world: World, receive_notice: Callable[[Process], bool], *processes: Process) -> None:
     """Let everything that is under way arrive, and everything open come to its end."""
     world.scheduler.pass_time(timedelta(hours=2))
     for one in world.watch.held():
@@ -42,6 +44,8 @@ def _settle_down(world: World, *processes: Process) -> None:
     world.watch.look()
     left: list[Any] = []
     for process in processes:
+        while receive_notice(process):
+            pass
         left = [item for item in process.ledger.recover() if not item.is_over]
         process.ledger.run_due()
         world.scheduler.pass_time(timedelta(hours=2))
@@ -60,6 +64,10 @@ def _check(world: World, process: Process, accounts: list[str]) -> None:
     captured = {captured.reference for captured in world.sandbox.captured()}
     if captured != set(witness.captures):
         raise Violation("I3", f"captured at the gateway and not credited: {captured - set(witness.captures)}")
+    paid_back = {one.reference for one in world.watch.held() if (one.kind, one.status) == ("refund", "succeeded")}
+    if paid_back != set(witness.paid_back):
+        raise Violation("I3", f"paid back and not debited, or the other way round: {paid_back ^ set(witness.paid_back)}")
+    world.watch.check_cards_known()
     for account_id in accounts:
         _check_account(world, process.ledger, account_id)
 
@@ -69,9 +77,12 @@ def _check_audit(world: World, process: Process) -> None:
     report = process.ledger.audit()
     if report.integrity:
         raise Violation("audit", f"{report.integrity[:3]}")
-    mismatched = sum(finding.code == "capture_mismatched" for finding in report.attention)
-    if mismatched != world.witness.mismatched or len(report.attention) != mismatched:
-        raise Violation("audit", f"not explained: {report.attention[:3]}")
+    reported = Counter(finding.code for finding in report.attention)
+    explained = world.witness.unasked
+    if world.plan.keeps_promises and explained["capture_late"]:
+        raise Violation("I2", f"a capture came late, and the gateway kept its promises: {report.attention[:3]}")
+    if reported != explained:
+        raise Violation("audit", f"not explained by what the gateway did: {report.attention[:3]}")
 
 
 def _check_account(world: World, ledger: Ledger, account_id: str) -> None:

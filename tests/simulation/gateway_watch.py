@@ -27,7 +27,8 @@ class Held(NamedTuple):
     status: str
 
     @property
-    def is_chargeable(self) -> bool:
+    def is_open(self) -> bool:
+        """Whether money may yet move, or a card be saved."""
         return self.status in OPEN or (self.kind == "payment" and self.status == "declined")
 
 
@@ -39,8 +40,7 @@ class GatewayWatch:
         self._scheduler = scheduler
         self._witness = witness
         self._moved: dict[tuple[str, str], list[tuple[datetime, str]]] = {}
-        self.by_browser: set[str] = set()
-        """The payments that somebody paid in the browser after they were declined."""
+        self._keeps_promises = scheduler.plan.keeps_promises
 
     def held(self) -> list[Held]:
         rows = self._rows(
@@ -77,19 +77,25 @@ class GatewayWatch:
     def check(self) -> None:
         self._check(self.held())
 
+    def check_cards_known(self) -> None:
+        """Once all is told, whatever the gateway did unasked for, the log knows each card that it keeps."""
+        for token, account_id, _ in self.kept_cards():
+            if token not in self._witness.accounts[account_id].cards:
+                raise Violation("I11", f"{token} is kept and unknown to the log")
+
     def _check(self, held: Iterable[Held]) -> None:
-        captured: Counter[str] = Counter()
+        moved: Counter[str] = Counter()
         for one in held:
             operation = self._witness.operations.get(one.operation_id)
             if operation is None or one.attempt_id not in operation.attempts:
                 raise Violation("I11", f"{one} is at the gateway without an intent in the log")
-            if one.is_chargeable and not operation.is_open:
-                raise Violation("I11", f"{one} can yet be charged, and the log takes its operation for over")
-            if one.kind == "payment" and one.status == "succeeded":
-                captured[one.operation_id] += 1
-        for operation_id, times in captured.items():
-            if times > 1:
-                raise Violation("I2", f"{operation_id} was captured {times} times")
+            if one.is_open and not operation.is_open and self._keeps_promises:
+                raise Violation("I11", f"{one} can yet be moved, and the log takes its operation for over")
+            if one.kind != "saving" and one.status == "succeeded":
+                moved[one.operation_id] += 1
+        for operation_id, times in moved.items():
+            if times > 1 and self._keeps_promises:
+                raise Violation("I2", f"{operation_id} was captured or paid back {times} times")
         for token, account_id, attempt_id in self.kept_cards():
             self._check_card(token, account_id, attempt_id.rpartition(".")[0])
 
@@ -98,7 +104,7 @@ class GatewayWatch:
         known = self._witness.accounts[account_id].cards.get(token)
         if not operation.may_keep_card:
             raise Violation("rule 6", f"a card is kept by {operation_id}, which did not choose to save it")
-        if known is None and not operation.is_open:
+        if known is None and not operation.is_open and self._keeps_promises:
             raise Violation("I11", f"a card kept by {operation_id} is unknown to the log")
         if known is not None and known.is_removed:
             raise Violation("I11", f"a card kept by {operation_id} is still there, and the log says it is removed")

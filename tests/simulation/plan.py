@@ -14,7 +14,7 @@ class Plan:
     """The rates and sizes of one seed."""
 
     theme: str
-    """What customers mostly do: payments, cards or spending."""
+    """What customers mostly do: payments, cards, refunds or spending."""
     processes: int
     threads: int
     """Of each process; they share its ledger and its cache."""
@@ -34,6 +34,8 @@ class Plan:
     replay_window: timedelta
     settles_within: timedelta
     lookup_lag: timedelta
+    keeps_promises: bool
+    """Whether no request takes effect later than the gateway says."""
     snapshot_every: int
     cached_accounts_max: int
     quote_lifetime: timedelta
@@ -45,7 +47,7 @@ class Plan:
         """Draw a plan."""
         troubled = chance.choice([0.3, 1.0, 1.0, 2.0])
         return cls(
-            theme=chance.choice(["payments"] * 5 + ["cards"] * 2 + ["spending"]),
+            theme=chance.choice(["payments"] * 4 + ["cards", "refunds"] * 2 + ["spending"]),
             processes=chance.choice([1, 2, 2, 3]),
             threads=chance.choice([1, 1, 2]),
             requests=chance.randint(16, 30),
@@ -61,6 +63,7 @@ class Plan:
             replay_window=timedelta(days=chance.choice([0, 3650, 3650])),
             settles_within=timedelta(seconds=chance.choice([5, 60, 600])),
             lookup_lag=timedelta(seconds=chance.choice([0, 5, 120])),
+            keeps_promises=chance.random() < 0.85,
             snapshot_every=chance.choice([5, 200]),
             cached_accounts_max=chance.choice([1, 10_000]),
             card_troubles=chance.choice([0.3, 0.7]),

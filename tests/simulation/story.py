@@ -29,7 +29,13 @@ NEVER = {"corrupt_log", "configuration_error", "idempotency_conflict", "gateway_
 """What no request of the story may be answered with."""
 UNSETTLED = {"requested", "unknown", "pending", "action_required", "not_attempted"}
 THOUGHTS = [timedelta(seconds=seconds) for seconds in (0, 0, 0, 0, 0, 0, 0.05, 3, 65, 700, 4000)]
-OPERATIONS = [*["recover"] * 7, "run_due", "audit"]
+OPERATIONS = [*["recover"] * 7, *["receive"] * 4, "run_due", "audit"]
+NOTICES = 0.2
+"""How often a worker takes a notice before it serves a customer."""
+RETURNED = 0.5
+"""How often a bank sends back a refund that the world looks at."""
+ACKNOWLEDGED = 0.6
+"""How often the gateway understands that it need not send a notice again."""
 ROUNDS = [timedelta(seconds=seconds) for seconds in (0.02, 0.5, 30, 90, 600, 4000)]
 
 
@@ -86,7 +92,7 @@ class Story:
         self._scheduler.spawn("world", self._surroundings)
         self._scheduler.run()
         self._scheduler.calm = True
-        end(self._world, self._customers)
+        end(self._world, self._customers, self.receive_notice)
 
     def _prepare(self) -> None:
         """Let the accounts be opened and the first quotes made before anything goes wrong."""
@@ -119,6 +125,8 @@ class Story:
 
     def _work(self, process: Process) -> None:
         while request := self._customers.next():
+            if self._chance.random() < NOTICES:
+                self.receive_notice(process)
             self._serve(process, request)
             self._scheduler.sleep(self._chance.choice(THOUGHTS))
 
@@ -126,7 +134,30 @@ class Story:
         while self._scheduler.workers > 0:
             self._scheduler.sleep(self._scheduler.until_boundary() or self._chance.choice(ROUNDS))
             verb = self._chance.choice(OPERATIONS)
-            self._serve(process, Request(0, verb, lambda ledger, verb=verb: getattr(ledger, verb)()))
+            if verb == "receive":
+                self.receive_notice(process)
+            else:
+                self._serve(process, Request(0, verb, lambda ledger, verb=verb: getattr(ledger, verb)()))
+
+    def receive_notice(self, process: Process) -> bool:
+        """Deliver one of the notices that are due, in any order; some come again though they were acknowledged."""
+        due = self._world.sandbox.notices_due()
+        if not due:
+            return False
+        notice = self._chance.choice(due)
+
+        def keep(received: list[Any]) -> None:
+            outcomes = {one.outcome.value for one in received}
+            self._scheduler.tell(f"notice {notice.notice_id[-8:]}: {outcomes.pop()}")
+            explained = all(one.is_acknowledged and one.outcome != "unexplained" for one in received)
+            if explained and self._chance.random() < ACKNOWLEDGED:
+                self._world.sandbox.acknowledge(notice.notice_id)
+
+        self._serve(
+            process,
+            Request(0, "receive", lambda ledger: ledger.receive("sandbox", notice.body, notice.headers), keep=keep),
+        )
+        return True
 
     def _serve(self, process: Process, request: Request) -> None:
         scheduler = self._scheduler
@@ -163,6 +194,8 @@ class Story:
                 raise Violation("I10", f"{request} was said to have succeeded before, and now is {answer.status}")
         if request.what == "audit" and answer.integrity:
             raise Violation("audit", f"{answer.integrity[:3]}")
+        if request.what == "receive" and any(one.outcome == "foreign" for one in answer):
+            raise Violation("notices", f"taken for foreign: {answer}")
         if request.what == "recover":
             failed = [one for one in answer if one.outcome.startswith("failed") or one.outcome.split(":")[0] in NEVER]
             if failed:
@@ -181,7 +214,7 @@ class Story:
 
     def _act_at_gateway(self) -> None:
         sandbox, watch = self._world.sandbox, self._world.watch
-        open_ones = [one for one in watch.held() if one.is_chargeable and one.status != "created"]
+        open_ones = [one for one in watch.held() if one.is_open or (one.kind == "refund" and one.status == "succeeded") and one.status != "created"]
         if not open_ones:
             return
         one = self._chance.choice(open_ones)
@@ -191,7 +224,9 @@ class Story:
             sandbox.authenticate(one.reference, succeed=succeed)
         elif one.status == Status.PENDING:
             sandbox.settle(one.reference, succeed=succeed)
-        elif one.status == Status.DECLINED and succeed:
+        elif one.kind == "refund" and self._chance.random() < RETURNED:
+            sandbox.return_refund(one.reference)
+        elif one.kind == "payment" and one.status == Status.DECLINED and succeed:
             sandbox.pay_in_browser(one.reference, "tok_visa")
         watch.look()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -47,6 +47,8 @@ class Operation:
     cancelling: bool = False
     captured: list[str] = field(default_factory=list)
     """The references of charges that were credited or reported."""
+    reserved: Decimal = Decimal(0)
+    """What a refund under way holds back."""
 
     @property
     def is_open(self) -> bool:
@@ -75,7 +77,7 @@ class Book:
 SPENDS = {"spent", "number-rental-charged"}
 TAKES = {*SPENDS, "funds-held", "hold-settled", "balance-adjusted"}
 DECIDED = {"payment-declined", "payment-not-attempted", "card-saving-failed"}
-ATTEMPTED = {"payment-attempted", "card-saving-attempted"}
+ATTEMPTED = {"payment-attempted", "card-saving-attempted", "refund-attempted"}
 
 
 class Witness:
@@ -92,7 +94,11 @@ class Witness:
         self.captures: dict[str, str] = {}
         """The gateway's reference of each capture that was credited or reported, with its operation."""
         self.credited: list[dict[str, Any]] = []
-        self.mismatched = 0
+        self.unasked: Counter[str] = Counter()
+        """What the gateway did unasked for, as the audit must report it."""
+        self.paid_back: dict[str, str] = {}
+        """The gateway's reference of each refund that was debited and not returned, with its operation."""
+        self._debited: set[str] = set()
 
     def close(self) -> None:
         self._connection.close()
@@ -160,6 +166,8 @@ class Witness:
             self.operations[event["operation_id"]] = Operation(stream, event["save_card"])
         elif topic == "card-saving-requested":
             self.operations[event["operation_id"]] = Operation(stream, may_keep_card=True)
+        elif topic == "refund-requested":
+            self.operations[event["operation_id"]] = Operation(stream, may_keep_card=False)
         elif topic == "checkout-quoted":
             self.quotes.add(event["quote_id"])
         elif topic in {"card-removal-requested", "card-removed"}:
@@ -186,8 +194,32 @@ class Witness:
             known.is_removed = False
         elif topic in {"payment-captured", "capture-mismatched"}:
             self._capture(operation, topic, event)
+        if topic.startswith("refund") and topic != "refund-requested":
+            self._refund(book, operation, topic, event)
         if topic in {"card-saving-failed", "card-saved"} and self.started[event["operation_id"]].startswith("card"):
             operation.is_decided, operation.cancelling = True, False
+
+    def _refund(self, book: Book, operation: Operation, topic: str, event: dict[str, Any]) -> None:
+        if topic == "refund-attempted":
+            operation.reserved = Decimal(event["credit"])
+            book.held += operation.reserved
+            if book.balance < book.held:
+                raise Violation("I5", f"a refund took more than was available: {book.balance - book.held}")
+        if topic in {"refunded", "refund-mismatched"}:
+            if event["reference"] in self._debited:
+                raise Violation("I3", f"{event['reference']} was debited twice")
+            self._debited.add(event["reference"])
+            self.paid_back[event["reference"]] = event["operation_id"]
+            book.balance -= Decimal(event["credit"])
+            self.unasked["refund_late"] += event["late"]
+        if topic == "refund-returned":
+            self.unasked["refund_returned"] += 1
+            book.balance += Decimal(event["credit"])
+            del self.paid_back[event["reference"]]
+        if topic in {"refunded", "refund-mismatched", "refund-failed"} and operation.attempts[-1] == event["attempt_id"]:
+            book.held -= operation.reserved
+            operation.reserved = Decimal(0)
+            operation.is_decided = True
 
     def _capture(self, operation: Operation, topic: str, event: dict[str, Any]) -> None:
         if event["reference"] in self.captures:
@@ -198,8 +230,9 @@ class Witness:
             operation.is_decided, operation.cancelling = True, False
         if topic == "payment-captured":
             self.credited.append(event)
+            self.unasked["capture_late"] += event["late"]
         else:
-            self.mismatched += 1
+            self.unasked["capture_mismatched"] += 1
 
 
 ALL = "SELECT rowid, originator_id, originator_version, topic, state FROM stored_events"

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -89,15 +90,13 @@ class World:
     def committed(self) -> None:
         """Hold what was just committed against the gateway."""
         captures = self.witness.look()
-        held = {one.reference: one for one in self.watch.held()} if captures else {}
-        for capture in captures:
-            one = held.get(capture["reference"])
-            if one is None or (one.status, one.operation_id) != ("succeeded", capture["operation_id"]):
-                raise Violation("I4", f"{capture['reference']} was credited and is no capture of that operation: {one}")
         if captures:
-            amounts = {captured.reference: captured.amount.amount for captured in self.sandbox.captured()}
+            really = {one.reference: one for one in self.sandbox.captured()}
             for capture in captures:
-                if str(amounts[capture["reference"]]) != capture["total"]:
+                one = really.get(capture["reference"])
+                if one is None or one.transaction_id != capture["operation_id"]:
+                    raise Violation("I4", f"{capture['reference']} was credited and is no capture of that operation")
+                if one.amount.amount != Decimal(capture["total"]):
                     raise Violation("I4", f"{capture['reference']} was credited with another amount than was captured")
         self.watch.check()
 
