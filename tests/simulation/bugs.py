@@ -243,6 +243,7 @@ def _decline_ends_it(patch: Patch) -> None:
 @bug
 def _unknown_is_no(patch: Patch) -> None:
     """A time-out counts as not attempted."""
+
     def no(present: TopUp, result: Any) -> tuple[TopUp, Any]:
         return present, NotAttempted(why=result.why) if isinstance(result, Unknown) else result
 
@@ -539,5 +540,3 @@ def _quote_used_twice(patch: Patch) -> None:
 
     original = top_up.checkout.usable_quote
     patch(top_up.checkout, "usable_quote", lambda past, now: original(past[:1], now))
-
-

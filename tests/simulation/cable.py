@@ -42,7 +42,6 @@ class Cable:
         clock: the process's.
         scheduler: says what goes wrong.
         watch: sees what a call did.
-        later: has a request arrive after a delay, whatever became of its sender.
         clocks_differ: by how much two clocks may differ.
     """
 
@@ -52,14 +51,12 @@ class Cable:
         clock: Clock,
         scheduler: Scheduler,
         watch: GatewayWatch,
-        later: Callable[[timedelta, Callable[[], None]], None],
         clocks_differ: timedelta,
     ) -> None:
         self._sandbox = sandbox
         self._clock = clock
         self._scheduler = scheduler
         self._watch = watch
-        self._later = later
         self._clocks_differ = clocks_differ
         self._more_trouble = 0
         self.gateway_id = sandbox.gateway_id
@@ -107,7 +104,7 @@ class Cable:
         if fault == "late":
             share = scheduler.chance.choice([0, scheduler.chance.random(), 0.999])
             window = self.capabilities.settles_within if scheduler.plan.keeps_promises else timedelta(hours=2)
-            self._later(window * share, lambda: self._arrive(send))
+            scheduler.later(window * share, lambda: self._arrive(send))
             return Unknown(why="simulated: the answer timed out")
         result = self._arrive(send)
         if fault == "after":

@@ -17,6 +17,7 @@ from simulation.world import World
 
 __all__ = ["end"]
 
+NOTICES_MAX = 300
 REPEATED = 4
 
 
@@ -44,13 +45,20 @@ def _settle_down(world: World, receive_notice: Callable[[Process], bool], *proce
     world.watch.look()
     left: list[Any] = []
     for process in processes:
-        while receive_notice(process):
-            pass
+        _hear_all(world, receive_notice, process)
         left = [item for item in process.ledger.recover() if not item.is_over]
         process.ledger.run_due()
         world.scheduler.pass_time(timedelta(hours=2))
     if left:
         raise Violation("I3", f"recovery left open: {left}")
+
+
+def _hear_all(world: World, receive_notice: Callable[[Process], bool], process: Process) -> None:
+    """Deliver notices until none is due any more."""
+    for _ in range(NOTICES_MAX):
+        if not receive_notice(process):
+            return
+    raise Violation("notices", f"never acted on: {[one.body for one in world.sandbox.notices_due()]}")
 
 
 def _check(world: World, process: Process, accounts: list[str]) -> None:
@@ -66,7 +74,9 @@ def _check(world: World, process: Process, accounts: list[str]) -> None:
         raise Violation("I3", f"captured at the gateway and not credited: {captured - set(witness.captures)}")
     paid_back = {one.reference for one in world.watch.held() if (one.kind, one.status) == ("refund", "succeeded")}
     if paid_back != set(witness.paid_back):
-        raise Violation("I3", f"paid back and not debited, or the other way round: {paid_back ^ set(witness.paid_back)}")
+        raise Violation(
+            "I3", f"paid back and not debited, or the other way round: {paid_back ^ set(witness.paid_back)}"
+        )
     world.watch.check_cards_known()
     for account_id in accounts:
         _check_account(world, process.ledger, account_id)

@@ -41,7 +41,7 @@ class Process:
     def _opened(self) -> Ledger:
         world = self._world
         scheduler = world.scheduler
-        cable = Cable(world.sandbox, self.clock, scheduler, world.watch, world.later, world.settings.clock_difference_max)
+        cable = Cable(world.sandbox, self.clock, scheduler, world.watch, world.settings.clock_difference_max)
         ledger = Ledger.open(
             f"sqlite:///{world.path}", gateways=[cable], settings=world.settings, clock=self.clock, ids=world.ids
         )

@@ -7,9 +7,11 @@ Time passes only here.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import count
 from random import Random
 from types import SimpleNamespace
 from typing import Protocol
@@ -62,8 +64,8 @@ class Scheduler:
         self.faults: dict[str, int] = {}
         self.calm = False
         """Whether nothing goes wrong any more."""
-        self.on_time: list[Callable[[], None]] = []
-        """What is called whenever time has passed."""
+        self._under_way: list[tuple[datetime, int, Callable[[], None]]] = []
+        self._numbers = count()
         self.boundaries: list[datetime] = []
         """Moments from which something is too late, or is believed."""
         self._tasks: list[Task] = []
@@ -113,9 +115,18 @@ class Scheduler:
         return self._current is not None and self._current.name.endswith(OPERATOR)
 
     def pass_time(self, duration: timedelta) -> None:
-        self.clock.advance(duration)
-        for call in self.on_time:
-            call()
+        """Let time pass, and what is under way arrive in it."""
+        end = self.now + duration
+        while self._under_way and self._under_way[0][0] <= end:
+            moment, _, arrive = heapq.heappop(self._under_way)
+            self.clock.set(moment)
+            self.tell("something arrives late")
+            arrive()
+        self.clock.set(end)
+
+    def later(self, delay: timedelta, arrive: Callable[[], None]) -> None:
+        """Have something arrive after a delay."""
+        heapq.heappush(self._under_way, (self.now + delay, next(self._numbers), arrive))
 
     # What tasks call --------------------------------------------------------------------------------------------
 

@@ -45,7 +45,9 @@ class TroubledRecorder:
         scheduler.point(f"append {topics}")
         fault = None
         if scheduler.fails("append", scheduler.plan.storage_faults):
-            fault = scheduler.chance.choice(["fails", "is locked out", "lost", "lost", "lost as conflict", "comes late"])
+            fault = scheduler.chance.choice(
+                ["fails", "is locked out", "lost", "lost", "lost as conflict", "comes late"]
+            )
             scheduler.count(f"append {fault}")
             scheduler.tell(f"append {fault}")
         if fault == "fails":

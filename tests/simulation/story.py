@@ -214,7 +214,11 @@ class Story:
 
     def _act_at_gateway(self) -> None:
         sandbox, watch = self._world.sandbox, self._world.watch
-        open_ones = [one for one in watch.held() if one.is_open or (one.kind == "refund" and one.status == "succeeded") and one.status != "created"]
+        open_ones = [
+            one
+            for one in watch.held()
+            if one.is_open or (one.kind == "refund" and one.status == "succeeded") and one.status != "created"
+        ]
         if not open_ones:
             return
         one = self._chance.choice(open_ones)

@@ -216,7 +216,10 @@ class Witness:
             self.unasked["refund_returned"] += 1
             book.balance += Decimal(event["credit"])
             del self.paid_back[event["reference"]]
-        if topic in {"refunded", "refund-mismatched", "refund-failed"} and operation.attempts[-1] == event["attempt_id"]:
+        if (
+            topic in {"refunded", "refund-mismatched", "refund-failed"}
+            and operation.attempts[-1] == event["attempt_id"]
+        ):
             book.held -= operation.reserved
             operation.reserved = Decimal(0)
             operation.is_decided = True

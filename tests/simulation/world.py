@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import heapq
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -59,8 +58,6 @@ class World:
         self.watch = GatewayWatch(self.sandbox, self.scheduler, self.witness)
         self.processes: list[Process] = []
         self._numbers = count(1)
-        self._under_way: list[tuple[datetime, int, Callable[[], None]]] = []
-        self.scheduler.on_time.append(self._deliver)
         self._give_back_time = self.scheduler.take_over_time()
         self._cache_sizes = accounts.SNAPSHOT_EVERY, accounts.CACHED_ACCOUNTS_MAX
         accounts.SNAPSHOT_EVERY, accounts.CACHED_ACCOUNTS_MAX = plan.snapshot_every, plan.cached_accounts_max
@@ -102,10 +99,6 @@ class World:
 
     # The network ------------------------------------------------------------------------------------------------
 
-    def later(self, delay: timedelta, call: Callable[[], None]) -> None:
-        """Have something arrive after a delay."""
-        heapq.heappush(self._under_way, (self.clock.now() + delay, next(self._numbers), call))
-
     def commit_late(self, delay: timedelta, stored_events: Sequence[StoredEvent], changes: Any) -> None:
         """Have the database commit something after a delay, unless something else came first."""
 
@@ -114,13 +107,7 @@ class World:
                 self._database._log.recorder.insert_events(stored_events, changes=changes)
                 self.committed()
 
-        self.later(delay, commit)
-
-    def _deliver(self) -> None:
-        while self._under_way and self._under_way[0][0] <= self.clock.now():
-            _, _, arrive = heapq.heappop(self._under_way)
-            self.scheduler.tell("something arrives late")
-            arrive()
+        self.scheduler.later(delay, commit)
 
 
 def _new_database(directory: Path) -> Path:
