@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from itertools import count
 from typing import Any
-from unittest.mock import patch
+from unittest import mock
 
 from moneyed import Money
 
@@ -20,6 +21,7 @@ from interact_ledger.domain import agenda as agenda_module
 from interact_ledger.domain import cards as card_life
 from interact_ledger.domain import events as e
 from interact_ledger.domain import holds, spending
+from interact_ledger.domain import refunds as refund_life
 from interact_ledger.domain import top_up as life
 from interact_ledger.domain.account import UNDECIDED, AttemptStatus, TopUp, may_be_sent_again
 from interact_ledger.gateways.protocol import (
@@ -31,7 +33,7 @@ from interact_ledger.gateways.protocol import (
     Succeeded,
     Unknown,
 )
-from interact_ledger.processes import cards, top_up
+from interact_ledger.processes import cards, notices, refunds, top_up
 from interact_ledger.storage import accounts, index
 from interact_ledger.storage.accounts import Accounts, Change
 from interact_ledger.storage.log import Conflict, Link, Log, storage_errors
@@ -57,7 +59,7 @@ BUGS: dict[str, Bug] = {}
 def plant(name: str) -> Iterator[None]:
     """Change the library as a bug would have it, for a while."""
     with ExitStack() as stack:
-        BUGS[name].plant(lambda where, what, wrong: stack.enter_context(patch.object(where, what, wrong)))
+        BUGS[name].plant(lambda where, what, wrong: stack.enter_context(mock.patch.object(where, what, wrong)))
         yield
 
 
@@ -266,6 +268,148 @@ def _begun_left_behind(patch: Patch) -> None:
     """What was begun and never charged is left at the gateway."""
     original = life._not_attempted
     patch(life, "_not_attempted", lambda present, why: original(replace(present, reference=None), why))
+
+
+# Notices and refunds --------------------------------------------------------------------------------------------
+
+
+@bug
+def _credit_per_notice(patch: Patch) -> None:
+    """What a notice tells is credited once for each notice, not once for the charge."""
+    original = top_up._recording
+
+    def hear(context: Any, account_id: str, operation_id: str, reference: str, marked: Any) -> bool:
+        def recording(context: Any, attempt: TopUp, result: Any) -> Any:
+            decide = original(context, attempt, result)
+
+            def again(account: Any, history: Any) -> Any:
+                def unmindful(subject: str) -> Any:
+                    return [r for r in history(subject) if not isinstance(r.event, e.PaymentCaptured)]
+
+                return decide(account, unmindful)
+
+            return again
+
+        with mock.patch.object(top_up, "_recording", recording):
+            return original_hear(context, account_id, operation_id, reference, marked)
+
+    original_hear = top_up.hear
+    patch(notices, "_BY_FIRST_EVENT", {**notices._BY_FIRST_EVENT, e.TopUpRequested: hear})
+
+
+@bug
+def _mark_before_effect(patch: Patch) -> None:
+    """A notice is marked as acted on in an append of its own, before what it tells of is looked up."""
+    original = notices._hear
+
+    def hear(context: Any, whose: Any, mark: str, gateway_id: str, notice: Any) -> bool:
+        received = e.NoticeReceived(
+            operation_id=whose.operation_id,
+            mark=mark,
+            gateway=gateway_id,
+            notice_id=notice.notice_id,
+            subject=notice.subject,
+            about=notice.reference,
+            occurred_at=notice.occurred_at,
+        )
+        context.transact(whose.account_id, lambda _, history: () if history(mark) else (received,))
+        return original(context, whose, f"{mark[:-1]}0", gateway_id, notice)
+
+    patch(notices, "_hear", hear)
+
+
+@bug
+def _only_open_payments_heard(patch: Patch) -> None:
+    """A notice about a top-up that is over is acknowledged and dropped: a late capture is lost."""
+    original = top_up.hear
+
+    def hear(context: Any, account_id: str, operation_id: str, reference: str, marked: Any) -> bool:
+        if top_up.load(context, account_id, operation_id).is_over:
+            context.transact(account_id, marked(lambda *_: ()))
+            return True
+        return original(context, account_id, operation_id, reference, marked)
+
+    patch(notices, "_BY_FIRST_EVENT", {**notices._BY_FIRST_EVENT, e.TopUpRequested: hear})
+
+
+@bug
+def _late_capture_dropped(patch: Patch) -> None:
+    """A capture of a top-up that is over is not credited."""
+    _record_as(patch, lambda p, result: None if p.is_over and isinstance(result, Succeeded) else (p, result))
+
+
+@bug
+def _only_latest_attempt_heard(patch: Patch) -> None:
+    """A notice is only held against the latest attempt of its operation."""
+    original = top_up.makers
+
+    def makers(past: Any, kind: Any, reference: str) -> Any:
+        found = original(past, kind, reference)
+        return replace(found, intents=found.intents[:1])
+
+    patch(top_up, "makers", makers)
+
+
+@bug
+def _unreserved_refund(patch: Patch) -> None:
+    """What a refund takes stays available until the gateway has confirmed it."""
+    patch(account_module.Refund, "reserved", Decimal(0))
+
+
+@bug
+def _refund_limit_ignores_refunds(patch: Patch) -> None:
+    """A charge can be paid back again, whatever was paid back of it before."""
+    original = refunds.fold_charges
+
+    def charges(past: Any) -> Any:
+        return original(one for one in past if not isinstance(one.event, e.RefundEvent))
+
+    patch(refunds, "fold_charges", charges)
+
+
+@bug
+def _refund_debited_per_answer(patch: Patch) -> None:
+    """A refund is debited for each answer that tells of it."""
+    original = refund_life.record_refund_result
+
+    def record(present: Any, attempt_id: str, result: Any) -> Any:
+        return original(replace(present, paid_references=()), attempt_id, result)
+
+    patch(refund_life, "record_refund_result", record)
+
+
+@bug
+def _refund_retry_masked(patch: Patch) -> None:
+    """One try of a refund that reached nobody is taken for a no, though another may have arrived."""
+    original = refund_life.record_refund_result
+
+    def record(present: Any, attempt_id: str, result: Any) -> Any:
+        return original(replace(present, tries=1), attempt_id, result)
+
+    patch(refund_life, "record_refund_result", record)
+
+
+@bug
+def _returned_refund_dropped(patch: Patch) -> None:
+    """A refund that succeeded is over: that the bank sent it back is not recorded."""
+    original = refund_life.record_refund_result
+
+    def record(present: Any, attempt_id: str, result: Any) -> Any:
+        return [] if present.is_over else original(present, attempt_id, result)
+
+    patch(refund_life, "record_refund_result", record)
+
+
+@bug
+def _refund_key_per_call(patch: Patch) -> None:
+    """Each call to pay back gets an idempotency key of its own."""
+    original, numbers = refunds._refund_request, count(1)
+
+    def request(*arguments: Any) -> Any:
+        made = original(*arguments)
+        return replace(made, attempt_id=f"{made.attempt_id}.{next(numbers)}")
+
+    patch(refunds, "_refund_request", request)
 
 
 # Looking up and recovery ----------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -91,9 +91,10 @@ class Cable:
         scheduler.point(f"{verb} {self._named(request)}", risk=RISK)
         fault = None
         self._more_trouble -= 1
-        if scheduler.fails("gateway", 0.5 if self._more_trouble >= 0 else scheduler.plan.gateway_faults):
+        goes_on = self._more_trouble >= 0
+        if scheduler.fails("gateway", 0.5 if goes_on else scheduler.plan.gateway_faults):
             self._more_trouble = MORE_TROUBLE
-            fault = scheduler.chance.choice(["refused", "before", "after", "after", "late"])
+            fault = scheduler.chance.choice(self._faults(goes_on=goes_on))
             scheduler.count(f"gateway {fault}")
             scheduler.tell(f"{verb}: {fault}")
         if fault == "refused":
@@ -102,15 +103,25 @@ class Cable:
             return Unknown(why="simulated: the request timed out")
         send = self._sending(verb, request, rest)
         if fault == "late":
-            share = scheduler.chance.choice([0, scheduler.chance.random(), 0.999])
-            window = self.capabilities.settles_within if scheduler.plan.keeps_promises else timedelta(hours=2)
-            scheduler.later(window * share, lambda: self._arrive(send))
+            scheduler.later(self._delay(), lambda: self._arrive(send))
             return Unknown(why="simulated: the answer timed out")
         result = self._arrive(send)
         if fault == "after":
             return Unknown(why="simulated: the answer timed out")
         scheduler.point(f"{verb} is {type(result).__name__}", risk=RISK)
         return result
+
+    def _delay(self) -> timedelta:
+        """Return how long a request is under way whose answer is not waited for."""
+        chance = self._scheduler.chance
+        if self._scheduler.plan.keeps_promises:
+            return self.capabilities.settles_within * chance.choice([0, chance.random(), 0.999])
+        return self.capabilities.safe_delay + timedelta(hours=2) * chance.random()
+
+    def _faults(self, *, goes_on: bool) -> Sequence[str]:
+        if not self._scheduler.plan.keeps_promises:
+            return ["late", "late", "late", "after", "refused"]
+        return ["refused", "refused", "before", "after", "late"] if goes_on else ["refused", "before", "after", "late"]
 
     def _note_boundaries(self, request: Any) -> None:
         send_before = getattr(request, "send_before", None)
@@ -138,7 +149,7 @@ class Cable:
     def _look_up(self, verb: str, request: Any) -> Any:
         scheduler = self._scheduler
         scheduler.point(f"{verb} {self._named(request)}")
-        if scheduler.fails("look-up", scheduler.plan.lookup_faults / 2):
+        if scheduler.fails("look-up", scheduler.plan.lookup_faults):
             return Indeterminate(why="simulated: no look-ups now")
         result = getattr(self._sandbox, verb)(request)
         if scheduler.fails("look-up lags", scheduler.plan.lookup_faults):

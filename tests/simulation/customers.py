@@ -126,7 +126,7 @@ class Customers:
         if self._chance.random() < 0.9:  # else somebody may yet try to use it twice
             self._quotes.remove((account_id, quote_id))
         saved = [card for owner, card in self._cards if owner == account_id]
-        if saved and self._chance.random() < 0.4:
+        if saved and self._chance.random() < 0.6:
             how = {"card_id": self._chance.choice(saved)}
         else:
             how = {"card_token": self._token(), "save_card": self._chance.random() < 0.4}

@@ -167,7 +167,7 @@ class Scheduler:
 
     def until_boundary(self) -> timedelta | None:
         """Return, half of the time, how long it is until about a moment from which something else holds."""
-        ahead = [moment for moment in self.boundaries[-BOUNDARIES:] if moment > self.now]
+        ahead = [moment for moment in self.boundaries[-BOUNDARIES:] if self.now < moment < self.now + NAPS[-1]]
         if not ahead or self.chance.random() < 0.5:
             return None
         wobble = timedelta(milliseconds=self.chance.choice([-9_000, -4_000, -300, -50, 50, 300, 4_000, 9_000]))

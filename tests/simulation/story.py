@@ -32,7 +32,7 @@ THOUGHTS = [timedelta(seconds=seconds) for seconds in (0, 0, 0, 0, 0, 0, 0.05, 3
 OPERATIONS = [*["recover"] * 7, *["receive"] * 4, "run_due", "audit"]
 NOTICES = 0.2
 """How often a worker takes a notice before it serves a customer."""
-RETURNED = 0.5
+RETURNED = 0.8
 """How often a bank sends back a refund that the world looks at."""
 ACKNOWLEDGED = 0.6
 """How often the gateway understands that it need not send a notice again."""

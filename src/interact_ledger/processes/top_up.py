@@ -141,8 +141,9 @@ def hear(context: Context, account_id: str, operation_id: str, reference: str, m
         gateway = context.gateway(intent.gateway)
         found = gateway.find_charge(_charge_request(account_id, context.customer_at(account_id, gateway), attempt))
         if isinstance(found, Found) and candidates.explain(found.result):
-            is_begun = isinstance(found.result, Begun)
-            context.transact(account_id, marked(nothing if is_begun else _recording(context, attempt, found.result)))
+            result = found.result
+            decide = nothing if isinstance(result, Begun) else _recording(context, attempt, result)
+            context.transact(account_id, marked(decide))
             _finish(context, account_id, operation_id)
             return True
     return False
