@@ -140,6 +140,21 @@ def test_a_capture_of_an_attempt_that_was_given_up_is_credited_beside_the_next_a
     assert [finding.code for finding in kit.ledger.audit().findings] == ["capture_late"]
 
 
+def test_a_card_of_an_attempt_that_was_given_up_is_known_beside_the_next_one(kit, account_id):
+    request = partial(kit.ledger.save_card, account_id, "tok_visa", idempotency_key="save")
+    on_the_way = send_later_than_promised(kit, "save")
+    assert request().status == "unknown"
+    kit.clock.advance(SAFE)
+    kit.ledger.recover()
+    assert request().status == "succeeded"
+    on_the_way.pop()()
+    assert set(deliver(kit)) == {NoticeOutcome.RECORDED}
+    assert {card.token for card in kit.ledger._account(account_id).cards.values()} == {
+        card.card_token for card in kit.gateway.saved_cards()
+    }
+    assert len(kit.ledger.cards(account_id)) == 2
+
+
 def test_a_refund_that_fails_after_it_was_confirmed_comes_back(kit, account_id):
     paid = pay(kit, account_id)
     refund = kit.ledger.refund(account_id, paid.transaction_id, gbp("12.00"), "asked", idempotency_key="back")

@@ -109,6 +109,8 @@ class CardSaving:
     cancelling: e.CancelReason | None = None
     failure: e.CardSavingFailed | None = None
     saved: e.CardSaved | None = None
+    saved_references: tuple[str, ...] = ()
+    """Every saving of this operation whose card is known."""
 
     @property
     def operation_id(self) -> str:

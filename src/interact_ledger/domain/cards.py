@@ -104,7 +104,7 @@ def record_saving_result(
 ) -> list[e.Event]:
     """Turn what the gateway said of a saving into facts, or into none where it is known or overtaken."""
     if isinstance(result, CardSaved):
-        known = saving.saved is not None
+        known = result.reference in saving.saved_references
         return [] if known else card_saved(account, saving.operation_id, saving.intent.gateway, result)
     if attempt_id != saving.intent.attempt_id or saving.is_over:
         return []

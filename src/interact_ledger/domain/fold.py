@@ -393,7 +393,8 @@ def _evolve_card_saving(saving: CardSaving | None, event: e.Event) -> CardSaving
         case e.CardSavingFailed():
             return replace(saving, status=AttemptStatus(event.outcome), failure=event)
         case e.CardSaved():
-            return replace(saving, status=AttemptStatus.SUCCEEDED, saved=event)
+            references = (*saving.saved_references, event.reference)
+            return replace(saving, status=AttemptStatus.SUCCEEDED, saved=event, saved_references=references)
     return saving
 
 
