@@ -208,9 +208,14 @@ class Scheduler:
 
     def take_over_time(self) -> Callable[[], None]:
         """Give the library's retries this time instead of the system's; return what gives the system's back."""
-        simulated = SimpleNamespace(
-            monotonic=lambda: self.now.timestamp(), sleep=lambda seconds: self.sleep(timedelta(seconds=seconds))
-        )
+
+        def monotonic() -> float:
+            return self.now.timestamp()
+
+        def sleep(seconds: float) -> None:
+            self.sleep(timedelta(seconds=seconds))
+
+        simulated = SimpleNamespace(monotonic=monotonic, sleep=sleep)
         modules = (accounts, invoice_book)
         originals = [module.time for module in modules]
         for module in modules:

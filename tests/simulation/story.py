@@ -217,7 +217,7 @@ class Story:
         open_ones = [
             one
             for one in watch.held()
-            if one.is_open or (one.kind == "refund" and one.status == "succeeded") and one.status != "created"
+            if one.status != Status.CREATED and (one.is_open or (one.kind, one.status) == ("refund", "succeeded"))
         ]
         if not open_ones:
             return

@@ -135,7 +135,10 @@ class Witness:
                 raise Violation("I10", f"{event['operation_id']} was started twice")
             self.started[event["operation_id"]] = seen.topic
         self._add_up(book, seen.topic, event)
-        self._follow(seen.stream, book, seen.topic, event)
+        self._begin(seen.stream, book, seen.topic, event)
+        operation = self.operations.get(event.get("operation_id", ""))
+        if operation is not None:
+            self._follow(book, operation, seen.topic, event)
 
     def _add_up(self, book: Book, topic: str, event: dict[str, Any]) -> None:
         amount = Decimal(event["amount"]) if "amount" in event else Decimal(0)
@@ -159,7 +162,7 @@ class Witness:
             if taken:
                 raise Violation("I5", f"{topic} took more than was available: {book.balance - book.held}")
 
-    def _follow(self, stream: str, book: Book, topic: str, event: dict[str, Any]) -> None:
+    def _begin(self, stream: str, book: Book, topic: str, event: dict[str, Any]) -> None:
         if topic == "top-up-requested":
             if any(card.card_id == event["card_id"] and card.is_being_removed for card in book.cards.values()):
                 raise Violation("rule 7", "a card is charged after its removal was asked for")
@@ -175,9 +178,8 @@ class Witness:
                 if card.card_id == event["card_id"]:
                     card.is_being_removed = True
                     card.is_removed = topic == "card-removed"
-        operation = self.operations.get(event.get("operation_id", ""))
-        if operation is None:
-            return
+
+    def _follow(self, book: Book, operation: Operation, topic: str, event: dict[str, Any]) -> None:
         if topic in ATTEMPTED:
             if operation.is_open:
                 raise Violation("I2", f"{event['attempt_id']} was opened beside another attempt")
