@@ -57,8 +57,11 @@ class Customers:
         self.accounts = [derived_id("acct", f"customer-{number}", "open") for number in range(plan.accounts)]
         self._quotes: list[tuple[str, str]] = []
         self._top_ups: list[tuple[str, str]] = []
+        self._paid: list[tuple[str, str]] = []
         self._savings: list[tuple[str, str]] = []
         self._cards: list[tuple[str, str]] = []
+        self._going: list[tuple[str, str]] = []
+        """The cards whose removal was asked for."""
         self._purchases: list[tuple[str, str]] = []
         self._holds: list[tuple[str, str]] = []
 
@@ -127,7 +130,8 @@ class Customers:
             self._quotes.remove((account_id, quote_id))
         saved = [card for owner, card in self._cards if owner == account_id]
         if saved and self._chance.random() < 0.6:
-            how = {"card_id": self._chance.choice(saved)}
+            going = [card for owner, card in self._going if owner == account_id]
+            how = {"card_id": self._chance.choice(going[-1:] if going and self._chance.random() < 0.9 else saved)}
         else:
             how = {"card_token": self._token(), "save_card": self._chance.random() < 0.4}
         request = self._under_key(account_id, "top_up", quote_id, keep=partial(self._keep_top_up, account_id), **how)
@@ -136,6 +140,8 @@ class Customers:
         return request
 
     def _keep_top_up(self, account_id: str, answer: Any) -> None:
+        if answer.status == "succeeded":
+            self._paid.append((account_id, answer.transaction_id))
         if answer.saved_card is not None:
             self._keep_card(account_id, answer.saved_card.card_id)
 
@@ -160,7 +166,7 @@ class Customers:
     def _refund(self) -> Request | None:
         if not self._top_ups:
             return None
-        account_id, transaction_id = self._chance.choice(self._top_ups)
+        account_id, transaction_id = self._chance.choice(self._paid or self._top_ups)
         amount = self._chance.choice([None, Money("5.00", "GBP"), Money("9.00", "GBP")])
         return self._under_key(account_id, "refund", transaction_id, amount, "simulated")
 
@@ -186,6 +192,7 @@ class Customers:
         if not self._cards:
             return None
         account_id, card_id = self._chance.choice(self._cards)
+        self._going.append((account_id, card_id))
         return self._under_key(account_id, "remove_card", card_id)
 
     def _choose_default(self) -> Request | None:
@@ -253,9 +260,9 @@ VERBS: tuple[tuple[Callable[[Customers], Request | None], str, int], ...] = (
     (Customers._save_card, "cards", 8),
     (lambda customers: customers._about_saving("complete_saving"), "cards", 2),
     (lambda customers: customers._about_saving("cancel_saving"), "cards", 3),
-    (Customers._remove_card, "cards", 5),
+    (Customers._remove_card, "cards", 8),
     (Customers._choose_default, "cards", 1),
-    (Customers._top_up, "cards", 8),
+    (Customers._top_up, "cards", 12),
     (Customers._adjust, "spending", 2),
     (Customers._spend, "spending", 8),
     (Customers._reverse, "spending", 5),

@@ -77,6 +77,8 @@ def _check(world: World, process: Process, accounts: list[str]) -> None:
         raise Violation(
             "I3", f"paid back and not debited, or the other way round: {paid_back ^ set(witness.paid_back)}"
         )
+    if world.plan.keeps_promises and paid_back & witness.late_refunds:
+        raise Violation("I2", f"taken for over and paid back: {paid_back & witness.late_refunds}")
     world.watch.check_cards_known()
     for account_id in accounts:
         _check_account(world, process.ledger, account_id)

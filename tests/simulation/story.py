@@ -28,6 +28,7 @@ MEMORY = Path("/dev/shm")
 NEVER = {"corrupt_log", "configuration_error", "idempotency_conflict", "gateway_invalid_request", "schema_too_new"}
 """What no request of the story may be answered with."""
 UNSETTLED = {"requested", "unknown", "pending", "action_required", "not_attempted"}
+TRY_AGAIN = {"busy", "storage_unavailable", "gateway_error"}
 THOUGHTS = [timedelta(seconds=seconds) for seconds in (0, 0, 0, 0, 0, 0, 0.05, 3, 65, 700, 4000)]
 OPERATIONS = [*["recover"] * 7, *["receive"] * 4, "run_due", "audit"]
 NOTICES = 0.2
@@ -167,6 +168,7 @@ class Story:
             answer = request.call(process.ledger)
         except LedgerError as error:
             scheduler.tell(f"refused {request}: {error.code}")
+            request.settled = error.code not in TRY_AGAIN
             if error.code in NEVER:
                 raise Violation("errors", f"{request}: {error!r}") from error
             return

@@ -98,6 +98,7 @@ class Witness:
         """What the gateway did unasked for, as the audit must report it."""
         self.paid_back: dict[str, str] = {}
         """The gateway's reference of each refund that was debited and not returned, with its operation."""
+        self.late_refunds: set[str] = set()
         self._debited: set[str] = set()
 
     def close(self) -> None:
@@ -214,6 +215,8 @@ class Witness:
             self.paid_back[event["reference"]] = event["operation_id"]
             book.balance -= Decimal(event["credit"])
             self.unasked["refund_late"] += event["late"]
+            if event["late"]:
+                self.late_refunds.add(event["reference"])
         if topic == "refund-returned":
             self.unasked["refund_returned"] += 1
             book.balance += Decimal(event["credit"])
