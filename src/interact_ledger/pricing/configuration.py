@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
-from interact_ledger.errors import ConfigurationError, InvalidAmount, InvalidRequest
+from interact_ledger.errors import ConfigurationError, InvalidAmount, InvalidRequest, InvalidText
+from interact_ledger.free_text import from_outside, refuse_secrets
 from interact_ledger.money import USAGE_DECIMAL_PLACES, known_currency, parse_decimal
 from interact_ledger.pricing.countries import check_region, known_country
 
@@ -31,6 +33,11 @@ __all__ = [
 ]
 
 ERRORS_SHOWN_MAX = 10
+RULE_LENGTH_MAX = 1000
+FILE_SIZE_MAX = 2_000_000
+"""In bytes: room for 25,000 prices."""
+TOML_LINE_LENGTH_MAX = 1000
+"""In characters: the work for one name grows with the square of its dots."""
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 T = TypeVar("T")
@@ -40,6 +47,18 @@ class Configuration(BaseModel):
     """A part of the settings: frozen, and a misspelt name in it is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _holds_no_secret(cls, value: object) -> object:
+        """Refuse what must not be stored: names and versions that the settings give end up in events."""
+        for text in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(text, str):
+                try:
+                    refuse_secrets(text, "")
+                except InvalidText as error:
+                    raise ValueError(error.message) from None
+        return value
 
 
 # What fields may be -----------------------------------------------------------------------------------------------
@@ -98,21 +117,28 @@ def read_file(path: Path) -> dict[str, Any]:
     """Read a `.toml` or `.json` file in UTF-8.
 
     Raises:
-        ConfigurationError: naming the file, if it cannot be read, has another suffix, does not parse, or gives one
-            name twice in a table.
+        ConfigurationError: naming the file, if it cannot be read, has another suffix, is too long, does not parse, or
+            gives one name twice in a table.
     """
-    parsers: dict[str, Callable[[str], Any]] = {".toml": tomllib.loads, ".json": _parse_json}
+    source = from_outside(path)
+    parsers: dict[str, Callable[[str], Any]] = {".toml": _parse_toml, ".json": _parse_json}
     parse = parsers.get(path.suffix.lower())
     if parse is None:
-        raise ConfigurationError(f"{path}: is neither a .toml nor a .json file")
+        raise ConfigurationError(f"{source}: is neither a .toml nor a .json file")
     try:
-        content = parse(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
+        with path.open("rb") as file:
+            read = file.read(FILE_SIZE_MAX + 1)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{source}: cannot be read: {_why(error)}") from None
+    if len(read) > FILE_SIZE_MAX:
+        raise ConfigurationError(f"{source}: has more than {FILE_SIZE_MAX:,} bytes")
+    try:
+        content = parse(read.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise ConfigurationError(f"{path}: is not valid {path.suffix[1:].upper()}: {error}") from error
+        why = "" if isinstance(error, UnicodeDecodeError) else f": {from_outside(error)}"
+        raise ConfigurationError(f"{source}: is not valid {path.suffix[1:].upper()}{why}") from None
     if not isinstance(content, dict):
-        raise ConfigurationError(f"{path}: must be one table of names and values")
+        raise ConfigurationError(f"{source}: must be one table of names and values")
     return content
 
 
@@ -129,15 +155,29 @@ def validated(model: type[ModelT], content: object, source: str) -> ModelT:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        found = [(_entry(e["loc"]), e["msg"].removeprefix("Value error, ")) for e in error.errors(include_url=False)]
+        found = [(_entry(e["loc"]), _rule(e["msg"])) for e in error.errors(include_url=False, include_input=False)]
     shown = [f"{entry}: {rule}" if entry else rule for entry, rule in found[:ERRORS_SHOWN_MAX]]
     more = [f"and {len(found) - ERRORS_SHOWN_MAX} more"] if len(found) > ERRORS_SHOWN_MAX else []
-    raise ConfigurationError(f"{source}: {'; '.join(shown + more)}", field=found[0][0] or None)
+    raise ConfigurationError(f"{from_outside(source)}: {'; '.join(shown + more)}", field=found[0][0] or None)
 
 
 def _entry(location: Iterable[int | str]) -> str:
     """Write a place in a file as people do: messages[2].per_segment."""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+    return from_outside("".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip("."))
+
+
+def _rule(message: str) -> str:
+    return from_outside(message.removeprefix("Value error, "), length_max=RULE_LENGTH_MAX)
+
+
+def _why(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or "it has no such name"
+
+
+def _parse_toml(text: str) -> Any:
+    if any(len(line) > TOML_LINE_LENGTH_MAX for line in text.splitlines()):
+        raise ValueError(f"a line has more than {TOML_LINE_LENGTH_MAX:,} characters")
+    return tomllib.loads(text)
 
 
 def _parse_json(text: str) -> Any:
@@ -147,8 +187,8 @@ def _parse_json(text: str) -> Any:
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     table = dict(pairs)
     if len(table) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"{next(n for n in names if names.count(n) > 1)!r} is given twice in one table")
+        times = Counter(name for name, _ in pairs)
+        raise ValueError(f"{next(name for name in times if times[name] > 1)!r} is given twice in one table")
     return table
 
 

@@ -207,7 +207,7 @@ class AccountVerbs(Verbs):
         if region is not None:
             check_region(region, "region")
         require_region(self._context.settings.taxes, country, region)
-        if tax_status not in set(e.TaxStatus):
+        if not isinstance(tax_status, str) or tax_status not in set(e.TaxStatus):
             raise InvalidRequest('must be "consumer" or "business"', field="tax_status")
         _check_time_zone(time_zone)
         return e.AccountDetailsChanged(

@@ -12,7 +12,7 @@ from interact_ledger.errors import CorruptLog
 from interact_ledger.money import EXACT
 from interact_ledger.processes import invoicing, recovery, schedule
 from interact_ledger.storage.rebuild import rebuild
-from interact_ledger.verbs.base import Verbs
+from interact_ledger.verbs.base import Verbs, progress
 
 __all__ = ["OperationVerbs"]
 
@@ -34,7 +34,7 @@ class OperationVerbs(Verbs):
         Args:
             on_progress: called with how many are done, of how many.
         """
-        recovered = recovery.recover(self._context, self._query, on_progress)
+        recovered = recovery.recover(self._context, self._query, progress(on_progress))
         invoicing.issue_invoices(self._context, self._invoices, self._query)
         return recovered
 
@@ -43,13 +43,13 @@ class OperationVerbs(Verbs):
 
         Harmless when repeated, late, or run by several processes at once.
         """
-        done = schedule.run_due(self._context, self._query, on_progress)
+        done = schedule.run_due(self._context, self._query, progress(on_progress))
         invoicing.issue_invoices(self._context, self._invoices, self._query)
         return done
 
     def rebuild(self, on_progress: Callable[[int, int], None] = _silently) -> int:
         """Fill every table that follows from the log anew, while writers go on; return how many events were read."""
-        return rebuild(self._log, self._readers, on_progress)
+        return rebuild(self._log, self._readers, progress(on_progress))
 
     def audit(self, on_progress: Callable[[int, int], None] = _silently) -> AuditReport:
         """Read the whole log by a road of its own and hold everything else against it, while writers go on.
@@ -63,8 +63,9 @@ class OperationVerbs(Verbs):
         Raises:
             Busy, StorageUnavailable: if the database cannot be read.
         """
+        told = progress(on_progress)
         with self._log.at_one_moment() as read:
-            return audit(read, self._folded, on_progress)
+            return audit(read, self._folded, told)
 
     def _folded(self, account_id: str, version: int) -> Folded:
         account: Account | None = None

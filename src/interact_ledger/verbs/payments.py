@@ -16,7 +16,7 @@ from interact_ledger.processes import cards, checkout, invoicing, top_up
 from interact_ledger.processes.cards import Progress as SavingProgress
 from interact_ledger.processes.top_up import Progress as TopUpProgress
 from interact_ledger.projections import checkouts
-from interact_ledger.verbs.base import Verbs
+from interact_ledger.verbs.base import Verbs, flag, named
 from interact_ledger.views import (
     CardSavingResult,
     SavedCardDetails,
@@ -53,6 +53,7 @@ class PaymentVerbs(Verbs):
         Raises:
             BelowMinimum, AboveMaximum, InvalidAmount, CurrencyMismatch, MethodNotOffered, AccountClosed
         """
+        named(account_id=account_id)
         quote_id = self._ids.new("quote")
         checkout.quote(self._context, account_id, quote_id, amount, method)
         return self.checkout_summary(account_id, quote_id)
@@ -63,6 +64,7 @@ class PaymentVerbs(Verbs):
         Raises:
             QuoteNotFound: if the account has no such quote.
         """
+        named(account_id=account_id, quote_id=quote_id)
         summary = checkouts.checkout(self._query, quote_id)
         if summary is None or summary.account_id != account_id:
             raise QuoteNotFound("there is no such quote on this account; call checkout first", field="quote_id")
@@ -98,7 +100,8 @@ class PaymentVerbs(Verbs):
             GatewayError: the gateway refuses us, or the token; nothing was charged.
             Busy, StorageUnavailable: repeat with the same key.
         """
-        card = _card(card_token, card_id, save_card=save_card)
+        named(account_id=account_id, quote_id=quote_id)
+        card = _card(card_token, card_id, save_card=flag(save_card, "save_card"))
         token = card_token if isinstance(card, NewCard) else None
         request = self._request(account_id, idempotency_key, "top_up", quote_id, token, card_id, save_card)
         progress = top_up.top_up(
@@ -118,14 +121,17 @@ class PaymentVerbs(Verbs):
         Raises:
             TransactionNotFound: if the account has no such top-up.
         """
+        named(account_id=account_id, transaction_id=transaction_id)
         return self._confirmation(account_id, top_up.settle(self._context, account_id, transaction_id))
 
     def cancel(self, account_id: str, transaction_id: str) -> TopUpResult:
         """Call a top-up off. One that is over stays as it is; one that was paid meanwhile is credited."""
+        named(account_id=account_id, transaction_id=transaction_id)
         return self._confirmation(account_id, top_up.cancel(self._context, account_id, transaction_id))
 
     def top_up_result(self, account_id: str, transaction_id: str) -> TopUpResult:
         """Return where a top-up stands, as far as the ledger knows, without asking the gateway."""
+        named(account_id=account_id, transaction_id=transaction_id)
         found = top_up.load(self._context, account_id, transaction_id)
         return top_up_result(self._account(account_id), found, None)
 
@@ -157,10 +163,12 @@ class PaymentVerbs(Verbs):
 
     def complete_saving(self, account_id: str, saving_id: str) -> CardSavingResult:
         """Go on with the saving of a card after the customer authenticated."""
+        named(account_id=account_id, saving_id=saving_id)
         return self._saving(account_id, cards.complete_saving(self._context, account_id, saving_id))
 
     def cancel_saving(self, account_id: str, saving_id: str) -> CardSavingResult:
         """Call the saving of a card off. One that is over stays as it is."""
+        named(account_id=account_id, saving_id=saving_id)
         return self._saving(account_id, cards.cancel_saving(self._context, account_id, saving_id))
 
     def cards(self, account_id: str) -> tuple[SavedCardDetails, ...]:
@@ -173,6 +181,7 @@ class PaymentVerbs(Verbs):
         Raises:
             CardNotFound, CardRemoved, AccountClosed
         """
+        named(card_id=card_id)
         account = self._decide(
             account_id,
             lambda account, history: card_rules.choose_default(account, card_id, history(card_id)),
@@ -187,6 +196,7 @@ class PaymentVerbs(Verbs):
         Raises:
             CardNotFound, CardRemoved, AccountClosed, IdempotencyConflict
         """
+        named(card_id=card_id)
         request = self._request(account_id, idempotency_key, "remove_card", card_id)
         cards.remove_card(self._context, account_id, request, card_id)
         return self.cards(account_id)
