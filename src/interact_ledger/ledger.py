@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
@@ -27,6 +28,8 @@ from interact_ledger.verbs.reading import ReadingVerbs
 from interact_ledger.verbs.spending import SpendingVerbs
 
 __all__ = ["Ledger"]
+
+_GATEWAY_ID = re.compile("[A-Za-z0-9_]{1,64}")
 
 TABLES = (
     accounts.ACCOUNTS,
@@ -89,6 +92,8 @@ class Ledger(AccountVerbs, PaymentVerbs, SpendingVerbs, ReadingVerbs, OperationV
         """
         if not isinstance(gateways, Sequence):
             raise ConfigurationError("pass a list, such as [gateway]", field="gateways")
+        if settings is not None and not isinstance(settings, Settings):
+            raise ConfigurationError("pass Settings, such as Settings.load(path)", field="settings")
         return cls._wired(url, gateways, settings or Settings.default(), clock or SystemClock(), ids or RandomIds())
 
     @classmethod
@@ -101,7 +106,7 @@ class Ledger(AccountVerbs, PaymentVerbs, SpendingVerbs, ReadingVerbs, OperationV
         ids: IdSource,
         owned_gateways: Sequence[Gateway] = (),
     ) -> Self:
-        by_id = {gateway.gateway_id: gateway for gateway in gateways}
+        by_id = {_id_of(gateway): gateway for gateway in gateways}
         if len(by_id) < len(gateways):
             raise ConfigurationError("two gateways have the same gateway_id", field="gateways")
         log = Log(url, TABLES, deadline_seconds=settings.command_deadline.total_seconds())
@@ -170,6 +175,15 @@ class Ledger(AccountVerbs, PaymentVerbs, SpendingVerbs, ReadingVerbs, OperationV
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _id_of(gateway: Gateway) -> str:
+    gateway_id = getattr(gateway, "gateway_id", None)
+    if not isinstance(gateway_id, str) or not _GATEWAY_ID.fullmatch(gateway_id):
+        raise ConfigurationError(
+            "are not all gateways: an id of 1 to 64 letters, digits, underscores", field="gateways"
+        )
+    return gateway_id
 
 
 def _close(gateways: Sequence[Gateway]) -> None:

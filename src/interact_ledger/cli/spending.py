@@ -45,6 +45,7 @@ hold = group("Reserve part of a balance, then settle or release it.")
 numbers = group("List rented numbers and give them back.")
 
 LINES_SHOWN_MAX = 20
+QUANTITY_DIGITS_MAX = 9
 
 SomeAccount = Annotated[str | None, typer.Option("--account", metavar="ACCOUNT", help="Against this balance; or")]
 SomeCurrency = Annotated[str | None, typer.Option("--currency", metavar="CODE", help="only the cost, in a currency.")]
@@ -260,7 +261,8 @@ def _purchase(result: PurchaseResult) -> Answer:
 def _line(text: str) -> tuple[str, int | None]:
     """Read NAME or NAME=N; a name that itself ends in = and digits takes its quantity."""
     name, equals, quantity = text.rpartition("=")
-    return (name, int(quantity)) if equals and quantity.isascii() and quantity.isdigit() else (text, None)
+    is_quantity = equals and len(quantity) <= QUANTITY_DIGITS_MAX and quantity.isascii() and quantity.isdigit()
+    return (name, int(quantity)) if is_quantity else (text, None)
 
 
 def _shown(result: object) -> Answer:
