@@ -8,6 +8,15 @@ from pathlib import Path
 import pytest
 
 from interact_ledger.testing import LedgerKit, ledger_kit
+from programme import (  # noqa: F401 - pytest finds its hooks and fixtures by name
+    pytest_addoption,
+    pytest_collection_modifyitems,
+    pytest_configure,
+    pytest_generate_tests,
+    pytest_runtest_setup,
+    pytest_terminal_summary,
+    tried,
+)
 
 
 @pytest.fixture
