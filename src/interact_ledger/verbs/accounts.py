@@ -216,7 +216,13 @@ class AccountVerbs(Verbs):
 
 
 def _check_time_zone(name: object) -> None:
+    if not _is_time_zone(name):
+        raise InvalidRequest("is no IANA time zone such as 'Europe/London'", field="time_zone")
+
+
+def _is_time_zone(name: object) -> bool:
     try:
         ZoneInfo(name if isinstance(name, str) else "")
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise InvalidRequest("is no IANA time zone such as 'Europe/London'", field="time_zone") from None
+        return False
+    return True

@@ -60,12 +60,14 @@ class SpendingVerbs(Verbs):
     def spend(self, account_id: str, item: Item, *, idempotency_key: str) -> PurchaseResult:
         """Buy one message (or the same one many times) or one number, priced from the price list.
 
+        An error about the item names `items[0]`, as `spend_many` does.
+
         Raises:
             InsufficientBalance, AccountSuspended, AccountClosed, PriceNotFound, NumberAlreadyRented,
             IdempotencyConflict, InvalidRequest, Busy
         """
         if not isinstance(item, Message | Number):
-            raise InvalidRequest(f"is a {type(item).__name__}; pass a Message or a Number", field="item")
+            raise InvalidRequest(f"is a {type(item).__name__}; pass a Message or a Number", field="items[0]")
         return self.spend_many(account_id, [item], idempotency_key=idempotency_key)
 
     def spend_many(self, account_id: str, items: Sequence[Item], *, idempotency_key: str) -> PurchaseResult:
