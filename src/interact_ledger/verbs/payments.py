@@ -150,6 +150,8 @@ class PaymentVerbs(Verbs):
             MethodNotOffered, AccountClosed, IdempotencyConflict, GatewayError
         """
         card = NewCard(free_text(card_token, "card_token", length_max=TOKEN_LENGTH_MAX))
+        if method:
+            named(method=method)
         request = self._request(account_id, idempotency_key, "save_card", card_token, method)
         account = self._account(account_id)
         gateway_id = choose_gateway(

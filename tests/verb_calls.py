@@ -8,11 +8,11 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from interact_ledger import Ledger, Message, Number
+from interact_ledger import Ledger, LedgerError, Message, Number
 from interact_ledger.testing import LedgerKit
 from ledger_helpers import NUMBER, ONE_SEGMENT, funded, gbp, opened, pay, saved
 
-__all__ = ["CALLS", "Scene", "annotations", "arguments", "call", "verbs"]
+__all__ = ["CALLS", "Scene", "annotations", "argument_of", "arguments", "call", "named_in", "verbs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,3 +163,22 @@ def _inside_items(verb: str, name: str, *, is_list: bool) -> Iterator[tuple[str,
                 return [item] if is_list else item
 
             yield verb, f"{name}.{kind.__name__}.{field}", put
+
+
+def argument_of(field: str) -> str:
+    """Return the argument in which a field of `arguments` is."""
+    return field.partition(".")[0].partition("[")[0]
+
+
+def named_in(error: LedgerError, field: str) -> bool:
+    """Say whether an error names the argument, or the part of it, that was at fault."""
+    named = error.field or ""
+    match argument_of(field):
+        case "card_id" if named == "card_token":
+            return True  # one of the two is passed, and both were
+        case "paid_out" if named == "payout_reference":
+            return True  # they go together
+        case "item" if named.startswith("items[0]"):
+            return True  # `spend` is `spend_many` with one item
+        case argument:
+            return named.partition("[")[0] == argument or named == field.rpartition(".")[2] != ""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from secrets_corpus import CARD_TEXTS, CREDENTIALS, EVERY_CARD_TEXT, SLIPS_THROUGH, in_ascii_digits
-from verb_calls import CALLS, Scene, annotations, arguments, call, verbs
+from verb_calls import CALLS, Scene, annotations, argument_of, arguments, call, named_in, verbs
 
 from interact_ledger import errors as x
 from interact_ledger.free_text import free_text
@@ -76,7 +76,7 @@ def test_what_is_secret_is_refused_in_every_argument_and_leaves_no_trace(
         verb, field, put = OFFERS[number]
         for text in TEXTS:
             with pytest.raises(x.LedgerError) as refused:
-                call(scene, verb, **{field.partition(".")[0].partition("[")[0]: put(text)})
+                call(scene, verb, **{argument_of(field): put(text)})
             assert named_in(refused.value, field), (verb, field, refused.value.field)
             assert not seen_again(text, said_by(refused.value)), (verb, field)
         assert (stored(file_kit), at_gateway(file_kit)) == before, (verb, field)
@@ -84,19 +84,6 @@ def test_what_is_secret_is_refused_in_every_argument_and_leaves_no_trace(
     everything = "\n".join(logged) + remembered.decode("latin-1")
     assert not [text for text in TEXTS if seen_again(text, everything)]
     tried(len(part) * len(TEXTS))
-
-
-def named_in(error: x.LedgerError, field: str) -> bool:
-    """Say whether an error names the argument, or the part of it, that was at fault."""
-    argument, _, inside = field.partition(".")
-    named = error.field or ""
-    if argument == "card_id" and named == "card_token":
-        return True  # one of the two is passed, and both were
-    if argument == "item" and named.startswith("items[0]"):
-        return True  # `spend` is `spend_many` with one item
-    if argument == "paid_out" and named == "payout_reference":
-        return True  # they go together
-    return named.partition("[")[0] == argument.partition("[")[0] or named == inside.rpartition(".")[2] != ""
 
 
 def said_by(error: BaseException) -> str:
