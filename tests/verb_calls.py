@@ -66,8 +66,13 @@ def _told(_done: int, _of: int) -> None:
 CALLS: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "on_behalf_of": lambda s: {"actor": "me", "correlation_id": "ticket"},
     "open_account": lambda s: {
-        **{"owner": "o", "currency": "GBP", "country": "GB", "region": "ENG", "tax_status": "consumer"},
-        **{"time_zone": "UTC", "idempotency_key": "k"},
+        "owner": "o",
+        "currency": "GBP",
+        "country": "GB",
+        "region": "ENG",
+        "tax_status": "consumer",
+        "time_zone": "UTC",
+        "idempotency_key": "k",
     },
     "change_details": _on(country="GB", region="ENG", tax_status="business", time_zone="UTC"),
     "record_tax_number": _on(
@@ -77,8 +82,11 @@ CALLS: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "suspend": _on(reason="why"),
     "reinstate": _on(reason="why"),
     "close_account": lambda s: {
-        **{"account_id": s.empty, "reason": "why", "idempotency_key": "k"},
-        **{"paid_out": None, "payout_reference": None},
+        "account_id": s.empty,
+        "reason": "why",
+        "idempotency_key": "k",
+        "paid_out": None,
+        "payout_reference": None,
     },
     "adjust": _on(amount=gbp("1.00"), reason="why", idempotency_key="k"),
     "payment_methods": _on(),
@@ -105,7 +113,10 @@ CALLS: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "spend": _on(item=ONE_SEGMENT, idempotency_key="k"),
     "spend_many": _on(items=[ONE_SEGMENT], idempotency_key="k"),
     "reverse_spend": lambda s: {
-        **{"account_id": s.account, "transaction_id": s.spend, "reason": "why", "idempotency_key": "k"},
+        "account_id": s.account,
+        "transaction_id": s.spend,
+        "reason": "why",
+        "idempotency_key": "k",
         "lines": [("m-1", 1)],
     },
     "hold": _on(amount=gbp("1.00"), reference="r", idempotency_key="k", expires_in=timedelta(hours=1)),
@@ -159,7 +170,7 @@ def _inside_items(verb: str, name: str, *, is_list: bool) -> Iterator[tuple[str,
         for field in good:
 
             def put(value: Any, kind: type = kind, field: str = field) -> Any:
-                item = kind(**GOOD_ITEMS[kind] | {field: value})
+                item = kind(**good | {field: value})
                 return [item] if is_list else item
 
             yield verb, f"{name}.{kind.__name__}.{field}", put

@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from secrets_corpus import CARD_TEXTS, CREDENTIALS, EVERY_CARD_TEXT, SLIPS_THROUGH, in_ascii_digits
-from verb_calls import CALLS, Scene, annotations, argument_of, arguments, call, named_in, verbs
 
 from interact_ledger import errors as x
 from interact_ledger.free_text import free_text
 from interact_ledger.testing import LedgerKit
 from ledger_helpers import at_gateway, stored
+from secrets_corpus import CARD_TEXTS, CREDENTIALS, EVERY_CARD_TEXT, SLIPS_THROUGH, in_ascii_digits
+from verb_calls import CALLS, Scene, annotations, argument_of, arguments, call, named_in, verbs
 
 PAGE = Path(__file__).parents[2] / "docs" / "concepts" / "security.md"
 TEXTS = [*CARD_TEXTS, *CREDENTIALS]

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from moneyed import Money
-from verb_calls import CALLS, Scene, argument_of, arguments, call, named_in
 
 from interact_ledger import errors as x
 from interact_ledger.testing import LedgerKit
+from verb_calls import CALLS, Scene, argument_of, arguments, call, named_in
 
 SECONDS = 1.0
 
