@@ -68,7 +68,7 @@ def _check_postgres_address(rest: str) -> None:
     from psycopg import ProgrammingError
     from psycopg.conninfo import conninfo_to_dict
 
-    address, _, options = rest.partition("?")
+    address = rest.partition("?")[0]
     authority, _, database = address.partition("/")
     user, _, hosts = authority.rpartition("@")
     try:
