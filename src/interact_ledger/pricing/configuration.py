@@ -34,10 +34,14 @@ __all__ = [
 
 ERRORS_SHOWN_MAX = 10
 RULE_LENGTH_MAX = 1000
-FILE_SIZE_MAX = 2_000_000
-"""In bytes: room for 25,000 prices."""
+FILE_SIZE_MAX = 1_000_000
+"""In bytes: room for 12,000 prices."""
 TOML_LINE_LENGTH_MAX = 1000
-"""In characters: the work for one name grows with the square of its dots."""
+TOML_DOTS_MAX = 50
+"""In one line: the work for a name grows with the square of its dots."""
+TEXT_LENGTH_MAX = 1000
+TEXTS_MAX = 1000
+"""In one list. More of either is in no field, and is not searched for secrets."""
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 T = TypeVar("T")
@@ -52,12 +56,14 @@ class Configuration(BaseModel):
     @classmethod
     def _holds_no_secret(cls, value: object) -> object:
         """Refuse what must not be stored: names and versions that the settings give end up in events."""
-        for text in value if isinstance(value, list | tuple) else (value,):
-            if isinstance(text, str):
-                try:
-                    refuse_secrets(text, "")
-                except InvalidText as error:
-                    raise ValueError(error.message) from None
+        texts = [text for text in (value if isinstance(value, list | tuple) else (value,)) if isinstance(text, str)]
+        if len(texts) > TEXTS_MAX or any(len(text) > TEXT_LENGTH_MAX for text in texts):
+            raise ValueError("is too long")
+        for text in texts:
+            try:
+                refuse_secrets(text, "")
+            except InvalidText as error:
+                raise ValueError(error.message) from None
         return value
 
 
@@ -155,9 +161,11 @@ def validated(model: type[ModelT], content: object, source: str) -> ModelT:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        found = [(_entry(e["loc"]), _rule(e["msg"])) for e in error.errors(include_url=False, include_input=False)]
-    shown = [f"{entry}: {rule}" if entry else rule for entry, rule in found[:ERRORS_SHOWN_MAX]]
-    more = [f"and {len(found) - ERRORS_SHOWN_MAX} more"] if len(found) > ERRORS_SHOWN_MAX else []
+        count = error.error_count()
+        first = error.errors(include_url=False, include_context=False, include_input=False)[:ERRORS_SHOWN_MAX]
+        found = [(_entry(e["loc"]), _rule(e["msg"])) for e in first]
+    shown = [f"{entry}: {rule}" if entry else rule for entry, rule in found]
+    more = [f"and {count - ERRORS_SHOWN_MAX} more"] if count > ERRORS_SHOWN_MAX else []
     raise ConfigurationError(f"{from_outside(source)}: {'; '.join(shown + more)}", field=found[0][0] or None)
 
 
@@ -175,8 +183,10 @@ def _why(error: Exception) -> str:
 
 
 def _parse_toml(text: str) -> Any:
-    if any(len(line) > TOML_LINE_LENGTH_MAX for line in text.splitlines()):
-        raise ValueError(f"a line has more than {TOML_LINE_LENGTH_MAX:,} characters")
+    for number, line in enumerate(text.splitlines(), start=1):
+        if len(line) > TOML_LINE_LENGTH_MAX or (line.count(".") > TOML_DOTS_MAX and not line.startswith("#")):
+            most = f"{TOML_LINE_LENGTH_MAX:,} characters or {TOML_DOTS_MAX} dots"
+            raise ValueError(f"line {number} has more than {most}")
     return tomllib.loads(text)
 
 
