@@ -37,7 +37,7 @@ from interact_ledger.credentials import looks_like_credential
 from interact_ledger.errors import CardNumberRefused, CredentialRefused, InvalidText
 from interact_ledger.ids import is_own_id
 
-__all__ = ["free_text", "free_texts", "from_outside", "looks_like_card_number", "refuse_secrets"]
+__all__ = ["free_text", "free_texts", "from_outside", "looks_like_card_number", "refuse_secrets", "storable"]
 
 LENGTH_MAX = 200
 
@@ -129,10 +129,15 @@ def from_outside(text: object, *, length_max: int = LENGTH_MAX) -> str:
 
     A fact about money is never dropped for the words that it came in.
     """
-    storable = _UNSTORABLE.sub("?", str(text)[:length_max])
-    if looks_like_card_number(storable):
+    kept = storable(text, length_max)
+    if looks_like_card_number(kept):
         return "(withheld: looks like a card number)"
-    return "(withheld: looks like a credential)" if looks_like_credential(storable) else storable
+    return "(withheld: looks like a credential)" if looks_like_credential(kept) else kept
+
+
+def storable(text: object, length_max: int) -> str:
+    """Return what of a text every database can hold, and JSON too."""
+    return _UNSTORABLE.sub("?", str(text)[:length_max])
 
 
 def refuse_secrets(text: str, field: str) -> None:
