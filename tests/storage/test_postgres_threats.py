@@ -54,7 +54,17 @@ def test_a_server_that_refuses_the_user_shows_no_password(postgres_server: str, 
 
 
 @pytest.mark.parametrize(
-    "text", ["'; DROP TABLE stored_events; --", '" OR ""="', "%s %(x)s ?", "\\'", "$1", "{}", "ä'ö\"ü", "\N{ZERO WIDTH SPACE}'"]
+    "text",
+    [
+        "'; DROP TABLE stored_events; --",
+        '" OR ""="',
+        "%s %(x)s ?",
+        "\\'",
+        "$1",
+        "{}",
+        "ä'ö\"ü",
+        "\N{ZERO WIDTH SPACE}'",
+    ],
 )
 def test_text_is_a_value_and_never_a_statement(kit: LedgerKit, text: str):
     account_id = opened(kit, owner=text).account_id

@@ -35,15 +35,19 @@ def read_campaign(path: str | PathLike[str], destination: str) -> tuple[Message,
     """
     known_country(destination, "destination")
     source = from_outside(path)
+    messages: tuple[Message, ...] = ()
+    wrong = None
     try:
         with Path(path).open(encoding="utf-8-sig", newline="\n") as file:
             messages = tuple(islice(_messages(file, source, destination), ITEMS_MAX + 1))
     except OSError as error:
-        raise InvalidRequest(f"{source} cannot be read: {error.strerror}", field="path") from None
+        wrong = f"cannot be read: {error.strerror}"
     except UnicodeDecodeError:
-        raise InvalidRequest(f"{source} is not UTF-8 text", field="path") from None
+        wrong = "is not UTF-8 text"
     except (TypeError, ValueError):
-        raise InvalidRequest("names no file", field="path") from None
+        wrong = "names no file"
+    if wrong:  # raised here, because what Python says of a file has all of it
+        raise InvalidRequest(f"{source} {wrong}", field="path")
     if not messages:
         raise InvalidRequest(f"{source} holds no message", field="path")
     if len(messages) > ITEMS_MAX:

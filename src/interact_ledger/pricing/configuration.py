@@ -37,7 +37,7 @@ RULE_LENGTH_MAX = 1000
 FILE_SIZE_MAX = 1_000_000
 """In bytes: room for 12,000 prices."""
 TOML_LINE_LENGTH_MAX = 1000
-TOML_DOTS_MAX = 50
+TOML_DOTS_MAX = 20
 """In one line: the work for a name grows with the square of its dots."""
 TEXT_LENGTH_MAX = 1000
 TEXTS_MAX = 1000
@@ -131,21 +131,31 @@ def read_file(path: Path) -> dict[str, Any]:
     parse = parsers.get(path.suffix.lower())
     if parse is None:
         raise ConfigurationError(f"{source}: is neither a .toml nor a .json file")
-    try:
-        with path.open("rb") as file:
-            read = file.read(FILE_SIZE_MAX + 1)
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(f"{source}: cannot be read: {_why(error)}") from None
-    if len(read) > FILE_SIZE_MAX:
-        raise ConfigurationError(f"{source}: has more than {FILE_SIZE_MAX:,} bytes")
-    try:
-        content = parse(read.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        why = "" if isinstance(error, UnicodeDecodeError) else f": {from_outside(error)}"
-        raise ConfigurationError(f"{source}: is not valid {path.suffix[1:].upper()}{why}") from None
+    content, wrong = _parsed(path, parse)
+    if wrong:
+        raise ConfigurationError(f"{source}: {wrong}")
     if not isinstance(content, dict):
         raise ConfigurationError(f"{source}: must be one table of names and values")
     return content
+
+
+def _parsed(path: Path, parse: Callable[[str], Any]) -> tuple[Any, str]:
+    """Return what a file holds, or what is wrong with it; an error of a parser keeps the whole file with it."""
+    try:
+        with path.open("rb") as file:
+            read = file.read(FILE_SIZE_MAX + 1)
+    except OSError as error:
+        return None, f"cannot be read: {error.strerror}"
+    except ValueError:
+        return None, "cannot be read: it has no such name"
+    if len(read) > FILE_SIZE_MAX:
+        return None, f"has more than {FILE_SIZE_MAX:,} bytes"
+    try:
+        return parse(read.decode("utf-8-sig")), ""
+    except UnicodeDecodeError:
+        return None, "is not UTF-8 text"
+    except (ValueError, RecursionError) as error:
+        return None, f"is not valid {path.suffix[1:].upper()}: {from_outside(error)}"
 
 
 def validated(model: type[ModelT], content: object, source: str) -> ModelT:
@@ -171,15 +181,12 @@ def validated(model: type[ModelT], content: object, source: str) -> ModelT:
 
 def _entry(location: Iterable[int | str]) -> str:
     """Write a place in a file as people do: messages[2].per_segment."""
-    return from_outside("".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip("."))
+    parts = (f"[{part}]" if isinstance(part, int) else f".{from_outside(part)}" for part in location)
+    return "".join(parts).lstrip(".")
 
 
 def _rule(message: str) -> str:
     return from_outside(message.removeprefix("Value error, "), length_max=RULE_LENGTH_MAX)
-
-
-def _why(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or "it has no such name"
 
 
 def _parse_toml(text: str) -> Any:
