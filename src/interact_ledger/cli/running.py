@@ -184,7 +184,8 @@ def _carry_out(options: Options, body: Callable[[Session], Answer]) -> int:
             answer = body(session)
             session.output.answer(answer, session.key)
         except LedgerError as error:
-            session.output.error(error.code, error.field, error.message, session.key)
+            key = None if session.key is None else from_outside(session.key)  # it may be what was refused
+            session.output.error(error.code, error.field, error.message, key)
             return _exit_code(error)
         except BrokenPipeError:
             # What is still buffered goes nowhere, so that the interpreter's last flush is quiet too.
