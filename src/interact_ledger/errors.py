@@ -30,7 +30,8 @@ LedgerError
 │   ├── NumberAlreadyRented
 │   ├── HoldExceeded
 │   ├── HoldEnded
-│   └── NotReversible
+│   ├── NotReversible
+│   └── NotRefundable
 ├── GatewayError                   about a gateway, and not about money (money results are values)
 │   ├── GatewayMisconfigured
 │   ├── GatewayUnsupported
@@ -77,6 +78,7 @@ __all__ = [
     "LedgerError",
     "MethodNotOffered",
     "NotFound",
+    "NotRefundable",
     "NotReversible",
     "NoticeRejected",
     "NumberAlreadyRented",
@@ -240,6 +242,10 @@ class HoldEnded(Refused):
 
 class NotReversible(Refused):
     """More was to be given back than was spent and not yet given back."""
+
+
+class NotRefundable(Refused):
+    """More was to be paid back than is left of the charge, or than the balance covers; the message says how much is."""
 
 
 class GatewayError(LedgerError):

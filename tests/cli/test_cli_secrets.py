@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from cli_runner import Cli
-from secrets_corpus import in_ascii_digits
 
 from interact_ledger.cli.reference import commands
+from secrets_corpus import in_ascii_digits
 
 TEXTS = ["4242 4242 4242 4242", "sk_live_51HxQ2eKZvKYlo2C0mUqWf7n", "5555555555554444"]
 

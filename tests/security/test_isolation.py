@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import pytest
 from moneyed import Money
-from verb_calls import CALLS, Scene, annotations, verbs
 
 from interact_ledger import errors as x
 from interact_ledger.gateways.protocol import (
@@ -20,6 +19,7 @@ from interact_ledger.gateways.protocol import (
 )
 from interact_ledger.testing import LedgerKit
 from ledger_helpers import at_gateway, available, funded, pay, stored
+from verb_calls import CALLS, Scene, annotations, verbs
 
 NOT_FOUND = {
     "quote_id": x.QuoteNotFound,

@@ -15,13 +15,13 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 from moneyed import Money
-from secrets_corpus import CARD_TEXTS, CREDENTIALS
 
 from interact_ledger import Ledger, MovableClock
 from interact_ledger.gateways import protocol
 from interact_ledger.gateways.protocol import CardDetails, CardResult, CardSaved, ChargeResult, Succeeded
 from interact_ledger.gateways.sandbox import SandboxGateway
 from interact_ledger.testing import START
+from secrets_corpus import CARD_TEXTS, CREDENTIALS
 
 TEXTS = [text for text in (*CARD_TEXTS[::20], *CREDENTIALS[::2]) if "\n" not in text and "\t" not in text]
 UNSTORABLE = ["a\0b", "half \ud800", "\x1b[2J", "x" * 10_000_000, ""]

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from secrets_corpus import CARD_TEXTS, CREDENTIALS, in_ascii_digits
 
 from interact_ledger import LedgerError, Settings, read_campaign
 from interact_ledger.errors import ConfigurationError
 from interact_ledger.pricing.configuration import Configuration, validated
+from secrets_corpus import CARD_TEXTS, CREDENTIALS, in_ascii_digits
 
 TEXTS = [*CARD_TEXTS[::4], *CREDENTIALS]
 

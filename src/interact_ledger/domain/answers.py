@@ -10,13 +10,13 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from interact_ledger.free_text import storable
-from interact_ledger.gateways.protocol import CardResult, ChargeResult
+from interact_ledger.gateways.protocol import CardResult, ChargeResult, RefundResult
 
 __all__ = ["REFERENCE_LENGTH_MAX", "storable_names"]
 
 REFERENCE_LENGTH_MAX = 500
 
-ResultT = TypeVar("ResultT", bound=ChargeResult | CardResult)
+ResultT = TypeVar("ResultT", bound=ChargeResult | CardResult | RefundResult)
 
 
 def storable_names(result: ResultT) -> ResultT:

@@ -9,7 +9,7 @@ from datetime import datetime
 from interact_ledger.clock import Clock
 from interact_ledger.domain.answers import REFERENCE_LENGTH_MAX
 from interact_ledger.errors import ConfigurationError
-from interact_ledger.free_text import storable
+from interact_ledger.free_text import from_outside, storable
 from interact_ledger.gateways.protocol import Capabilities, Gateway
 from interact_ledger.settings import Settings
 from interact_ledger.storage.accounts import Accounts, Cause, Decide
@@ -40,7 +40,8 @@ class Context:
             return self.gateways[gateway_id]
         except KeyError:
             raise ConfigurationError(
-                f"the gateway {gateway_id!r} is needed, but the ledger was opened without it", field="gateways"
+                f"the gateway {from_outside(gateway_id)!r} is needed, but the ledger was opened without it",
+                field="gateways",
             ) from None
 
     def capabilities(self) -> dict[str, Capabilities]:

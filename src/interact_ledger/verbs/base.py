@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 from moneyed import Money
 
 from interact_ledger.domain.account import Account
+from interact_ledger.domain.answers import REFERENCE_LENGTH_MAX
 from interact_ledger.domain.events import Event
 from interact_ledger.domain.operations import Request
-from interact_ledger.errors import InvalidRequest, TransactionNotFound
-from interact_ledger.free_text import free_text
+from interact_ledger.errors import InvalidRequest, InvalidText, TransactionNotFound
+from interact_ledger.free_text import free_text, storable
 from interact_ledger.ids import IdSource, operation_id, request_fingerprint
 from interact_ledger.money import EXACT, amount_in
 from interact_ledger.pricing.catalogue import ITEMS_MAX
@@ -21,7 +22,19 @@ from interact_ledger.storage.accounts import Change, Decide, Reader
 from interact_ledger.storage.invoice_book import InvoiceBook
 from interact_ledger.storage.log import Log
 
-__all__ = ["Verbs", "aware", "aware_or_none", "exact", "flag", "listed", "named", "page_limit", "position", "progress"]
+__all__ = [
+    "Verbs",
+    "aware",
+    "aware_or_none",
+    "exact",
+    "flag",
+    "listed",
+    "named",
+    "page_limit",
+    "position",
+    "progress",
+    "reference_or_none",
+]
 
 PAGE_MAX = 1000
 T = TypeVar("T")
@@ -88,6 +101,18 @@ def named(**names: object) -> None:
     """
     for field, value in names.items():
         free_text(value, field)
+
+
+def reference_or_none(value: object, field: str) -> None:
+    """Refuse what cannot be a gateway's reference, which may look like anything else.
+
+    Raises:
+        InvalidText: if it is not text, or longer than those that are kept.
+    """
+    if value is not None and not isinstance(value, str):
+        raise InvalidText(f"is a {type(value).__name__}; pass text", field=field)
+    if value is not None and value != storable(value, REFERENCE_LENGTH_MAX):
+        raise InvalidText(f"is longer than {REFERENCE_LENGTH_MAX} characters, or cannot be stored", field=field)
 
 
 def exact(money: object, field: str) -> str:
