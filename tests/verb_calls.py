@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from interact_ledger import Ledger, LedgerError, Message, Number
+from interact_ledger.errors import NoticeRejected
+from interact_ledger.gateways.sandbox.notices import SIGNATURE_HEADER
 from interact_ledger.testing import LedgerKit
 from ledger_helpers import NUMBER, ONE_SEGMENT, funded, gbp, opened, pay, saved
 
@@ -29,6 +31,7 @@ class Scene:
     paid: str
     pending: str
     saving: str
+    refund: str
 
     @classmethod
     def on(cls, kit: LedgerKit) -> Scene:
@@ -36,6 +39,7 @@ class Scene:
         account = funded(kit, "50.00")
         card = saved(kit, account)
         ledger.spend(account, NUMBER, idempotency_key="number")
+        paid = pay(kit, account, key="paid").transaction_id
         return cls(
             kit=kit,
             account=account,
@@ -44,8 +48,9 @@ class Scene:
             hold=ledger.hold(account, gbp("5.00"), "r", idempotency_key="hold").hold_id,
             spend=ledger.spend(account, ONE_SEGMENT, idempotency_key="spend").transaction_id,
             quote=ledger.checkout(account, gbp("20.00")).quote_id,
-            paid=pay(kit, account, key="paid").transaction_id,
+            paid=paid,
             pending=pay(kit, account, key="pending", card_token="tok_pending").transaction_id,
+            refund=ledger.refund(account, paid, gbp("6.00"), "r", idempotency_key="refund").refund_id,
             saving=ledger.save_card(account, "tok_pending", idempotency_key="saving").saving_id,
         )
 
@@ -61,6 +66,11 @@ def _on(*names: str, **more: Any) -> Callable[[Scene], dict[str, Any]]:
 
 def _told(_done: int, _of: int) -> None:
     return
+
+
+def _delivered(kit: LedgerKit) -> dict[str, Any]:
+    delivery = kit.gateway.notices_due()[0]
+    return {"body": delivery.body, "headers": delivery.headers}
 
 
 CALLS: dict[str, Callable[[Scene], dict[str, Any]]] = {
@@ -96,6 +106,17 @@ CALLS: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "complete": lambda s: {"account_id": s.account, "transaction_id": s.pending},
     "cancel": lambda s: {"account_id": s.account, "transaction_id": s.pending},
     "top_up_result": lambda s: {"account_id": s.account, "transaction_id": s.pending},
+    "refundable": lambda s: {"account_id": s.account, "transaction_id": s.paid, "charge": None},
+    "refund": lambda s: {
+        "account_id": s.account,
+        "transaction_id": s.paid,
+        "amount": gbp("1.00"),
+        "reason": "why",
+        "idempotency_key": "k",
+        "charge": None,
+    },
+    "refund_result": _on("refund"),
+    "receive": lambda s: {"gateway_id": "sandbox", **_delivered(s.kit)},
     "save_card": _on(card_token="tok_visa", idempotency_key="k", method="visa"),
     "complete_saving": _on("saving"),
     "cancel_saving": _on("saving"),
@@ -161,6 +182,8 @@ def arguments() -> Iterator[tuple[str, str, Callable[[Any], Any]]]:
                 yield from _inside_items(verb, name, is_list=annotation != "Item")
             elif annotation.startswith("Sequence[tuple["):
                 yield verb, f"{name}[0]", lambda value: [(value, 1)]
+            if annotation == "Mapping[str, str]":
+                yield verb, f"{name}.{SIGNATURE_HEADER}", lambda value: {SIGNATURE_HEADER: value}
             yield verb, name, lambda value: value
 
 
@@ -169,7 +192,7 @@ def _inside_items(verb: str, name: str, *, is_list: bool) -> Iterator[tuple[str,
         assert {field.name for field in fields(kind)} == set(good), "each field of an item is offered"
         for field in good:
 
-            def put(value: Any, kind: type = kind, field: str = field) -> Any:
+            def put(value: Any, kind: type = kind, good: dict[str, Any] = good, field: str = field) -> Any:
                 item = kind(**good | {field: value})
                 return [item] if is_list else item
 
@@ -191,5 +214,9 @@ def named_in(error: LedgerError, field: str) -> bool:
             return True  # they go together
         case "item" if named.startswith("items[0]"):
             return True  # `spend` is `spend_many` with one item
+        case "body" | "headers" if isinstance(error, NoticeRejected):
+            return named in {"body", "headers", SIGNATURE_HEADER}  # who checks them sees both together
+        case "gateway_id" if named == "gateways":
+            return True  # the ledger was opened without it
         case argument:
             return named.partition("[")[0] == argument or named == field.rpartition(".")[2] != ""

@@ -25,6 +25,7 @@ NOT_FOUND = {
     "quote_id": x.QuoteNotFound,
     "card_id": x.CardNotFound,
     "transaction_id": x.TransactionNotFound,
+    "refund_id": x.TransactionNotFound,
     "saving_id": x.TransactionNotFound,
     "hold_id": x.HoldNotFound,
     "number": x.NumberNotFound,
@@ -45,8 +46,8 @@ BELONGINGS = [
 
 def test_every_id_that_a_verb_takes_is_known_here():
     ids = {name for verb in verbs() for name in annotations(verb) if name.endswith("_id")}
-    assert ids == {"account_id", "correlation_id", *NOT_FOUND} - {"number"}
-    assert len(BELONGINGS) >= 14
+    assert ids == {"account_id", "correlation_id", "gateway_id", *NOT_FOUND} - {"number"}
+    assert len(BELONGINGS) >= 17
 
 
 @pytest.fixture

@@ -18,7 +18,15 @@ from moneyed import Money
 
 from interact_ledger import Ledger, MovableClock
 from interact_ledger.gateways import protocol
-from interact_ledger.gateways.protocol import CardDetails, CardResult, CardSaved, ChargeResult, Succeeded
+from interact_ledger.gateways.protocol import (
+    CardDetails,
+    CardResult,
+    CardSaved,
+    ChargeResult,
+    Refunded,
+    RefundResult,
+    Succeeded,
+)
 from interact_ledger.gateways.sandbox import SandboxGateway
 from interact_ledger.testing import START
 from secrets_corpus import CARD_TEXTS, CREDENTIALS
@@ -30,7 +38,9 @@ KEPT_AS_SAID = {"reference", "token"}
 NEVER_STORED = {"client_secret"}
 WORDS = {"raw_code", "why", "brand", "last_four"}
 
-RESULTS = sorted({*get_args(ChargeResult), *get_args(CardResult)}, key=lambda kind: kind.__name__)
+RESULTS = sorted(
+    {*get_args(ChargeResult), *get_args(CardResult), *get_args(RefundResult)}, key=lambda kind: kind.__name__
+)
 
 
 def texts_of(kind: type) -> Iterator[str]:
@@ -49,14 +59,24 @@ OFFERS = [(kind, path) for kind in RESULTS for path in texts_of(kind)]
 CARD = CardDetails(brand="visa", last_four="4242", expiry_month=12, expiry_year=2039)
 SAMPLES: dict[type, dict[str, Any]] = {
     protocol.Succeeded: {
-        **{"reference": "pay_1", "amount": Money("60.00", "GBP"), "captured_at": datetime(2026, 11, 23, tzinfo=UTC)},
-        **{"card": CARD, "saved_card": CardSaved(reference="crd_1", token="tok", details=CARD)},
+        "reference": "pay_1",
+        "amount": Money("60.00", "GBP"),
+        "captured_at": datetime(2026, 11, 23, tzinfo=UTC),
+        "card": CARD,
+        "saved_card": CardSaved(reference="crd_1", token="tok", details=CARD),
     },
     protocol.CardSaved: {"reference": "sav_1", "token": "tok", "details": CARD},
+    protocol.Refunded: {
+        "reference": "rfd_1",
+        "amount": Money("60.00", "GBP"),
+        "refunded_at": datetime(2026, 11, 23, tzinfo=UTC),
+    },
     protocol.Pending: {"reference": "pay_1"},
     protocol.ActionRequired: {"reference": "pay_1", "client_secret": "s"},
     protocol.Declined: {
-        **{"reason": protocol.DeclineReason.OTHER, "advice": protocol.Advice.NEVER, "raw_code": "no"},
+        "reason": protocol.DeclineReason.OTHER,
+        "advice": protocol.Advice.NEVER,
+        "raw_code": "no",
         "reference": "pay_1",
     },
     protocol.Cancelled: {"reference": "pay_1"},
@@ -74,6 +94,9 @@ class Talkative(SandboxGateway):
         return self.answer
 
     def save(self, *_: object) -> Any:
+        return self.answer
+
+    def refund(self, *_: object) -> Any:
         return self.answer
 
     def cancel(self, *_: object) -> Any:
@@ -104,12 +127,18 @@ def test_every_text_of_every_result_is_known_here():
     assert len(OFFERS) >= 15
 
 
-def tell(ledger: Ledger, kind: type, key: str) -> tuple[str, Any]:
+def tell(ledger: Ledger, gateway: Talkative, answer: Any, nth: int) -> tuple[str, Any]:
     """Do what can be answered so, on an account of its own."""
-    account_id = ledger.open_account("customer-1", "GBP", "GB").account_id
-    if kind in get_args(ChargeResult):
+    account_id, key = ledger.open_account("customer-1", "GBP", "GB").account_id, f"k{nth}"
+    is_refund, gateway.answer = isinstance(answer, Refunded), answer
+    if is_refund:
+        gateway.answer = saying(Succeeded, "card.brand", "visa", nth)
+    if is_refund or type(answer) in get_args(ChargeResult):
         quote = ledger.checkout(account_id, Money("50.00", "GBP"))
         paid = ledger.top_up(account_id, quote.quote_id, card_token="tok_visa", idempotency_key=key, save_card=True)
+        gateway.answer = answer
+        if is_refund:
+            return account_id, ledger.refund(account_id, paid.transaction_id, None, "why", idempotency_key="r")
         return account_id, paid
     return account_id, ledger.save_card(account_id, "tok_visa", idempotency_key=key)
 
@@ -123,8 +152,7 @@ def test_a_gateway_s_words_leave_no_secret_in_the_log(part, tried, tmp_path: Pat
             file = tmp_path / f"{number}.db"
             with Ledger.open(f"sqlite:///{file}", gateways=[gateway], clock=clock) as ledger:
                 for nth, text in enumerate(TEXTS):
-                    gateway.answer = saying(kind, path, text, nth)
-                    shown = repr(tell(ledger, kind, f"k{nth}"))
+                    shown = repr(tell(ledger, gateway, saying(kind, path, text, nth), nth))
                     if path.rpartition(".")[2] not in KEPT_AS_SAID:
                         assert text not in shown, (kind, path)
                 assert ledger.audit().clean
@@ -139,11 +167,11 @@ def test_a_fact_about_money_is_not_lost_for_words_that_cannot_be_stored(kind: ty
     clock = MovableClock(START)
     with Talkative(clock=clock) as gateway, Ledger.open("sqlite://", gateways=[gateway], clock=clock) as ledger:
         for nth, text in enumerate(UNSTORABLE):
-            gateway.answer = saying(kind, path, text, nth)
-            account_id, result = tell(ledger, kind, f"k{nth}")
-            if kind is Succeeded:
+            account_id, result = tell(ledger, gateway, saying(kind, path, text, nth), nth)
+            if kind in {Succeeded, Refunded}:
                 assert result.status == "succeeded", (path, text[:20])
-                assert ledger.balance(account_id).total == Money("50.00", "GBP")
+                left = Money("50.00" if kind is Succeeded else "0.00", "GBP")
+                assert ledger.balance(account_id).total == left
         assert ledger.audit().clean
 
 

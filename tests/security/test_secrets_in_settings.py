@@ -1,4 +1,4 @@
-"""Card numbers and credentials in what operators write: refused in every field, and not repeated, names of fields too."""
+"""Card numbers and credentials in what operators write: refused in every field, and repeated from nowhere in it."""
 
 from __future__ import annotations
 

@@ -29,6 +29,7 @@ KINDS = {
     **dict.fromkeys(("Item", "Sequence[Item]", "Sequence[tuple[str, int | None]] | None"), "text inside it"),
     **dict.fromkeys(("Money", "Money | None"), "an amount"),
     **dict.fromkeys(("bool", "int", "int | None", "datetime", "datetime | None", "timedelta | None"), "no text"),
+    **dict.fromkeys(("bytes", "Mapping[str, str]"), "a gateway's request"),
     "Callable[[int, int], None]": "no text",
 }
 """What a verb may take, by how its source writes it."""
