@@ -150,6 +150,9 @@ class Ledger(AccountVerbs, PaymentVerbs, SpendingVerbs, ReadingVerbs, OperationV
         Args:
             actor: who or what acts, as the service names it: "customer", "support:7", "cron".
             correlation_id: the request or job, as the service names it.
+
+        Raises:
+            InvalidText, CardNumberRefused, CredentialRefused
         """
         free_text(actor, "actor")
         if correlation_id is not None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from interact_ledger import Ledger
 from interact_ledger import errors as x
 from interact_ledger.free_text import free_text
 from interact_ledger.testing import LedgerKit
@@ -132,3 +133,8 @@ def test_a_free_field_says_why_it_refuses():
 def test_what_slips_through_is_known_and_written_down(what: str):
     assert free_text(SLIPS_THROUGH[what], "reference") == SLIPS_THROUGH[what]
     assert f"| {what} |" in PAGE.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("verb", CALLS)
+def test_every_verb_says_what_it_raises(verb: str):
+    assert "Raises:" in (getattr(Ledger, verb).__doc__ or "")

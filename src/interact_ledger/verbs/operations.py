@@ -33,6 +33,9 @@ class OperationVerbs(Verbs):
 
         Args:
             on_progress: called with how many are done, of how many.
+
+        Raises:
+            Busy, StorageUnavailable: if the database cannot be used.
         """
         recovered = recovery.recover(self._context, self._query, progress(on_progress))
         invoicing.issue_invoices(self._context, self._invoices, self._query)
@@ -42,13 +45,21 @@ class OperationVerbs(Verbs):
         """Do all that has fallen due: expire holds, charge rented numbers, number invoices.
 
         Harmless when repeated, late, or run by several processes at once.
+
+        Raises:
+            Busy, StorageUnavailable: if the database cannot be used.
         """
         done = schedule.run_due(self._context, self._query, progress(on_progress))
         invoicing.issue_invoices(self._context, self._invoices, self._query)
         return done
 
     def rebuild(self, on_progress: Callable[[int, int], None] = _silently) -> int:
-        """Fill every table that follows from the log anew, while writers go on; return how many events were read."""
+        """Fill every table that follows from the log anew, while writers go on; return how many events were read.
+
+        Raises:
+            CorruptLog: if a stored event is not what was written.
+            Busy, StorageUnavailable: if the database cannot be used.
+        """
         return rebuild(self._log, self._readers, progress(on_progress))
 
     def audit(self, on_progress: Callable[[int, int], None] = _silently) -> AuditReport:

@@ -43,6 +43,9 @@ class PaymentVerbs(Verbs):
 
         What `checkout` and `save_card` are told, and saved cards, are checked against them. The brand of a card just
         typed in is not: it is known only after the gateway has read the card.
+
+        Raises:
+            AccountNotFound
         """
         return checkout.offered_methods(self._context, self._account(account_id))
 
@@ -129,12 +132,21 @@ class PaymentVerbs(Verbs):
         return self._confirmation(account_id, top_up.settle(self._context, account_id, transaction_id))
 
     def cancel(self, account_id: str, transaction_id: str) -> TopUpResult:
-        """Call a top-up off. One that is over stays as it is; one that was paid meanwhile is credited."""
+        """Call a top-up off. One that is over stays as it is; one that was paid meanwhile is credited.
+
+        Raises:
+            TransactionNotFound: if the account has no such top-up.
+            GatewayError: if the gateway cannot be asked; recovery goes on.
+        """
         named(account_id=account_id, transaction_id=transaction_id)
         return self._confirmation(account_id, top_up.cancel(self._context, account_id, transaction_id))
 
     def top_up_result(self, account_id: str, transaction_id: str) -> TopUpResult:
-        """Return where a top-up stands, as far as the ledger knows, without asking the gateway."""
+        """Return where a top-up stands, as far as the ledger knows, without asking the gateway.
+
+        Raises:
+            TransactionNotFound: if the account has no such top-up.
+        """
         named(account_id=account_id, transaction_id=transaction_id)
         found = top_up.load(self._context, account_id, transaction_id)
         return top_up_result(self._account(account_id), found, None)
@@ -233,17 +245,31 @@ class PaymentVerbs(Verbs):
         return self._saving(account_id, cards.save_card(self._context, account_id, request, gateway_id, card))
 
     def complete_saving(self, account_id: str, saving_id: str) -> CardSavingResult:
-        """Go on with the saving of a card after the customer authenticated."""
+        """Go on with the saving of a card after the customer authenticated.
+
+        Raises:
+            TransactionNotFound: if the account has no such saving.
+            GatewayError: if the gateway cannot be asked; recovery goes on.
+        """
         named(account_id=account_id, saving_id=saving_id)
         return self._saving(account_id, cards.complete_saving(self._context, account_id, saving_id))
 
     def cancel_saving(self, account_id: str, saving_id: str) -> CardSavingResult:
-        """Call the saving of a card off. One that is over stays as it is."""
+        """Call the saving of a card off. One that is over stays as it is.
+
+        Raises:
+            TransactionNotFound: if the account has no such saving.
+            GatewayError: if the gateway cannot be asked; recovery goes on.
+        """
         named(account_id=account_id, saving_id=saving_id)
         return self._saving(account_id, cards.cancel_saving(self._context, account_id, saving_id))
 
     def cards(self, account_id: str) -> tuple[SavedCardDetails, ...]:
-        """Return the saved cards that can be charged, oldest first."""
+        """Return the saved cards that can be charged, oldest first.
+
+        Raises:
+            AccountNotFound
+        """
         return saved_cards(self._account(account_id))
 
     def choose_default_card(self, account_id: str, card_id: str) -> tuple[SavedCardDetails, ...]:

@@ -39,7 +39,11 @@ class ReadingVerbs(Verbs):
         return account_details(self._account(account_id))
 
     def accounts(self, owner: str | None = None, *, after: str | None = None, limit: int = 100) -> AccountPage:
-        """Return accounts, of one owner or of all, a page at a time."""
+        """Return accounts, of one owner or of all, a page at a time.
+
+        Raises:
+            InvalidRequest: naming the argument that is of no use.
+        """
         named(**{field: value for field, value in (("owner", owner), ("after", after)) if value is not None})
         found = account_list.account_ids(self._query, owner=owner, after=after, limit=page_limit(limit) + 1)
         page = found[:limit]
@@ -99,6 +103,10 @@ class ReadingVerbs(Verbs):
             account_id: whose.
             after: the `version` of the last receipt of the page before.
             limit: how many, 1 to 1000.
+
+        Raises:
+            AccountNotFound
+            InvalidRequest: naming the argument that is of no use.
         """
         behind, most = position(after, "after"), page_limit(limit)
         self._account(account_id)
@@ -122,6 +130,10 @@ class ReadingVerbs(Verbs):
             end: the first moment behind the period; None for now.
             after: the `next_cursor` of the page before.
             limit: how many lines, 1 to 1000.
+
+        Raises:
+            AccountNotFound
+            InvalidRequest: naming the argument that is of no use.
         """
         account = self._account(account_id)
         return statement.statement(
@@ -135,7 +147,13 @@ class ReadingVerbs(Verbs):
         )
 
     def history(self, account_id: str, *, after: int = 0, limit: int = 100) -> list[Recorded]:
-        """Return an account's events in order, with when and by whom, from just after a version."""
+        """Return an account's events in order, with when and by whom, from just after a version.
+
+        Raises:
+            AccountNotFound
+            InvalidRequest: naming the argument that is of no use.
+            CorruptLog: if a stored event is not what was written.
+        """
         behind, most = position(after, "after"), page_limit(limit)
         self._account(account_id)
         return [recorded for recorded, _ in self._log.select(account_id, after=behind, limit=most)]

@@ -78,7 +78,8 @@ class SpendingVerbs(Verbs):
             items: messages and numbers; their references are unique among them.
             idempotency_key: names this request; repeating it returns what was bought.
 
-        Raises: as `spend`.
+        Raises:
+            LedgerError: as `spend`; InvalidRequest also for more than 100,000 items.
         """
         items = _checked(items)
         request = self._request(account_id, idempotency_key, "spend", *items)
@@ -180,7 +181,11 @@ class SpendingVerbs(Verbs):
         return self._hold(account_id, hold_id)
 
     def numbers(self, account_id: str) -> tuple[RentedNumberDetails, ...]:
-        """Return the rented numbers, oldest first."""
+        """Return the rented numbers, oldest first.
+
+        Raises:
+            AccountNotFound
+        """
         account = self._account(account_id)
         return tuple(rented_number(account, rented) for rented in account.numbers.values())
 
