@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 import tracemalloc
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from interact_ledger import LedgerError, Message, Settings, read_campaign
 from interact_ledger.cli.arguments import duration, moment, money
-from interact_ledger.errors import ConfigurationError, InvalidRequest
+from interact_ledger.errors import ConfigurationError, InvalidAmount, InvalidRequest
+from interact_ledger.money import parse_decimal
 from interact_ledger.pricing.catalogue import ITEMS_MAX
 from interact_ledger.pricing.configuration import FILE_SIZE_MAX
 from interact_ledger.pricing.price_list import load_price_list
@@ -139,6 +141,18 @@ def test_what_is_typed_is_refused_at_once(text: str):
         lambda: check_tax_number_form("GB", text),
     ):
         is_quick(read, InvalidRequest)
+
+
+@pytest.mark.parametrize("text", ["0." + "1" * TEN, "1." + "0" * TEN, "9" * TEN, "1E+1000000", "1E-1000000"])
+def test_a_decimal_of_any_length_is_refused_without_being_spelt_out(text: str):
+    value = Decimal(text)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidAmount):
+            parse_decimal(value, "amount")
+        assert tracemalloc.get_traced_memory()[1] < TEN
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_purchase_as_long_as_may_be_is_made_and_one_more_is_refused(kit: LedgerKit):

@@ -11,7 +11,7 @@ import pytest
 
 from interact_ledger.errors import ConfigurationError, LedgerError, NoticeRejected
 from interact_ledger.gateways.sandbox.notices import SIGNATURE_HEADER
-from interact_ledger.processes.notices import NOTICE_BYTES_MAX
+from interact_ledger.processes.notices import HEADERS_MAX, NOTICE_BYTES_MAX
 from interact_ledger.testing import LedgerKit
 from ledger_helpers import at_gateway, funded, pay, stored
 
@@ -110,6 +110,18 @@ def test_a_signed_notice_with_a_field_that_cannot_be_is_rejected(kit: LedgerKit,
 )
 def test_headers_of_a_stranger_are_rejected(kit: LedgerKit, headers):
     is_a_plain_no(kit, b"{}", headers)
+
+
+def test_an_authentic_notice_is_taken_with_what_may_be_beside_it_and_not_with_more(kit: LedgerKit):
+    funded(kit)
+    delivery = kit.gateway.notices_due()[0]
+    padded = delivery.body.ljust(NOTICE_BYTES_MAX + 1)
+    is_a_plain_no(kit, padded, kit.gateway.signed(padded))
+    crowd = {f"X-{number}": "x" for number in range(HEADERS_MAX)}
+    is_a_plain_no(kit, delivery.body, crowd | delivery.headers)
+    fits = padded[:NOTICE_BYTES_MAX]
+    crowd.popitem()
+    assert kit.ledger.receive("sandbox", fits, crowd | kit.gateway.signed(fits))
 
 
 def test_a_flood_of_rejected_notices_costs_no_read_and_no_write(kit: LedgerKit, monkeypatch: pytest.MonkeyPatch):
