@@ -45,6 +45,7 @@ def good(cli: Cli, campaign: Path) -> dict[str, Any]:
         "reference": pending["gateway_reference"],
         "saving_id": cli.json("cards", "save", account, "--card-token", "tok_pending")["saving_id"],
         "card_id": "card_1",
+        "refund_id": "txn_1",
         "hold_id": cli.json("hold", "place", account, "5", "--reference", "r")["hold_id"],
         "file": campaign,
         "reason": "why",
