@@ -23,7 +23,7 @@ OFFERS = [
     (path, param.name)
     for path, command in commands()
     for param in command.params
-    if not getattr(param, "is_flag", False) and (param.name not in SHARED or path == ("account", "list"))
+    if not getattr(param, "is_flag", False) and (param.name not in SHARED or path == ("recover",))
 ]
 
 
