@@ -618,7 +618,7 @@ def _stale_snapshot(patch: Patch) -> None:
     original = Accounts._fresh
 
     def fresh(self: Accounts, account_id: str) -> Any:
-        if self._cached(account_id) is None and (known := self._from_snapshot(account_id)):
+        if self._cached(account_id) is None and (known := accounts.from_snapshot(self._log, account_id)):
             return self._remember(known)
         return original(self, account_id)
 
@@ -635,12 +635,12 @@ def _stale_cache(patch: Patch) -> None:
 @bug
 def _snapshot_without_open_top_ups(patch: Patch) -> None:
     """A snapshot leaves out the top-ups that are under way."""
-    original = accounts._snapshot
+    original = accounts.snapshot_of
 
     def snapshot(loaded: Any) -> Any:
         return original(loaded._replace(account=replace(loaded.account, top_ups={})))
 
-    patch(accounts, "_snapshot", snapshot)
+    patch(accounts, "snapshot_of", snapshot)
 
 
 # Spending -------------------------------------------------------------------------------------------------------
