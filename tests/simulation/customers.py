@@ -209,15 +209,16 @@ class Customers:
     def _spend(self) -> Request:
         account_id = self._chance.choice(self.accounts)
         message = Message("m-1", "GB", segments=1, quantity=self._chance.choice([1, 40, 90, 400]))
-        request = self._under_key(account_id, "spend", message)
-        assert request.operation_id is not None
-        self._purchases.append((account_id, request.operation_id))
-        return request
+
+        def keep(answer: Any) -> None:
+            self._purchases.append((account_id, answer.transaction_id))
+
+        return self._under_key(account_id, "spend", message, keep=keep)
 
     def _reverse(self) -> Request | None:
         if not self._purchases:
             return None
-        account_id, purchase = self._chance.choice(self._purchases)
+        account_id, purchase = self._chance.choice(self._purchases[-2:])
         lines = self._chance.choice([None, [("m-1", 1)]])
         return self._under_key(account_id, "reverse_spend", purchase, "not delivered", lines=lines)
 
@@ -255,7 +256,7 @@ VERBS: tuple[tuple[Callable[[Customers], Request | None], str, int], ...] = (
     (Customers._top_up, "payments", 16),
     (lambda customers: customers._about_top_up("complete"), "payments", 2),
     (lambda customers: customers._about_top_up("cancel"), "payments", 2),
-    (Customers._refund, "refunds", 6),
+    (Customers._refund, "refunds", 9),
     (Customers._top_up, "refunds", 4),
     (Customers._save_card, "cards", 8),
     (lambda customers: customers._about_saving("complete_saving"), "cards", 2),

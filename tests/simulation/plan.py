@@ -64,7 +64,7 @@ class Plan:
             begins=keeps_promises and chance.random() < 0.5,
             replay_window=timedelta(days=chance.choice([0, 3650, 3650])),
             settles_within=timedelta(seconds=chance.choice([5, 60, 600])),
-            lookup_lag=timedelta(seconds=chance.choice([0, 5, 120])),
+            lookup_lag=timedelta(seconds=chance.choice([0, 120, 600])),
             keeps_promises=keeps_promises,
             snapshot_every=chance.choice([5, 200]),
             cached_accounts_max=chance.choice([1, 10_000]),
