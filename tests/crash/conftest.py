@@ -5,21 +5,24 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
 
 import pytest
-from crash_places import Files, PostgreSQL, Store, scratch
+from crash_places import Files, PostgreSQL, Store
 from crash_scenes import Scene
+from failing_disk import FailingDisk
 from killing import Killing
+from scratch import scratch
 
 Killings = Callable[[Store, Scene], Killing]
 
 
-@pytest.fixture(scope="session")
-def process() -> Iterator[subprocess.Popen[str]]:
-    """The process whose children are killed."""
-    arguments = [sys.executable, str(Path(__file__).with_name("victim.py"))]
+@contextmanager
+def running(script: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a script of this folder that answers line by line."""
+    arguments = [sys.executable, str(Path(__file__).with_name(script))]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(arguments, **pipes) as started:
         yield started
@@ -28,8 +31,23 @@ def process() -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.fixture(scope="session")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    with scratch(tmp_path_factory.mktemp("killed")) as directory:
+def process() -> Iterator[subprocess.Popen[str]]:
+    """The process whose children are killed."""
+    with running("victim.py") as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
+def on_failing_disk(files: Path) -> Iterator[Callable[[Scene], FailingDisk]]:
+    """Make scenes ready to meet a failing disk."""
+    with running("disk_victim.py") as process:
+        yield cache(partial(FailingDisk, process, Files(files / "failing")))
+
+
+@pytest.fixture(scope="session")
+def files() -> Iterator[Path]:
+    """Where the files of prepared and of killed commands are: what is killed is a process, never the machine."""
+    with scratch(megabytes=64) as directory:
         yield directory
 
 
@@ -42,7 +60,7 @@ def killings(process: subprocess.Popen[str]) -> Killings:
 @pytest.fixture(scope="session")
 def on_files(killings: Killings, files: Path) -> Callable[[Scene], Killing]:
     """Make scenes ready to be killed on SQLite files."""
-    return partial(killings, Files(files))
+    return partial(killings, Files(files / "sqlite"))
 
 
 @pytest.fixture(scope="session")
@@ -51,4 +69,4 @@ def on_postgresql(killings: Killings, files: Path, postgres_server: str) -> Iter
     import psycopg
 
     with psycopg.connect(postgres_server, autocommit=True) as connection:
-        yield partial(killings, PostgreSQL(connection, postgres_server, files))
+        yield partial(killings, PostgreSQL(connection, postgres_server, files / "postgresql"))

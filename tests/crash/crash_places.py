@@ -1,21 +1,15 @@
-"""Where a killed command works: an SQLite file or a PostgreSQL database, beside the sandbox's file; and cheap copies.
-
-What is killed is our process, never a machine, so copies need not outlive a power cut: they lie in memory where the
-system has room for that.
-"""
+"""Where a command works: an SQLite file or a PostgreSQL database, beside the sandbox's file; and cheap copies."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-__all__ = ["Files", "Place", "PostgreSQL", "Store", "scratch"]
+__all__ = ["Files", "Place", "PostgreSQL", "Store"]
 
 _SESSION_ENDS_WITHIN_SECONDS = 30
 
@@ -52,7 +46,7 @@ class Files:
 
     def new(self) -> Place:
         directory = self._directory / str(next(self._numbers))
-        directory.mkdir()
+        directory.mkdir(parents=True)
         return Place(f"sqlite:///{directory / 'ledger.db'}", str(directory / "sandbox.db"))
 
     def copy(self, place: Place) -> Place:
@@ -108,16 +102,3 @@ class PostgreSQL:
 
 def _directory(place: Place) -> Path:
     return Path(place.sandbox).parent
-
-
-@contextmanager
-def scratch(directory: Path) -> Iterator[Path]:
-    """Give a directory in memory, where there is such a thing; else within `directory`."""
-    memory = Path("/dev/shm")
-    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 32 * 2**20
-    made = (memory if roomy else directory) / f"interact-ledger-{os.getpid()}"
-    made.mkdir()
-    try:
-        yield made
-    finally:
-        shutil.rmtree(made)

@@ -96,22 +96,42 @@ SAVING_WAITS = (do.fund, done(save_waiting))
 
 TOP_UPS = (
     Scene(name="a top-up that saves its card", prepare=QUOTED, request=do.pay, captures=1, cards=1),
-    Scene(name="a top-up that does not save its card", 
-        prepare=QUOTED, request=partial(do.pay, save_card=False), captures=1
+    Scene(
+        name="a top-up that does not save its card",
+        prepare=QUOTED,
+        request=partial(do.pay, save_card=False),
+        captures=1,
     ),
-    Scene(name="a top-up with a saved card", 
-        prepare=(*SAVED, do.quote), request=do.pay_with_saved_card, captures=1, cards=1
+    Scene(
+        name="a top-up with a saved card",
+        prepare=(*SAVED, do.quote),
+        request=do.pay_with_saved_card,
+        captures=1,
+        cards=1,
     ),
-    Scene(name="a top-up that is declined", 
-        prepare=QUOTED, request=partial(do.pay, token="tok_declined_insufficient_funds")
+    Scene(
+        name="a top-up that is declined",
+        prepare=QUOTED,
+        request=partial(do.pay, token="tok_declined_insufficient_funds"),
     ),
-    Scene(name="a top-up that its customer then authenticates", 
-        prepare=QUOTED, request=pay_waiting, finish=(do.authenticate, done(do.complete)), captures=1, cards=1
+    Scene(
+        name="a top-up that its customer then authenticates",
+        prepare=QUOTED,
+        request=pay_waiting,
+        finish=(do.authenticate, done(do.complete)),
+        captures=1,
+        cards=1,
     ),
-    Scene(name="the completion of a top-up", 
-        prepare=(*PAYMENT_WAITS, do.authenticate), request=do.complete, over=EXPIRED, captures=1, cards=1
+    Scene(
+        name="the completion of a top-up",
+        prepare=(*PAYMENT_WAITS, do.authenticate),
+        request=do.complete,
+        over=EXPIRED,
+        captures=1,
+        cards=1,
     ),
-    Scene(name="a top-up that the network then settles", 
+    Scene(
+        name="a top-up that the network then settles",
         prepare=QUOTED,
         request=partial(do.pay, token="tok_pending"),
         finish=(do.settle_at_network, done(do.complete)),
@@ -119,23 +139,40 @@ TOP_UPS = (
         cards=1,
     ),
     Scene(name="the cancellation of a top-up", prepare=PAYMENT_WAITS, request=do.cancel, over=EXPIRED),
-    Scene(name="the second attempt of a top-up that reached nobody", 
-        prepare=(*QUOTED, fails("charge", Fault.REFUSED), done(do.pay)), request=do.pay, captures=1, cards=1
+    Scene(
+        name="the second attempt of a top-up that reached nobody",
+        prepare=(*QUOTED, fails("charge", Fault.REFUSED), done(do.pay)),
+        request=do.pay,
+        captures=1,
+        cards=1,
     ),
-    Scene(name="the repeat of a top-up without an answer", 
-        prepare=(*QUOTED, fails("charge", Fault.AFTER), done(do.pay)), request=do.pay, captures=1, cards=1
+    Scene(
+        name="the repeat of a top-up without an answer",
+        prepare=(*QUOTED, fails("charge", Fault.AFTER), done(do.pay)),
+        request=do.pay,
+        captures=1,
+        cards=1,
     ),
 )
 CARDS = (
     Scene(name="the saving of a card", prepare=FUNDED, request=do.save, cards=1),
-    Scene(name="the saving of a card that its customer then authenticates", 
-        prepare=FUNDED, request=save_waiting, finish=(do.authenticate_saving, done(do.complete_saving)), cards=1
+    Scene(
+        name="the saving of a card that its customer then authenticates",
+        prepare=FUNDED,
+        request=save_waiting,
+        finish=(do.authenticate_saving, done(do.complete_saving)),
+        cards=1,
     ),
-    Scene(name="the completion of a saving", 
-        prepare=(*SAVING_WAITS, do.authenticate_saving), request=do.complete_saving, over=EXPIRED, cards=1
+    Scene(
+        name="the completion of a saving",
+        prepare=(*SAVING_WAITS, do.authenticate_saving),
+        request=do.complete_saving,
+        over=EXPIRED,
+        cards=1,
     ),
     Scene(name="the cancellation of a saving", prepare=SAVING_WAITS, request=do.cancel_saving, over=EXPIRED),
-    Scene(name="the choice of a default card", 
+    Scene(
+        name="the choice of a default card",
         prepare=(*SAVED, done(partial(do.save, token="tok_mastercard", key="save another"))),
         request=do.choose_default,
         cards=2,
@@ -143,7 +180,8 @@ CARDS = (
     Scene(name="the removal of a card", prepare=SAVED, request=do.remove),
 )
 RECOVERIES = (
-    Scene(name="the recovery of a charge without an answer", 
+    Scene(
+        name="the recovery of a charge without an answer",
         prepare=(*QUOTED, fails("charge", Fault.AFTER), done(do.pay)),
         request=do.pay,
         killed=do.recover,
@@ -151,7 +189,8 @@ RECOVERIES = (
         captures=1,
         cards=1,
     ),
-    Scene(name="the recovery of a charge that never arrived", 
+    Scene(
+        name="the recovery of a charge that never arrived",
         prepare=(*QUOTED, fails("charge", Fault.BEFORE), done(do.pay)),
         request=do.pay,
         killed=do.recover,
@@ -159,36 +198,45 @@ RECOVERIES = (
         captures=1,
         cards=1,
     ),
-    Scene(name="the recovery of a payment that nobody authenticated", 
-        prepare=PAYMENT_WAITS, request=pay_waiting, killed=do.recover, after=EXPIRED
+    Scene(
+        name="the recovery of a payment that nobody authenticated",
+        prepare=PAYMENT_WAITS,
+        request=pay_waiting,
+        killed=do.recover,
+        after=EXPIRED,
     ),
-    Scene(name="the recovery of a payment's cancellation without an answer", 
+    Scene(
+        name="the recovery of a payment's cancellation without an answer",
         prepare=(*PAYMENT_WAITS, fails("cancel", Fault.BEFORE), done(do.cancel)),
         request=do.cancel,
         killed=do.recover,
         after=EXPIRED,
     ),
-    Scene(name="the recovery of a saving without an answer", 
+    Scene(
+        name="the recovery of a saving without an answer",
         prepare=(do.fund, fails("save", Fault.AFTER), done(do.save)),
         request=do.save,
         killed=do.recover,
         after=PROVEN,
         cards=1,
     ),
-    Scene(name="the recovery of a saving that never arrived", 
+    Scene(
+        name="the recovery of a saving that never arrived",
         prepare=(do.fund, fails("save", Fault.BEFORE), done(do.save)),
         request=do.save,
         killed=do.recover,
         after=PROVEN,
         cards=1,
     ),
-    Scene(name="the recovery of a saving's cancellation without an answer", 
+    Scene(
+        name="the recovery of a saving's cancellation without an answer",
         prepare=(*SAVING_WAITS, fails("cancel_save", Fault.BEFORE), done(do.cancel_saving)),
         request=do.cancel_saving,
         killed=do.recover,
         after=EXPIRED,
     ),
-    Scene(name="the recovery of a removal without an answer", 
+    Scene(
+        name="the recovery of a removal without an answer",
         prepare=(*SAVED, fails("forget", Fault.BEFORE), done(do.remove)),
         request=do.remove,
         killed=do.recover,
@@ -200,31 +248,41 @@ SPENDING = (
     Scene(name="a campaign", prepare=FUNDED, request=do.spend_many, moved="-3.9000"),
     Scene(name="the reversal of a purchase", prepare=(do.fund, done(do.spend)), request=do.reverse, moved="-0.0325"),
     Scene(name="a hold", prepare=FUNDED, request=do.hold, moved="-2", held="2"),
-    Scene(name="the settlement of a hold", 
-        prepare=(do.fund, done(do.hold)), request=do.settle, moved="-2", held="1.675"
+    Scene(
+        name="the settlement of a hold", prepare=(do.fund, done(do.hold)), request=do.settle, moved="-2", held="1.675"
     ),
     Scene(name="the release of a hold", prepare=(do.fund, done(do.hold)), request=do.release),
     Scene(name="an adjustment upwards", prepare=FUNDED, request=partial(do.adjust, amount="1.25"), moved="1.25"),
     Scene(name="an adjustment downwards", prepare=FUNDED, request=partial(do.adjust, amount="-1.25"), moved="-1.25"),
     Scene(name="the renting of a number", prepare=FUNDED, request=do.rent_number, moved="-2", numbers=1),
-    Scene(name="the release of a number", prepare=(do.fund, done(do.rent_number)), request=do.release_number, moved="-2"),
-    Scene(name="the closing of an account", 
-        prepare=FUNDED, request=do.close_account, moved="-7.000001", standing="closed"
+    Scene(
+        name="the release of a number", prepare=(do.fund, done(do.rent_number)), request=do.release_number, moved="-2"
+    ),
+    Scene(
+        name="the closing of an account", prepare=FUNDED, request=do.close_account, moved="-7.000001", standing="closed"
     ),
 )
 SCHEDULE = (
-    Scene(name="two months' rent", 
+    Scene(
+        name="two months' rent",
         prepare=(do.fund, done(do.rent_number)),
         request=do.run_due,
         after=timedelta(days=65),
         moved="-4",
         numbers=1,
     ),
-    Scene(name="the expiry of a hold", 
-        prepare=(do.fund, done(do.hold)), request=do.run_due, after=SETTINGS.hold_lifetime + timedelta(hours=1)
+    Scene(
+        name="the expiry of a hold",
+        prepare=(do.fund, done(do.hold)),
+        request=do.run_due,
+        after=SETTINGS.hold_lifetime + timedelta(hours=1),
     ),
-    Scene(name="the numbering of invoices", 
-        prepare=(do.fund, do.pay_twice_without_invoices), request=do.run_due, captures=2, cards=2
+    Scene(
+        name="the numbering of invoices",
+        prepare=(do.fund, do.pay_twice_without_invoices),
+        request=do.run_due,
+        captures=2,
+        cards=2,
     ),
 )
 TOP_UP = TOP_UPS[0]
@@ -232,12 +290,12 @@ SCENES = {scene.name: scene for scene in (*TOP_UPS, *CARDS, *RECOVERIES, *SPENDI
 
 
 @contextmanager
-def opened(place: Place, after: timedelta = timedelta(0)) -> Iterator[LedgerKit]:
+def opened(place: Place, after: timedelta = timedelta(0), settings: Settings = SETTINGS) -> Iterator[LedgerKit]:
     """Open the ledger and the sandbox of a place, so long after the beginning."""
     clock = MovableClock(START + after)
     with (
         SandboxGateway(place.sandbox, clock=clock) as gateway,
-        Ledger.open(place.url, gateways=[gateway], settings=SETTINGS, clock=clock, ids=SequentialIds()) as ledger,
+        Ledger.open(place.url, gateways=[gateway], settings=settings, clock=clock, ids=SequentialIds()) as ledger,
     ):
         yield LedgerKit(ledger, clock, gateway)
 
@@ -260,9 +318,10 @@ def state_of(kit: LedgerKit) -> State:
 
 def prepare(scene: Scene, place: Place) -> None:
     """Do what goes before a scene's command."""
-    with opened(place) as kit:
-        for step in scene.prepare:
-            step(kit)
+    if scene.prepare:
+        with opened(place) as kit:
+            for step in scene.prepare:
+                step(kit)
 
 
 def recovered(kit: LedgerKit) -> State:

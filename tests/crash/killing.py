@@ -7,30 +7,68 @@ import math
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
+from typing import Any
 
 from crash_places import Place, Store
 from crash_scenes import Scene, State, opened, prepare, recovered
 
-__all__ = ["Killing"]
+__all__ = ["Killing", "Staged", "ask", "spread"]
 
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 
-class Killing:
-    """One scene in one store, prepared once, and a process whose children are killed in it."""
+def spread(count: int, part: range) -> list[int]:
+    """Return the part's turns among the first so many numbers: a few are spread over them, so many hit each."""
+    step = next(step for step in range(max(1, round(count * GOLDEN)), 0, -1) if math.gcd(step, count) == 1)
+    return [(turn * step - 1) % count for turn in part if turn < count]
 
-    def __init__(self, process: subprocess.Popen[str], store: Store, scene: Scene) -> None:
+
+class Staged:
+    """One scene in one store, prepared once."""
+
+    def __init__(self, store: Store, scene: Scene) -> None:
         self.scene = scene
-        self._store = store
-        self._process = process
+        self.store = store
 
     @cached_property
     def prepared(self) -> Place:
-        place = self._store.new()
+        place = self.store.new()
         prepare(self.scene, place)
         return place
+
+    @contextmanager
+    def copied(self) -> Iterator[Place]:
+        """Give a copy of what stands before the command."""
+        self.store.wait_until_alone(self.prepared)
+        place = self.store.copy(self.prepared)
+        try:
+            yield place
+        finally:
+            self.store.remove(place)
+
+    @cached_property
+    def possible(self) -> set[State]:
+        """What recovery may come to: as if the command had never been, or as if nothing had gone wrong."""
+        with self.copied() as untouched, self.answered() as answered:
+            return {self._recovered(untouched), self._recovered(answered)}
+
+    def answered(self) -> AbstractContextManager[Place]:
+        """Give what the command leaves behind if nothing goes wrong."""
+        raise NotImplementedError
+
+    def _recovered(self, place: Place) -> State:
+        with opened(place, self.scene.after + self.scene.over) as kit:
+            return recovered(kit)
+
+
+class Killing(Staged):
+    """A scene, and a process whose children are killed in it."""
+
+    def __init__(self, process: subprocess.Popen[str], store: Store, scene: Scene) -> None:
+        super().__init__(store, scene)
+        self._process = process
 
     @cached_property
     def lines(self) -> int:
@@ -41,17 +79,12 @@ class Killing:
         assert passed > 100, "the command was traced"
         return passed
 
-    @cached_property
-    def possible(self) -> set[State]:
-        """What recovery may come to: as if the command had never been, or as if it had not been killed."""
-        with self.copied() as untouched, self.killed_after(self.lines) as answered:
-            return {self._recovered(untouched), self._recovered(answered)}
+    def answered(self) -> AbstractContextManager[Place]:
+        return self.killed_after(self.lines)
 
     def turns(self, part: range) -> list[int]:
-        """Return after how many lines to kill in this part: a few turns are spread over the lines, all hit each."""
-        points = self.lines + 1
-        step = next(step for step in range(round(points * GOLDEN), 0, -1) if math.gcd(step, points) == 1)
-        return [(turn * step - 1) % points for turn in part if turn < points]
+        """Return after how many lines to kill in this part."""
+        return spread(self.lines + 1, part)
 
     @contextmanager
     def killed_after(self, lines: int, *, alone: bool = True) -> Iterator[Place]:
@@ -59,27 +92,17 @@ class Killing:
         with self.copied() as place:
             assert self._ended(place, lines)["signal"] == signal.SIGKILL
             if alone:
-                self._store.wait_until_alone(place)
+                self.store.wait_until_alone(place)
             yield place
-
-    @contextmanager
-    def copied(self) -> Iterator[Place]:
-        """Give a copy of what stands before the command."""
-        self._store.wait_until_alone(self.prepared)
-        place = self._store.copy(self.prepared)
-        try:
-            yield place
-        finally:
-            self._store.remove(place)
-
-    def _recovered(self, place: Place) -> State:
-        with opened(place, self.scene.after + self.scene.over) as kit:
-            return recovered(kit)
 
     def _ended(self, place: Place, last: int | None) -> dict[str, int | None]:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        asked = {"scene": self.scene.name, "place": place, "last": last}
-        print(json.dumps(asked), file=self._process.stdin, flush=True)
-        told: dict[str, int | None] = json.loads(self._process.stdout.readline())
+        told: dict[str, int | None] = ask(self._process, {"scene": self.scene.name, "place": place, "last": last})
         return told
+
+
+def ask(process: subprocess.Popen[str], question: object) -> Any:
+    """Write a line to a process, and read one from it."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    print(json.dumps(question), file=process.stdin, flush=True)
+    return json.loads(process.stdout.readline())

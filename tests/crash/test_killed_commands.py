@@ -15,7 +15,7 @@ from killing import Killing
 
 from interact_ledger.testing import LedgerKit
 
-EVERY_LINE = 3_000
+EVERY_LINE = 2_500
 """More turns than any command has lines, so that each line has its turn."""
 SOON = timedelta(seconds=1)
 
@@ -29,25 +29,25 @@ def test_a_top_up_killed_at_any_of_its_lines_is_charged_and_credited_once(part, 
 
 
 @every_scene
-@pytest.mark.programme(row=3, what="kills of every command, SQLite", ci=6, release=EVERY_LINE, each=150)
+@pytest.mark.programme(row=3, what="kills of every command, SQLite", ci=6, release=EVERY_LINE, each=250)
 def test_a_killed_command_is_recovered_from_its_files_and_then_done_once(scene, part, tried, on_files):
     tried(kill_and_recover(on_files(scene), part))
 
 
 @every_scene
-@pytest.mark.programme(row=3, what="kills of every command, PostgreSQL", ci=3, release=EVERY_LINE, each=75)
+@pytest.mark.programme(row=3, what="kills of every command, PostgreSQL", ci=2, release=240, each=60)
 def test_a_killed_command_is_recovered_from_its_database_and_then_done_once(scene, part, tried, on_postgresql):
     tried(kill_and_recover(on_postgresql(scene), part))
 
 
 @every_scene
-@pytest.mark.programme(row=3, what="kills and a repeat at once, SQLite", ci=3, release=100, each=100)
+@pytest.mark.programme(row=3, what="kills and a repeat at once, SQLite", ci=2, release=60, each=60)
 def test_a_killed_command_that_is_repeated_at_once_is_done_once(scene, part, tried, on_files):
     tried(kill_and_repeat(on_files(scene), part))
 
 
 @every_scene
-@pytest.mark.programme(row=3, what="kills and a repeat at once, PostgreSQL", ci=1, release=100, each=100)
+@pytest.mark.programme(row=3, what="kills and a repeat at once, PostgreSQL", ci=1, release=20, each=20)
 def test_a_repeat_may_meet_the_server_still_at_work_for_the_killed_command(scene, part, tried, on_postgresql):
     tried(kill_and_repeat(on_postgresql(scene), part))
 
