@@ -14,6 +14,7 @@ from crash_places import Files, PostgreSQL, Store
 from crash_scenes import Scene
 from failing_disk import FailingDisk
 from killing import Killing
+
 from scratch import scratch
 
 Killings = Callable[[Store, Scene], Killing]

@@ -20,6 +20,8 @@ from interact_ledger.gateways.sandbox import Fault, SandboxGateway
 from interact_ledger.testing import START, LedgerKit, SequentialIds
 
 SETTINGS = Settings.default()
+HASTY = SETTINGS.model_copy(update={"command_deadline": timedelta(milliseconds=200)})
+"""Gives up soon on a disk that goes on failing."""
 SEND = SETTINGS.send_within
 with SandboxGateway() as _gateway:
     PROVEN = SEND + _gateway.capabilities.safe_delay + timedelta(minutes=1)

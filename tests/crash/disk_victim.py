@@ -2,7 +2,7 @@
 
 Each line read names a scene and where it stands. The child makes the scene's command ready and says its own number;
 told to go on, it runs the command and says which error it raised, if any; told once more, now that the disk works, it
-asks the same ledger again. In the end comes a line that says by which signal it ended.
+asks the same ledger again, and at last one that it opens anew. In the end comes a line that says how the child ended.
 """
 
 from __future__ import annotations
@@ -14,16 +14,12 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import NoReturn
 
 from crash_places import Place
-from crash_scenes import SETTINGS, Scene, opened
+from crash_scenes import HASTY, Scene, opened
 from disk_scenes import DISK_SCENES, OPENINGS
 from victim import warm_up
-
-HASTY = SETTINGS.model_copy(update={"command_deadline": timedelta(milliseconds=200)})
-"""Gives up soon on a disk that goes on failing."""
 
 
 def tell(**what: object) -> None:
@@ -63,6 +59,9 @@ def perform(scene: Scene, place: Place) -> NoReturn:
         go_on()
         tell(**error_of(command))
         go_on()
+        tell(**error_of(command))
+    go_on()
+    with ready(scene, place) as command:
         tell(**error_of(command))
     os._exit(0)
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +25,9 @@ HOWS = {
     "an error at": "error=EIO:when={}",
     "no space from": "error=ENOSPC:when={}+",
 }
-_CALL = re.compile(r"^\d+ +(\w+)\(", re.MULTILINE)
+TAKES_SPACE = {"fallocate", "fdatasync", "fsync", "ftruncate", "openat", "pwrite64", "write"}
+"""What fails on a full disk, and goes on failing."""
+_CALL = re.compile(r"^\d+ +(\w+)\((.*)", re.MULTILINE)
 
 
 class Fault(NamedTuple):
@@ -49,6 +52,8 @@ class Told(NamedTuple):
     """Which error it raised on the failing disk."""
     second: dict[str, str | None]
     """Which error the same ledger raised for the same request, once the disk worked."""
+    third: dict[str, str | None]
+    """Which error it raised in a ledger that the same process opened anew."""
     calls: str
     """What it asked of the system."""
 
@@ -62,14 +67,36 @@ class FailingDisk(Staged):
 
     @cached_property
     def faults(self) -> list[Fault]:
-        """Every fault at every call about the ledger's files."""
+        """Every fault at every call about the ledger's files, but for errors at those of `unreturned`."""
+        found = []
+        for call, number, _ in self._calls:
+            hows = HOWS if call in TAKES_SPACE else ("killed at", "an error at")
+            found.extend(Fault(how, call, number) for how in hows)
+        return [fault for fault in found if fault not in self.unreturned]
+
+    @cached_property
+    def unreturned(self) -> list[Fault]:
+        """Errors where a lock is given back that was taken just before, for SQLite's own book-keeping.
+
+        It cannot come back from them: until every connection of the process is closed, the lock counts as taken.
+        """
+        return [
+            Fault("an error at", call, number)
+            for (_, _, before), (call, number, arguments) in pairwise(self._calls)
+            if arguments == before.replace("F_WRLCK", "F_UNLCK") != before
+        ]
+
+    @cached_property
+    def _calls(self) -> list[tuple[str, int, str]]:
+        """What the command asks of the system if nothing fails: name, how manieth of that name, arguments."""
         with self.copied() as place:
             calls = _CALL.findall(self._told(place, []).calls)
+        assert calls, "the command was traced"
         counted: Counter[str] = Counter()
         found = []
-        for call in calls:
+        for call, arguments in calls:
             counted[call] += 1
-            found.extend(Fault(how, call, counted[call]) for how in HOWS)
+            found.append((call, counted[call], arguments))
         return found
 
     @contextmanager
@@ -90,10 +117,11 @@ class FailingDisk(Staged):
             first = ask(self._process, "go on")
         killed = "status" in first
         second = {} if killed else ask(self._process, "go on")
+        third = {} if killed else ask(self._process, "go on")
         status = first["status"] if killed else self._line()["status"]
         assert status == (signal.SIGKILL if killed else 0), "the process said on standard error what is wrong"
         text = calls.read_text()
-        return Told(killed, killed or "(INJECTED)" in text, first, second, text)
+        return Told(killed, killed or "(INJECTED)" in text, first, second, third, text)
 
     def _line(self) -> Any:
         assert self._process.stdout is not None
