@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -41,6 +42,8 @@ def process() -> Iterator[subprocess.Popen[str]]:
 @pytest.fixture(scope="session")
 def on_failing_disk(files: Path) -> Iterator[Callable[[Scene], FailingDisk]]:
     """Make scenes ready to meet a failing disk."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace, which makes the disk fail, is not installed")
     with running("disk_victim.py") as process:
         yield cache(partial(FailingDisk, process, Files(files / "failing")))
 

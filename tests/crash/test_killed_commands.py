@@ -35,7 +35,7 @@ def test_a_killed_command_is_recovered_from_its_files_and_then_done_once(scene, 
 
 
 @every_scene
-@pytest.mark.programme(row=3, what="kills of every command, PostgreSQL", ci=2, release=240, each=60)
+@pytest.mark.programme(row=3, what="kills of every command, PostgreSQL", ci=2, release=150, each=50)
 def test_a_killed_command_is_recovered_from_its_database_and_then_done_once(scene, part, tried, on_postgresql):
     tried(kill_and_recover(on_postgresql(scene), part))
 
