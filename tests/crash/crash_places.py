@@ -46,8 +46,8 @@ class Files:
 
     def new(self) -> Place:
         directory = self._directory / str(next(self._numbers))
-        directory.mkdir(parents=True)
-        return Place(f"sqlite:///{directory / 'ledger.db'}", str(directory / "sandbox.db"))
+        (directory / "ledger").mkdir(parents=True)
+        return Place(f"sqlite:///{directory / 'ledger' / 'ledger.db'}", str(directory / "sandbox.db"))
 
     def copy(self, place: Place) -> Place:
         copy = self.new()

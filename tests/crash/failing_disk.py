@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import signal
 import subprocess
@@ -12,11 +11,11 @@ from contextlib import contextmanager
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from crash_places import Place, Store
 from crash_scenes import Scene
-from killing import Staged, ask
+from killing import Staged, answer, ask
 
 __all__ = ["FailingDisk", "Fault", "Told"]
 
@@ -69,7 +68,7 @@ class FailingDisk(Staged):
     def faults(self) -> list[Fault]:
         """Every fault at every call about the ledger's files, but for errors at those of `unreturned`."""
         found = []
-        for call, number, _ in self._calls:
+        for call, number, _ in self.calls:
             hows = HOWS if call in TAKES_SPACE else ("killed at", "an error at")
             found.extend(Fault(how, call, number) for how in hows)
         return [fault for fault in found if fault not in self.unreturned]
@@ -82,12 +81,12 @@ class FailingDisk(Staged):
         """
         return [
             Fault("an error at", call, number)
-            for (_, _, before), (call, number, arguments) in pairwise(self._calls)
+            for (_, _, before), (call, number, arguments) in pairwise(self.calls)
             if arguments == before.replace("F_WRLCK", "F_UNLCK") != before
         ]
 
     @cached_property
-    def _calls(self) -> list[tuple[str, int, str]]:
+    def calls(self) -> list[tuple[str, int, str]]:
         """What the command asks of the system if nothing fails: name, how manieth of that name, arguments."""
         with self.copied() as place:
             calls = _CALL.findall(self._told(place, []).calls)
@@ -118,14 +117,10 @@ class FailingDisk(Staged):
         killed = "status" in first
         second = {} if killed else ask(self._process, "go on")
         third = {} if killed else ask(self._process, "go on")
-        status = first["status"] if killed else self._line()["status"]
+        status = first["status"] if killed else answer(self._process)["status"]
         assert status == (signal.SIGKILL if killed else 0), "the process said on standard error what is wrong"
         text = calls.read_text()
         return Told(killed, killed or "(INJECTED)" in text, first, second, third, text)
-
-    def _line(self) -> Any:
-        assert self._process.stdout is not None
-        return json.loads(self._process.stdout.readline())
 
 
 @contextmanager

@@ -9,13 +9,15 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
+from select import select
 from typing import Any
 
 from crash_places import Place, Store
 from crash_scenes import Scene, State, opened, prepare, recovered
 
-__all__ = ["Killing", "Staged", "ask", "spread"]
+__all__ = ["Killing", "Staged", "answer", "ask", "spread"]
 
+ANSWERS_WITHIN_SECONDS = 120
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 
@@ -101,8 +103,14 @@ class Killing(Staged):
 
 
 def ask(process: subprocess.Popen[str], question: object) -> Any:
-    """Write a line to a process, and read one from it."""
+    """Write a line to a process, and read the one that it answers."""
     assert process.stdin is not None
-    assert process.stdout is not None
     print(json.dumps(question), file=process.stdin, flush=True)
+    return answer(process)
+
+
+def answer(process: subprocess.Popen[str]) -> Any:
+    """Read a line that a process writes; none comes twice, so nothing waits in the stream."""
+    assert process.stdout is not None
+    assert select([process.stdout], [], [], ANSWERS_WITHIN_SECONDS)[0], "the process answers"
     return json.loads(process.stdout.readline())

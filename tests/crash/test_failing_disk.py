@@ -21,6 +21,7 @@ EVERY_FAULT = 1_500
 """More than any command can meet."""
 
 
+COMMANDS = [scene for scene in DISK_SCENES.values() if scene not in OPENINGS]
 every_scene = pytest.mark.parametrize("scene", DISK_SCENES.values(), ids=DISK_SCENES)
 
 
@@ -42,7 +43,7 @@ def test_a_fault_at_a_system_call_tears_nothing_and_the_same_request_is_done_onc
     tried(met)
 
 
-@every_scene
+@pytest.mark.parametrize("scene", COMMANDS, ids=[scene.name for scene in COMMANDS])
 @pytest.mark.programme(row=4, what="locks of the file that cannot be given back", ci=0, release=3, each=1)
 def test_where_sqlite_loses_track_of_its_locks_the_error_says_to_open_the_ledger_again(
     scene, part, tried, on_failing_disk
@@ -56,6 +57,13 @@ def test_where_sqlite_loses_track_of_its_locks_the_error_says_to_open_the_ledger
                 assert error["error"] is None or "open it again" in error["message"], error
             assert_right_in_the_end(disk, place, told)
     tried(len(faults))
+
+
+def test_what_is_acknowledged_was_flushed_to_the_disk_before(on_failing_disk):
+    disk: FailingDisk = on_failing_disk(DISK_SCENES["a campaign"])
+    calls = [call for call, _, _ in disk.calls if call in {"pwrite64", "fdatasync"}]
+    assert calls.count("pwrite64") > 1
+    assert calls[-1] == "fdatasync"
 
 
 def assert_right_in_the_end(disk: FailingDisk, place: Place, told: Told) -> None:
