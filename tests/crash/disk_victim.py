@@ -63,6 +63,7 @@ def perform(scene: Scene, place: Place) -> NoReturn:
     go_on()
     with ready(scene, place) as command:
         tell(**error_of(command))
+    go_on()
     os._exit(0)
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from crash_places import Place, Store
 from crash_scenes import Scene
-from killing import Staged, answer, ask
+from killing import Staged, ask
 
 __all__ = ["FailingDisk", "Fault", "Told"]
 
@@ -117,7 +117,7 @@ class FailingDisk(Staged):
         killed = "status" in first
         second = {} if killed else ask(self._process, "go on")
         third = {} if killed else ask(self._process, "go on")
-        status = first["status"] if killed else answer(self._process)["status"]
+        status = first["status"] if killed else ask(self._process, "go on")["status"]
         assert status == (signal.SIGKILL if killed else 0), "the process said on standard error what is wrong"
         text = calls.read_text()
         return Told(killed, killed or "(INJECTED)" in text, first, second, third, text)

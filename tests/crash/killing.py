@@ -15,7 +15,7 @@ from typing import Any
 from crash_places import Place, Store
 from crash_scenes import Scene, State, opened, prepare, recovered
 
-__all__ = ["Killing", "Staged", "answer", "ask", "spread"]
+__all__ = ["Killing", "Staged", "ask", "spread"]
 
 ANSWERS_WITHIN_SECONDS = 120
 GOLDEN = (math.sqrt(5) - 1) / 2
@@ -106,11 +106,6 @@ def ask(process: subprocess.Popen[str], question: object) -> Any:
     """Write a line to a process, and read the one that it answers."""
     assert process.stdin is not None
     print(json.dumps(question), file=process.stdin, flush=True)
-    return answer(process)
-
-
-def answer(process: subprocess.Popen[str]) -> Any:
-    """Read a line that a process writes; none comes twice, so nothing waits in the stream."""
     assert process.stdout is not None
     assert select([process.stdout], [], [], ANSWERS_WITHIN_SECONDS)[0], "the process answers"
     return json.loads(process.stdout.readline())
