@@ -133,7 +133,7 @@ def _where() -> str:
 def _lines(reports: Iterable[pytest.TestReport]) -> dict[tuple[int, str], Line]:
     lines: dict[tuple[int, str], Line] = {}
     for report in reports:
-        properties = dict(report.user_properties)
+        properties = dict(getattr(report, "user_properties", ()))  # a failed collection has none
         if "programme" not in properties or (report.when != "call" and report.passed):
             continue
         row, what = properties["programme"]
