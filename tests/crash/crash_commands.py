@@ -92,6 +92,24 @@ def pay_twice_without_invoices(kit: LedgerKit) -> None:
         top_up.settle(kit.ledger._context, account_id(kit), unknown.transaction_id)
 
 
+def refund(kit: LedgerKit) -> Call:
+    """Pay £12.00 back, of which £10.00 were credited."""
+    gross = Money("12", "GBP")
+    return partial(kit.ledger.refund, account_id(kit), _payment(kit), gross, "asked for", idempotency_key="refund")
+
+
+def receive(kit: LedgerKit) -> Call:
+    """Take all the webhooks that the gateway sends, which come again as long as it is not told."""
+    deliveries = kit.gateway.notices_due()
+    assert deliveries
+
+    def call() -> bool:
+        answers = [kit.ledger.receive("sandbox", delivery.body, delivery.headers) for delivery in deliveries]
+        return all(notice.is_acknowledged for received in answers for notice in received)
+
+    return call
+
+
 def _payment(kit: LedgerKit) -> str:
     return operation_id(account_id(kit), "pay")
 

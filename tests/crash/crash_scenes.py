@@ -37,6 +37,7 @@ class State(NamedTuple):
     held: Decimal
     pending: Decimal
     captured: int
+    refunded: Decimal
     cards: int
     numbers: int
     invoices: int
@@ -62,6 +63,8 @@ class Scene:
     """What the world does after the request; until then, it may wait for that."""
     captures: int = 0
     """How many payments it comes to."""
+    refunded: str = "0"
+    """How much is paid back of them."""
     cards: int = 0
     """How many saved cards there are in the end."""
     numbers: int = 0
@@ -80,6 +83,7 @@ class Scene:
             held=Decimal(self.held),
             pending=Decimal(0),
             captured=self.captures,
+            refunded=Decimal(self.refunded),
             cards=self.cards,
             numbers=self.numbers,
             invoices=self.captures,
@@ -93,6 +97,7 @@ SAVED = (do.fund, done(do.save))
 
 pay_waiting = partial(do.pay, token=WAITING)
 save_waiting = partial(do.save, token=WAITING)
+PAID = (*QUOTED, done(do.pay))
 PAYMENT_WAITS = (*QUOTED, done(pay_waiting))
 SAVING_WAITS = (do.fund, done(save_waiting))
 
@@ -180,6 +185,73 @@ CARDS = (
         cards=2,
     ),
     Scene(name="the removal of a card", prepare=SAVED, request=do.remove),
+)
+REFUNDS = (
+    Scene(name="a refund", prepare=PAID, request=do.refund, captures=1, cards=1, moved="-10", refunded="12"),
+    Scene(
+        name="the repeat of a refund without an answer",
+        prepare=(*PAID, fails("refund", Fault.AFTER), done(do.refund)),
+        request=do.refund,
+        captures=1,
+        cards=1,
+        moved="-10",
+        refunded="12",
+    ),
+    Scene(
+        name="the second attempt of a refund that reached nobody",
+        prepare=(*PAID, fails("refund", Fault.REFUSED), done(do.refund)),
+        request=do.refund,
+        captures=1,
+        cards=1,
+        moved="-10",
+        refunded="12",
+    ),
+    Scene(
+        name="the recovery of a refund without an answer",
+        prepare=(*PAID, fails("refund", Fault.AFTER), done(do.refund)),
+        request=do.refund,
+        killed=do.recover,
+        after=PROVEN,
+        captures=1,
+        cards=1,
+        moved="-10",
+        refunded="12",
+    ),
+    Scene(
+        name="the recovery of a refund that never arrived",
+        prepare=(*PAID, fails("refund", Fault.BEFORE), done(do.refund)),
+        request=do.refund,
+        killed=do.recover,
+        after=PROVEN,
+        captures=1,
+        cards=1,
+        moved="-10",
+        refunded="12",
+    ),
+)
+NOTICES = (
+    Scene(
+        name="the notices of a payment that was settled",
+        prepare=(*QUOTED, done(partial(do.pay, token="tok_pending")), do.settle_at_network),
+        request=do.receive,
+        captures=1,
+        cards=1,
+    ),
+    Scene(
+        name="the notices of a payment that was authenticated",
+        prepare=(*PAYMENT_WAITS, do.authenticate),
+        request=do.receive,
+        over=EXPIRED,
+        captures=1,
+        cards=1,
+    ),
+    Scene(
+        name="the notices of a saving that was authenticated",
+        prepare=(*SAVING_WAITS, do.authenticate_saving),
+        request=do.receive,
+        over=EXPIRED,
+        cards=1,
+    ),
 )
 RECOVERIES = (
     Scene(
@@ -288,7 +360,7 @@ SCHEDULE = (
     ),
 )
 TOP_UP = TOP_UPS[0]
-SCENES = {scene.name: scene for scene in (*TOP_UPS, *CARDS, *RECOVERIES, *SPENDING, *SCHEDULE)}
+SCENES = {scene.name: scene for scene in (*TOP_UPS, *CARDS, *REFUNDS, *NOTICES, *RECOVERIES, *SPENDING, *SCHEDULE)}
 
 
 @contextmanager
@@ -305,12 +377,14 @@ def opened(place: Place, after: timedelta = timedelta(0), settings: Settings = S
 def state_of(kit: LedgerKit) -> State:
     account_id = do.account_id(kit)
     balance = kit.ledger.balance(account_id)
+    payments = kit.gateway.captured()
     [invoices] = kit.ledger._log.query("SELECT COUNT(*) AS count FROM invoices")
     return State(
         available=balance.available.amount,
         held=balance.held.amount,
         pending=balance.pending.amount,
-        captured=len(kit.gateway.captured()),
+        captured=len(payments),
+        refunded=sum((payment.refunded.amount for payment in payments), Decimal(0)),
         cards=len(kit.ledger.cards(account_id)),
         numbers=len(kit.ledger.numbers(account_id)),
         invoices=invoices["count"],
