@@ -8,10 +8,11 @@ asks the same ledger again, and at last one that it opens anew. In the end comes
 from __future__ import annotations
 
 import ctypes
+import gc
 import json
 import os
-import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
@@ -61,6 +62,7 @@ def perform(scene: Scene, place: Place) -> NoReturn:
         go_on()
         tell(**error_of(command))
     go_on()
+    gc.collect()  # what an error refers to may keep a closed connection's file open
     with ready(scene, place) as command:
         tell(**error_of(command))
     go_on()
@@ -77,8 +79,9 @@ def ended_child(scene: Scene, place: Place) -> int:
     if child == 0:
         try:
             perform(scene, place)
-        finally:
-            os._exit(signal.SIGABRT)  # an error, told on standard error
+        except BaseException:  # noqa: BLE001 - whatever it is, the child must not go on as its parent
+            traceback.print_exc()
+            os._exit(1)
     return os.waitpid(child, 0)[1]
 
 

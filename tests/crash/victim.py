@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import tempfile
+import traceback
 from functools import cache
 from pathlib import Path
 from types import CodeType, FrameType
@@ -107,8 +108,9 @@ def killed_child(scene: Scene, place: Place, last: int | None) -> dict[str, int 
     if child == 0:
         try:
             perform(scene, place, last, writing)
-        finally:
-            os._exit(1)  # an error, told on standard error, is no kill
+        except BaseException:  # noqa: BLE001 - whatever it is, the child must not go on as its parent
+            traceback.print_exc()
+            os._exit(1)
     os.close(writing)
     with os.fdopen(reading) as answer:
         passed = answer.read()
