@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from interact_ledger.testing import LedgerKit, ledger_kit
+from other_store import UmaServer, uma_server
 from programme import (  # noqa: F401 - pytest finds its hooks and fixtures by name
     pytest_addoption,
     pytest_collection_modifyitems,
@@ -47,3 +48,10 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server.psql("SELECT pg_reload_conf()")
         yield server.get_uri()
         server.cleanup()
+
+
+@pytest.fixture
+def umadb() -> Iterator[UmaServer]:
+    """A server of another event store, with nothing in it."""
+    with uma_server() as server:
+        yield server

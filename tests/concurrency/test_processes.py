@@ -46,10 +46,10 @@ def events_of(ledger: Ledger, account_id: str, kind: type[e.Event]) -> int:
     return sum(isinstance(recorded.event, kind) for recorded in ledger.history(account_id, limit=1000))
 
 
-def test_eight_processes_on_one_account_leave_an_exact_balance_and_never_overdraw(files, together):
-    account_id, _ = prepared(files)
-    tallies = together(work.work, files, account_id, WORKER_COMMANDS)
-    with opened(files) as (ledger, _):
+def test_eight_processes_on_one_account_leave_an_exact_balance_and_never_overdraw(any_files, together):
+    account_id, _ = prepared(any_files)
+    tallies = together(work.work, any_files, account_id, WORKER_COMMANDS)
+    with opened(any_files) as (ledger, _):
         assert_adds_up(ledger, account_id, tallies)
 
 
@@ -61,10 +61,10 @@ def test_eight_threads_on_one_ledger_leave_an_exact_balance_and_never_overdraw(f
         assert_adds_up(ledger, account_id, tallies)
 
 
-def test_a_key_that_all_processes_use_at_once_spends_once(files, together):
-    account_id, _ = prepared(files)
-    answers = together(work.spend_same, files, account_id, 25)
-    with opened(files) as (ledger, _):
+def test_a_key_that_all_processes_use_at_once_spends_once(any_files, together):
+    account_id, _ = prepared(any_files)
+    answers = together(work.spend_same, any_files, account_id, 25)
+    with opened(any_files) as (ledger, _):
         assert all(answer == answers[0] for answer in answers)
         assert len(set(answers[0])) == 25
         assert events_of(ledger, account_id, e.Spent) == 25
@@ -72,10 +72,10 @@ def test_a_key_that_all_processes_use_at_once_spends_once(files, together):
         assert_clean(ledger)
 
 
-def test_a_payment_that_all_processes_ask_for_at_once_is_charged_once(files, together):
-    account_id, quotes = prepared(files, 6)
-    answers = together(work.pay_same, files, account_id, quotes)
-    with opened(files) as (ledger, gateway):
+def test_a_payment_that_all_processes_ask_for_at_once_is_charged_once(any_files, together):
+    account_id, quotes = prepared(any_files, 6)
+    answers = together(work.pay_same, any_files, account_id, quotes)
+    with opened(any_files) as (ledger, gateway):
         assert all(answer == answers[0] for answer in answers)
         assert sorted(c.transaction_id for c in gateway.captured()) == sorted(answers[0])
         assert {ledger.top_up_result(account_id, payment).status for payment in answers[0]} == {"succeeded"}

@@ -1,9 +1,10 @@
-"""The same tests on every database that carries the full promise."""
+"""The same tests on every database that carries the full promise, and over another event store."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -26,18 +27,22 @@ def postgres_url(postgres_server: str, request: pytest.FixtureRequest) -> Iterat
         connection.execute(f"DROP SCHEMA {schema} CASCADE")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'ledger.db'}"
-    address = request.getfixturevalue("postgres_url")
-    assert isinstance(address, str)
-    return address
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'ledger.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgres", "sqlite beside umadb", "postgres beside umadb"])
+def where(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Where a ledger is: what to open it with."""
+    database, _, other = request.param.partition(" beside ")
+    events = {"events": request.getfixturevalue(other).events} if other else {}
+    return {"url": request.getfixturevalue(f"{database}_url"), **events}
 
 
 @pytest.fixture
-def kit(url: str) -> Iterator[LedgerKit]:
-    with ledger_kit(url) as kit:
+def kit(where: dict[str, Any]) -> Iterator[LedgerKit]:
+    with ledger_kit(**where) as kit:
         yield kit
 
 

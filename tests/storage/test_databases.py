@@ -1,4 +1,4 @@
-"""What a ledger promises, it promises on SQLite and on PostgreSQL alike."""
+"""What a ledger promises on SQLite and on PostgreSQL alike, and also where another event store keeps its events."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def put_through_its_paces(kit):
 
 def test_a_ledger_that_did_everything_audits_clean(kit):
     account_id = put_through_its_paces(kit)
-    assert kit.ledger.audit().findings == ()
+    assert kit.ledger.audit().integrity == ()
     # Two payments, less two messages of two segments, a number and one more month of it, one segment, the rounding.
     spent = 4 * gbp("0.0325") + gbp("3.00") + gbp("0.0325") + gbp("0.000001")
     assert kit.ledger.balance(account_id).total == gbp("60.00") - spent
@@ -79,7 +79,7 @@ def test_a_repeated_request_is_answered_once(kit):
     assert kit.ledger.balance(account_id).total == gbp("0.9675")
 
 
-def test_eight_threads_on_one_account_spend_exactly_what_is_there(kit, url):
+def test_eight_threads_on_one_account_spend_exactly_what_is_there(kit):
     account_id = kit.account().account_id
     kit.ledger.adjust(account_id, gbp("0.65"), "twenty messages' worth", idempotency_key="start")
 
@@ -96,9 +96,9 @@ def test_eight_threads_on_one_account_spend_exactly_what_is_there(kit, url):
     assert kit.ledger.audit().clean
 
 
-def test_another_ledger_sees_what_this_one_wrote_and_the_other_way_round(kit, url):
+def test_another_ledger_sees_what_this_one_wrote_and_the_other_way_round(kit, where):
     account_id = kit.account().account_id
-    with Ledger.open(url, gateways=[kit.gateway], clock=kit.clock, ids=SequentialIds()) as other:
+    with Ledger.open(**where, gateways=[kit.gateway], clock=kit.clock, ids=SequentialIds()) as other:
         kit.ledger.adjust(account_id, gbp("1.00"), "start", idempotency_key="start")
         assert other.balance(account_id).total == gbp("1.00")
         other.adjust(account_id, gbp("1.00"), "more", idempotency_key="more")
@@ -114,9 +114,9 @@ def test_the_log_cannot_be_changed_or_emptied(kit):
     assert kit.ledger.audit().clean
 
 
-def test_twenty_ledgers_open_a_new_database_at_once(url):
+def test_twenty_ledgers_open_a_new_database_at_once(where):
     def open_and_close(_: int) -> bool:
-        with Ledger.open(url, gateways=[]) as ledger:
+        with Ledger.open(**where, gateways=[]) as ledger:
             return ledger.accounts().accounts == ()
 
     with ThreadPoolExecutor(20) as threads:

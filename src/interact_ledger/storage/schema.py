@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from eventsourcing.persistence import OperationalError, PersistenceError
 
-from interact_ledger.errors import SchemaTooNew, StorageUnavailable
+from interact_ledger.errors import ConfigurationError, SchemaTooNew, StorageUnavailable
 from interact_ledger.storage.recorder import LedgerCursor, LedgerRecorder
 from interact_ledger.storage.sql import create_index_sql
 from interact_ledger.tables import Table
@@ -22,10 +22,13 @@ __all__ = ["SCHEMA_VERSION", "migrate"]
 SCHEMA_VERSION = 1
 
 
-def migrate(recorder: LedgerRecorder, tables: Sequence[Table], *, deadline_seconds: float) -> None:
+def migrate(
+    recorder: LedgerRecorder, tables: Sequence[Table], *, deadline_seconds: float, copy_of: str | None = None
+) -> None:
     """Bring the database to this version's schema.
 
     Raises:
+        ConfigurationError: if its events are kept elsewhere than the caller says.
         SchemaTooNew: if a newer version of this library wrote it.
         StorageUnavailable: if it cannot be opened or locked by the deadline.
     """
@@ -35,6 +38,7 @@ def migrate(recorder: LedgerRecorder, tables: Sequence[Table], *, deadline_secon
             with recorder.transaction(write=True) as cursor:
                 recorder.lock_out_writers(cursor)
                 _bring_up_to_date(recorder, cursor, tables)
+                _check_where_events_are_kept(cursor, copy_of)
         except (OperationalError, sqlite3.OperationalError) as error:
             # Two first openings can collide on switching SQLite to write-ahead logging, where it does not wait.
             if "locked" not in str(error) or time.monotonic() > give_up_at:
@@ -62,3 +66,19 @@ def _bring_up_to_date(recorder: LedgerRecorder, cursor: LedgerCursor, tables: Se
             cursor.execute(statement)
     if present is None:
         cursor.execute("INSERT INTO ledger_schema (version) VALUES (?)", (SCHEMA_VERSION,))
+
+
+def _check_where_events_are_kept(cursor: LedgerCursor, copy_of: str | None) -> None:
+    """Never let a copy be written as if it were the log, nor a log be taken for a copy."""
+    cursor.execute("SELECT module FROM copied_log")
+    known = cursor.rows()
+    if known:
+        if known[0]["module"] != copy_of:
+            raise ConfigurationError(
+                f"the database is a copy of events that {known[0]['module']} keeps", field="events"
+            )
+    elif copy_of is not None:
+        cursor.execute("SELECT 1 FROM stored_events LIMIT 1")
+        if cursor.rows():
+            raise ConfigurationError("the database keeps events of its own; name an empty one", field="url")
+        cursor.execute("INSERT INTO copied_log (module, position) VALUES (?, 0)", (copy_of,))

@@ -1,0 +1,74 @@
+"""What may come from outside into PostgreSQL: options in its address, and texts in its statements."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from urllib.parse import quote
+
+import psycopg
+import pytest
+
+from interact_ledger import Ledger, Settings
+from interact_ledger.errors import StorageUnavailable
+from interact_ledger.testing import LedgerKit
+from ledger_helpers import opened
+
+PASSWORD = "hunter2-correct-horse"
+HASTY = Settings.default().model_copy(update={"command_deadline": timedelta(seconds=1)})
+
+
+def tables(server: str) -> list[tuple[str, ...]]:
+    with psycopg.connect(server) as connection:
+        return connection.execute("SELECT schemaname, tablename FROM pg_tables ORDER BY 1, 2").fetchall()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "nowhere; DROP TABLE stored_events",
+        'nowhere"; DROP SCHEMA public CASCADE; --',
+        "nowhere'); SELECT pg_sleep(100); --",
+        "nowhere -c search_path=pg_catalog",
+        "$user; --",
+    ],
+)
+def test_a_search_path_in_the_address_runs_nothing(postgres_server: str, postgres_url: str, path: str):
+    with Ledger.open(postgres_url, gateways=[]):
+        before = tables(postgres_server)
+    url = f"{postgres_server}&options={quote(f'-c search_path={path}')}"
+    with pytest.raises(StorageUnavailable):
+        Ledger.open(url, gateways=[], settings=HASTY)
+    assert tables(postgres_server) == before
+
+
+def test_a_server_that_refuses_the_user_shows_no_password(postgres_server: str, caplog: pytest.LogCaptureFixture):
+    address, _, host = postgres_server.partition("?")
+    assert "@" in address
+    for url in (
+        f"postgresql://nobody:{PASSWORD}@/postgres?{host}",
+        f"postgresql://postgres:{PASSWORD}@/no_such_database?{host}",
+    ):
+        with pytest.raises(StorageUnavailable) as refused:
+            Ledger.open(url, gateways=[], settings=HASTY)
+        assert PASSWORD not in f"{refused.value} {refused.value!r} {refused.value.__cause__} {caplog.text}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "'; DROP TABLE stored_events; --",
+        '" OR ""="',
+        "%s %(x)s ?",
+        "\\'",
+        "$1",
+        "{}",
+        "ä'ö\"ü",
+        "\N{ZERO WIDTH SPACE}'",
+    ],
+)
+def test_text_is_a_value_and_never_a_statement(kit: LedgerKit, text: str):
+    account_id = opened(kit, owner=text).account_id
+    kit.ledger.suspend(account_id, text)
+    assert kit.ledger.account(account_id).owner == text
+    assert [account.account_id for account in kit.ledger.accounts(text).accounts] == [account_id]
+    assert kit.ledger.audit().clean
