@@ -255,7 +255,7 @@ def card_saving_result(account: Account, saving: CardSaving, client_secret: str 
 
 
 def refund_result(account: Account, refund: Refund) -> RefundResult:
-    intent, refunded, failure = refund.intent, refund.refunded, refund.failure
+    intent, failure = refund.intent, refund.failure
     return RefundResult(
         refund_id=refund.operation_id,
         transaction_id=intent.transaction_id,
@@ -264,7 +264,7 @@ def refund_result(account: Account, refund: Refund) -> RefundResult:
         taxes=tuple(_tax(tax, intent.currency) for tax in intent.taxes),
         total=Money(intent.total, intent.currency),
         balance=Money(account.balance, account.currency),
-        refunded_at=refunded.refunded_at if refunded else None,
+        refunded_at=refund.paid[0].refunded_at if refund.paid else None,
         decline_reason=failure.reason.value if failure and failure.reason else None,
         gateway=intent.gateway,
         gateway_reference=refund.reference,

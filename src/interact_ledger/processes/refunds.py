@@ -89,7 +89,7 @@ def hear(context: Context, account_id: str, operation_id: str, reference: str, m
     """
     candidates = makers(context.accounts.history(account_id, operation_id), e.RefundAttempted, reference)
     for intent in candidates.intents:
-        attempt = Refund(intent=intent)
+        attempt = Refund(intents=(intent,))
         found = context.gateway(intent.gateway).find_refund(_refund_request(account_id, attempt))
         if isinstance(found, Found) and candidates.explain(found.result):
             context.transact(account_id, marked(_recording(attempt, found.result)))
