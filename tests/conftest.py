@@ -17,6 +17,14 @@ from programme import (  # noqa: F401 - pytest finds its hooks and fixtures by n
     pytest_terminal_summary,
     tried,
 )
+from servers.fixtures import (  # noqa: F401 - the same
+    new_cluster,
+    postgres_server,
+    postgres_url,
+    postgres_version,
+    shared_clusters,
+    store_url,
+)
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def test_commands_go_on_while_their_sessions_are_killed_and_each_counts_once(kit
     killed = []
 
     def kill() -> None:
-        while not over.wait(0.15):
+        while not over.wait(0.02):
             killed.append(kill_sessions(postgres_url))
 
     killer = threading.Thread(target=kill)
