@@ -43,7 +43,12 @@ class LedgerConnection(psycopg.Connection[Any]):
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         rest = max(0.0, self.deadline - time.monotonic())
-        return super().wait(gen, interval, rest if timeout is None else min(timeout, rest))
+        try:
+            return super().wait(gen, interval, rest if timeout is None else min(timeout, rest))
+        except psycopg.OperationalError:
+            if time.monotonic() >= self.deadline:
+                self.close()  # at once, so that nothing that unwinds waits again or cancels
+            raise
 
     def is_silent(self) -> bool:
         """Return whether the server said nothing since the last answer; unasked it only says that it is over."""
