@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal, localcontext
 
 import pytest
@@ -11,7 +12,8 @@ from interact_ledger import Message
 from interact_ledger.audit import audit, auditor
 from interact_ledger.audit.topics import TOPICS as AUDITED
 from interact_ledger.domain.events import TOPICS
-from interact_ledger.testing import ledger_kit
+from interact_ledger.gateways.sandbox import Fault
+from interact_ledger.testing import START, ledger_kit
 
 
 def opened(path):
@@ -28,7 +30,7 @@ def test_a_ledger_put_through_every_verb_audits_clean(exercised_file):
 def test_the_exercised_ledger_holds_every_topic_but_the_one_that_needs_attention(exercised_file):
     with opened(exercised_file) as kit:
         found = {row["topic"] for row in kit.ledger._query("SELECT DISTINCT topic FROM stored_events", ())}
-    assert found == set(TOPICS) - {"capture-mismatched"}
+    assert found == set(TOPICS) - {"capture-mismatched", "refund-mismatched", "refund-returned"}
 
 
 def test_every_event_of_the_ledger_has_its_line_in_the_audits_own_table():
@@ -48,13 +50,35 @@ def test_a_rebuilt_ledger_audits_clean(tampered):
     assert tampered.audit().findings == ()
 
 
-def test_a_capture_that_came_late_or_short_is_reported_and_leaves_the_ledger_whole(attention_file):
+def test_what_a_gateway_did_unasked_for_is_reported_and_leaves_the_ledger_whole(attention_file):
     with opened(attention_file) as kit:
         report = kit.ledger.audit()
     assert report.clean
     assert report.integrity == ()
-    assert [finding.code for finding in report.attention] == ["capture_mismatched", "capture_late"]
-    assert report.counts == {"capture_mismatched": 1, "capture_late": 1}
+    codes = ["capture_mismatched", "capture_late", "refund_mismatched", "refund_returned", "refund_late"]
+    assert [finding.code for finding in report.attention] == codes
+    assert report.counts == dict.fromkeys(codes, 1)
+
+
+def test_what_a_gateway_leaves_open_for_more_than_a_day_is_reported():
+    with ledger_kit() as kit:
+        account_id = kit.account().account_id
+        paid = kit.top_up(account_id, Money("10.00", "GBP"), save_card=True)
+        (card,) = kit.ledger.cards(account_id)
+        for verb in ("forget", "refund"):
+            kit.gateway.fail_next(verb, Fault.BEFORE)
+        kit.ledger.remove_card(account_id, card.card_id, idempotency_key="remove")
+        kit.ledger.refund(account_id, paid.transaction_id, None, "asked", idempotency_key="back")
+        kit.top_up(account_id, Money("10.00", "GBP"), card_token="tok_pending")
+        kit.ledger.save_card(account_id, "tok_pending", idempotency_key="save")
+        kit.clock.advance(timedelta(days=1))
+        assert {finding.code for finding in kit.ledger.audit().findings} <= {"unsettled"}
+        kit.clock.advance(timedelta(minutes=1, seconds=1))
+        report = kit.ledger.audit()
+    assert report.clean
+    assert report.counts == {"unsettled": 4}
+    kinds = sorted(finding.message.split()[0] for finding in report.attention)
+    assert kinds == ["card_removal", "card_saving", "payment", "refund"]
 
 
 def test_the_report_says_where_the_money_of_each_currency_came_from_and_went_to():
@@ -99,7 +123,7 @@ def test_writers_go_on_while_a_ledger_is_audited(exercised_file, tampered):
             return kit.ledger._folded(account_id, version)
 
         with kit.ledger._log.at_one_moment() as read:
-            report = audit(read, fold_while_others_write, lambda _done, _of: None)
+            report = audit(read, fold_while_others_write, lambda _done, _of: None, START)
         assert report.findings == ()
         after = kit.ledger.audit()
     assert after.clean

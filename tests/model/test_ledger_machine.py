@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import hypothesis.strategies as st
 from hypothesis.stateful import invariant, rule
-from payment_rules import ASKING_FAULTS, PICKS, PaymentRules
+from payment_rules import ASKING_FAULTS, PICKS
+from refund_rules import RefundRules
 from spending_rules import SpendingRules
 
 from interact_ledger.clock import END
@@ -32,7 +33,7 @@ RARELY = [
 ]
 
 
-class EverythingAtOnce(PaymentRules, SpendingRules):
+class EverythingAtOnce(RefundRules, SpendingRules):
     """All rules, time, recovery, the schedule, crashes; and what must hold after every step."""
 
     def __init__(self) -> None:

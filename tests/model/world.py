@@ -16,7 +16,7 @@ from interact_ledger.gateways.sandbox import Fault, SandboxGateway
 from interact_ledger.testing import SequentialIds
 
 START = datetime(2027, 1, 29, 9, 30, tzinfo=UTC)
-CALLS = {"link_customer", "begin", "charge", "cancel", "save", "complete_save", "cancel_save", "forget"}
+CALLS = {"link_customer", "begin", "charge", "cancel", "save", "complete_save", "cancel_save", "forget", "refund"}
 
 
 class PowerCut(BaseException):
