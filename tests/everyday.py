@@ -12,7 +12,7 @@ from interact_ledger.testing import LedgerKit, ledger_kit
 from servers.fixtures import VERSIONS, schema_on
 from servers.postgres import Cluster
 
-__all__ = ["everyday_schema", "kit_of_each_store"]
+__all__ = ["everyday_schema", "kit_of_each_store", "wipe"]
 
 
 @pytest.fixture(scope="session")
@@ -32,12 +32,13 @@ def kit_of_each_store(request: pytest.FixtureRequest) -> Iterator[LedgerKit]:
         return
     url = request.getfixturevalue("everyday_schema")
     with ledger_kit(url) as opened:
-        tables = opened.ledger._log.recorder.table_names()
         yield opened
-    wipe(url, tables - {"ledger_schema"})
+    wipe(url)
 
 
-def wipe(url: str, tables: frozenset[str]) -> None:
-    """Empty tables as only the server's owner can, past the triggers of the log."""
+def wipe(url: str) -> None:
+    """Empty all tables of a ledger, as only the server's owner can: past the triggers of the log."""
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(";".join(["SET session_replication_role=replica", *(f"DELETE FROM {t}" for t in tables)]))
+        tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname=current_schema()").fetchall()
+        wiping = [f"DELETE FROM {table}" for (table,) in tables if table != "ledger_schema"]
+        connection.execute("; ".join(["SET session_replication_role=replica", *wiping]))

@@ -27,11 +27,9 @@ Picked = TypeVar("Picked")
 class LedgerMachine(RuleBasedStateMachine):
     """A world, a model of each of its accounts, and every request made so far."""
 
-    on_file: bool
-
-    def __init__(self) -> None:
+    def __init__(self, url: str) -> None:
         super().__init__()
-        self.world = World(on_file=self.on_file)
+        self.world = World(url)
         self.accounts: list[ModelAccount] = []
         self.requests: list[tuple[ModelAccount, Callable[[], Any], Any]] = []
         """Requests that succeeded, to be repeated, with what they answered."""
