@@ -161,7 +161,7 @@ def test_every_store_does_what_the_model_says_and_keeps_the_same_bytes(part, req
     number = part.start // len(part)
     run = partial(run_machine, part.start, len(part))
     in_memory = run(lambda: IN_MEMORY, looks_after_each_step=True)
-    assert len(set(in_memory)) >= len(part) * 0.9, "the runs differ from one another"
+    assert len(set(in_memory)) > len(part) / 2, "the runs differ from one another"
 
     is_release = request.config.getoption("tier") == "release"
     server = VERSIONS[number % len(VERSIONS)] if is_release else SERVERS_IN_TURN[number % len(SERVERS_IN_TURN)]
