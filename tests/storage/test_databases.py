@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -10,7 +11,7 @@ from storage_helpers import gbp, put_through_its_paces
 
 from interact_ledger import Ledger, Message, Settings
 from interact_ledger.errors import InsufficientBalance, StorageUnavailable
-from interact_ledger.testing import SequentialIds
+from interact_ledger.testing import SequentialIds, ledger_kit
 
 
 def test_a_ledger_that_did_everything_audits_clean(kit):
@@ -71,6 +72,18 @@ def test_eight_threads_on_one_account_spend_exactly_what_is_there(kit, url):
         assert sum(threads.map(spend, range(32))) == 20
     assert kit.ledger.balance(account_id).total == gbp("0")
     assert kit.ledger.audit().clean
+
+
+def test_a_look_at_one_moment_may_take_longer_than_a_command(url):
+    hasty = Settings.default().model_copy(update={"command_deadline": timedelta(seconds=0.5)})
+    with ledger_kit(url, settings=hasty) as kit:
+        account_id = kit.account().account_id
+        with kit.ledger._log.at_one_moment() as read:
+            assert len(list(read("SELECT topic FROM stored_events", ()))) == 1
+            kit.ledger.adjust(account_id, gbp("1.00"), "afterwards", idempotency_key="later")
+            time.sleep(1)
+            assert len(list(read("SELECT topic FROM stored_events", ()))) == 1
+        assert kit.ledger.balance(account_id).total == gbp("1.00")
 
 
 def test_another_ledger_sees_what_this_one_wrote_and_the_other_way_round(kit, url):

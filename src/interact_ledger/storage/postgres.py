@@ -266,10 +266,11 @@ class LedgerPostgresRecorder(PostgresApplicationRecorder):
 
     @contextmanager
     def at_one_moment(self) -> Iterator[Read]:
-        """Read in one transaction that sees what was committed at its beginning."""
+        """Read in one transaction that sees what was committed at its beginning, and has no deadline."""
         with self.datastore.get_connection() as connection, connection.transaction(force_rollback=True):
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            connection.execute("SET LOCAL statement_timeout = 0")
+            connection.execute("SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0")
+            connection.deadline = None  # it takes as long as the log is
 
             def read(sql: str, parameters: Sequence[object]) -> Iterator[Sequence[Any]]:
                 cursor = connection.cursor(f"read_{uuid4().hex}", row_factory=psycopg.rows.tuple_row)

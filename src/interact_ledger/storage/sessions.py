@@ -35,18 +35,21 @@ _CONNECT_SECONDS_MIN = 2  # what the driver makes of less
 class LedgerConnection(psycopg.Connection[Any]):
     """A connection whose every wait ends at a deadline."""
 
-    deadline = 0.0
-    """On the monotonic clock."""
+    deadline: float | None = None
+    """On the monotonic clock; None waits for ever."""
     made_at = 0.0
     was_warned = False
     """Whether the server warned of something, in whatever language, since the connection was lent."""
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
-        rest = max(0.0, self.deadline - time.monotonic())
+        deadline = self.deadline
+        if deadline is None:
+            return super().wait(gen, interval, timeout)
+        rest = max(0.0, deadline - time.monotonic())
         try:
             return super().wait(gen, interval, rest if timeout is None else min(timeout, rest))
         except psycopg.OperationalError:
-            if time.monotonic() >= self.deadline:
+            if time.monotonic() >= deadline:
                 self.close()  # at once, so that nothing that unwinds waits again or cancels
             raise
 
