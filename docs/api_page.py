@@ -18,8 +18,9 @@ from interact_ledger.domain.account import AttemptStatus
 from interact_ledger.gateways.protocol import Advice, DeclineReason
 from interact_ledger.pricing.campaign_file import read_campaign
 from interact_ledger.pricing.catalogue import Message, Number
+from interact_ledger.storage.elsewhere import EventsElsewhere
 from interact_ledger.verbs import accounts, operations, payments, reading, spending
-from writing import Field, fields_of, fields_table, paragraph, table_of
+from writing import Field, fields_of, fields_table, paragraph, rest_of, table_of
 
 __all__ = ["advice_table", "page", "reasons_table", "statuses_table"]
 
@@ -49,6 +50,7 @@ VERBS: tuple[tuple[str, ModuleType, type], ...] = (
 
 ELSEWHERE = {"Ledger", "LedgerError", "Seller", "Settings", "Item", "Message", "Number", "Clock", "MovableClock"} | {
     "SystemClock",
+    "EventsElsewhere",
     "read_campaign",
     "__version__",
 }
@@ -138,8 +140,10 @@ def page() -> list[str]:
     parts = ["# The Python API", NOTE, INTRODUCTION, "## Opening a ledger", *documented(Ledger)]
     for function in (Ledger.open, Ledger.from_env, Ledger.on_behalf_of, Ledger.close):
         parts += callable_parts(f"Ledger.{function.__name__}", function)
+    parts += ["### Ledger.guarantees", paragraph(Ledger.guarantees.__doc__)]
+    parts += ["### EventsElsewhere", *documented(EventsElsewhere)]
     for title, module, cls in VERBS:
-        parts += [f"## {title}", paragraph(module.__doc__)]
+        parts += [f"## {title}", paragraph(module.__doc__), rest_of(module.__doc__)]
         for name, function in public_functions(cls):
             parts += callable_parts(name, function)
     parts += ["## What can be bought", "`Item` is a `Message` or a `Number`."]

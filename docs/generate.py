@@ -44,9 +44,10 @@ Account streams are named by the account, invoice books by their seller. Types a
 field marked *personal* may hold personal data; with one marked *secret*, somebody could charge a card."""
 
 TABLES_INTRO = """\
-What can be read with plain SQL. All tables but the log follow from it, are written in the same commit as the events,
-and can be rebuilt at any time. SQLite keeps decimals and times as text: decimals exactly, times in UTC so that they
-sort as text."""
+What can be read with plain SQL. All tables but the log follow from it, are written in the same commit as the events
+(unless [another event store](../how-to/use-another-event-store.md) keeps them), and can be rebuilt at any time. The
+ledger's own `ledger_schema` and `copied_log` say which release wrote it, and whose events it copies. SQLite keeps
+decimals and times as text: decimals exactly, times in UTC so that they sort as text."""
 
 LOG = """\
 One row per event, never changed and never deleted (triggers refuse it): `originator_id` is the stream,
@@ -68,6 +69,11 @@ VARIABLES = (
         "`INTERACT_LEDGER_URL`",
         "the database: `sqlite:///relative.db`, `sqlite:////absolute.db`, or `postgresql://…`",
         "`sqlite:///interact_ledger.db`",
+    ),
+    (
+        "`INTERACT_LEDGER_EVENTS`",
+        "the persistence module of [another event store](../how-to/use-another-event-store.md) that keeps the events",
+        "the database keeps them",
     ),
     ("`INTERACT_LEDGER_SETTINGS`", "the path of a settings file", "the example settings"),
     ("`INTERACT_LEDGER_GATEWAYS`", "the names of gateways, separated by commas; none if empty", "`sandbox`"),

@@ -9,6 +9,7 @@ import pytest
 
 from everyday import everyday_schema, kit_of_each_store  # noqa: F401 - pytest finds its hooks and fixtures by name
 from interact_ledger.testing import LedgerKit, ledger_kit
+from other_store import UmaServer, uma_server
 from programme import (  # noqa: F401 - pytest finds its hooks and fixtures by name
     pytest_addoption,
     pytest_collection_modifyitems,
@@ -41,3 +42,10 @@ def file_kit(tmp_path: Path) -> Iterator[LedgerKit]:
     """A ledger in a file."""
     with ledger_kit(f"sqlite:///{tmp_path / 'ledger.db'}") as opened:
         yield opened
+
+
+@pytest.fixture
+def umadb() -> Iterator[UmaServer]:
+    """A server of another event store, with nothing in it."""
+    with uma_server() as server:
+        yield server

@@ -21,6 +21,8 @@ from interact_ledger.projections.checkouts import CheckoutSummary
 from interact_ledger.projections.receipts import Receipt
 from interact_ledger.projections.statement import Balance, Statement, StatementLine
 from interact_ledger.settings import Seller, Settings
+from interact_ledger.storage.elsewhere import EventsElsewhere
+from interact_ledger.storage.guarantees import Guarantees
 from interact_ledger.verbs.reading import AccountPage
 from interact_ledger.views import (
     AccountDetails,
@@ -44,7 +46,9 @@ __all__ = [
     "Clock",
     "Done",
     "Estimate",
+    "EventsElsewhere",
     "Finding",
+    "Guarantees",
     "HoldResult",
     "Item",
     "ItemEstimate",

@@ -7,7 +7,8 @@ LedgerError
 │   │   └── AboveMaximum
 │   ├── CurrencyMismatch
 │   ├── InvalidText
-│   │   └── CardNumberRefused
+│   │   ├── CardNumberRefused
+│   │   └── CredentialRefused
 │   ├── MethodNotOffered
 │   ├── PriceNotFound
 │   └── IdempotencyConflict
@@ -60,6 +61,7 @@ __all__ = [
     "CardRemoved",
     "ConfigurationError",
     "CorruptLog",
+    "CredentialRefused",
     "CurrencyMismatch",
     "GatewayError",
     "GatewayInvalidRequest",
@@ -148,6 +150,10 @@ class InvalidText(InvalidRequest):
 
 class CardNumberRefused(InvalidText):
     """A free field that holds what looks like a card number (product rule 5). The message never repeats it."""
+
+
+class CredentialRefused(InvalidText):
+    """A free field that holds what looks like a key, a secret or a password. The message never repeats it."""
 
 
 class MethodNotOffered(InvalidRequest):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
@@ -18,6 +20,9 @@ from interact_ledger.processes.context import Context
 from interact_ledger.projections import accounts, checkouts, receipts, statement
 from interact_ledger.settings import Settings
 from interact_ledger.storage.accounts import Accounts, Cause
+from interact_ledger.storage.elsewhere import EventsElsewhere
+from interact_ledger.storage.following import FollowingLog
+from interact_ledger.storage.guarantees import Guarantees
 from interact_ledger.storage.invoice_book import InvoiceBook
 from interact_ledger.storage.log import Log
 from interact_ledger.verbs.accounts import AccountVerbs
@@ -27,6 +32,8 @@ from interact_ledger.verbs.reading import ReadingVerbs
 from interact_ledger.verbs.spending import SpendingVerbs
 
 __all__ = ["Ledger"]
+
+_GATEWAY_ID = re.compile("[A-Za-z0-9_]{1,64}")
 
 TABLES = (
     accounts.ACCOUNTS,
@@ -70,6 +77,7 @@ class Ledger(AccountVerbs, PaymentVerbs, SpendingVerbs, ReadingVerbs, OperationV
         settings: Settings | None = None,
         clock: Clock | None = None,
         ids: IdSource | None = None,
+        events: EventsElsewhere | None = None,
     ) -> Self:
         """Open a ledger, making its tables if they are not there.
 
@@ -80,30 +88,36 @@ class Ledger(AccountVerbs, PaymentVerbs, SpendingVerbs, ReadingVerbs, OperationV
             settings: prices, limits, taxes, methods, seller; the example settings if None.
             clock: what time it is; the system's if None.
             ids: where random ids come from; the system's if None.
+            events: another event store that keeps the events; then the database at `url` holds a copy of them with
+                the tables, and fewer things are promised: `guarantees` says which, and so does a warning in the log.
 
         Raises:
-            ConfigurationError: if the url or the gateways cannot be used.
+            ConfigurationError: if the url, the gateways or the other event store cannot be used.
             SchemaTooNew: if a newer release wrote the database.
             StorageUnavailable: if the database cannot be opened.
         """
         if not isinstance(gateways, Sequence):
             raise ConfigurationError("pass a list, such as [gateway]", field="gateways")
-        return cls._wired(url, gateways, settings or Settings.default(), clock or SystemClock(), ids or RandomIds())
+        if settings is not None and not isinstance(settings, Settings):
+            raise ConfigurationError("pass Settings, such as Settings.load(path)", field="settings")
+        settings, clock, ids = settings or Settings.default(), clock or SystemClock(), ids or RandomIds()
+        return cls._wired(url, events, gateways, settings, clock, ids)
 
     @classmethod
     def _wired(
         cls,
         url: str,
+        events: EventsElsewhere | None,
         gateways: Sequence[Gateway],
         settings: Settings,
         clock: Clock,
         ids: IdSource,
         owned_gateways: Sequence[Gateway] = (),
     ) -> Self:
-        by_id = {gateway.gateway_id: gateway for gateway in gateways}
+        by_id = {_id_of(gateway): gateway for gateway in gateways}
         if len(by_id) < len(gateways):
             raise ConfigurationError("two gateways have the same gateway_id", field="gateways")
-        log = Log(url, TABLES, deadline_seconds=settings.command_deadline.total_seconds())
+        log = _log(url, events, settings.command_deadline.total_seconds())
         context = Context(
             accounts=Accounts(log, clock, READERS, settings.command_deadline),
             gateways=by_id,
@@ -121,6 +135,8 @@ class Ledger(AccountVerbs, PaymentVerbs, SpendingVerbs, ReadingVerbs, OperationV
         INTERACT_LEDGER_URL is the database (`sqlite:///interact_ledger.db` if unset), INTERACT_LEDGER_SETTINGS the
         path of a settings file (the example settings if unset), INTERACT_LEDGER_GATEWAYS the names of gateways,
         separated by commas (`sandbox` if unset, none if empty); each gateway has variables of its own.
+        INTERACT_LEDGER_EVENTS names the persistence module of another event store that keeps the events, if one does;
+        it too has variables of its own.
 
         Raises: as `open`.
         """
@@ -129,14 +145,21 @@ class Ledger(AccountVerbs, PaymentVerbs, SpendingVerbs, ReadingVerbs, OperationV
         settings = Settings.load(path) if path else Settings.default()
         names = environ.get("INTERACT_LEDGER_GATEWAYS", "sandbox").split(",")
         url = environ.get("INTERACT_LEDGER_URL", "sqlite:///interact_ledger.db")
+        module = environ.get("INTERACT_LEDGER_EVENTS")
+        events = EventsElsewhere(module, environ) if module else None
         gateways: list[Gateway] = []
         try:
             for name in filter(str.strip, names):
                 gateways.append(gateway_from_env(name.strip(), environ))  # noqa: PERF401 - those before must be closed
-            return cls._wired(url, gateways, settings, SystemClock(), RandomIds(), owned_gateways=gateways)
+            return cls._wired(url, events, gateways, settings, SystemClock(), RandomIds(), owned_gateways=gateways)
         except BaseException:
             _close(gateways)
             raise
+
+    @property
+    def guarantees(self) -> Guarantees:
+        """What is promised and what is not, as the storage of the events allows."""
+        return self._log.guarantees
 
     def on_behalf_of(self, actor: str, *, correlation_id: str | None = None) -> Self:
         """Return this ledger, recording every event with another actor and correlation.
@@ -144,6 +167,9 @@ class Ledger(AccountVerbs, PaymentVerbs, SpendingVerbs, ReadingVerbs, OperationV
         Args:
             actor: who or what acts, as the service names it: "customer", "support:7", "cron".
             correlation_id: the request or job, as the service names it.
+
+        Raises:
+            InvalidText, CardNumberRefused, CredentialRefused
         """
         free_text(actor, "actor")
         if correlation_id is not None:
@@ -169,6 +195,25 @@ class Ledger(AccountVerbs, PaymentVerbs, SpendingVerbs, ReadingVerbs, OperationV
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _log(url: str, events: EventsElsewhere | None, deadline_seconds: float) -> Log:
+    if events is None:
+        return Log(url, TABLES, deadline_seconds=deadline_seconds)
+    log = FollowingLog(url, TABLES, READERS, events, deadline_seconds=deadline_seconds)
+    logging.getLogger("interact_ledger").warning(
+        "events are kept by %s, so that these guarantees are off: %s", events.module, ", ".join(log.guarantees.off)
+    )
+    return log
+
+
+def _id_of(gateway: Gateway) -> str:
+    gateway_id = getattr(gateway, "gateway_id", None)
+    if not isinstance(gateway_id, str) or not _GATEWAY_ID.fullmatch(gateway_id):
+        raise ConfigurationError(
+            "are not all gateways: an id of 1 to 64 letters, digits, underscores", field="gateways"
+        )
+    return gateway_id
 
 
 def _close(gateways: Sequence[Gateway]) -> None:

@@ -14,6 +14,7 @@ from interact_ledger.clock import MovableClock
 from interact_ledger.gateways.sandbox import SandboxGateway
 from interact_ledger.ledger import Ledger
 from interact_ledger.settings import Settings
+from interact_ledger.storage.elsewhere import EventsElsewhere
 from interact_ledger.views import AccountDetails, TopUpResult
 
 __all__ = ["START", "LedgerKit", "SequentialIds", "ledger_kit"]
@@ -65,7 +66,11 @@ class LedgerKit:
 
 @contextmanager
 def ledger_kit(
-    url: str = "sqlite://", *, settings: Settings | None = None, start: datetime = START
+    url: str = "sqlite://",
+    *,
+    settings: Settings | None = None,
+    start: datetime = START,
+    events: EventsElsewhere | None = None,
 ) -> Iterator[LedgerKit]:
     """Open a ledger, with a clock that stands still at `start` and a sandbox gateway in memory, and close it after.
 
@@ -73,10 +78,13 @@ def ledger_kit(
         url: where the ledger is; in memory if left out.
         settings: the example settings if None.
         start: what time it is, with a time zone.
+        events: another event store that keeps the events, if one does.
     """
     clock = MovableClock(start)
     with (
         SandboxGateway(clock=clock) as gateway,
-        Ledger.open(url, gateways=[gateway], settings=settings, clock=clock, ids=SequentialIds()) as ledger,
+        Ledger.open(
+            url, gateways=[gateway], settings=settings, clock=clock, ids=SequentialIds(), events=events
+        ) as ledger,
     ):
         yield LedgerKit(ledger, clock, gateway)

@@ -30,6 +30,12 @@ def files(tmp_path: Path) -> Files:
     return Files(f"sqlite:///{tmp_path / 'ledger.db'}", str(tmp_path / "sandbox.db"))
 
 
+@pytest.fixture(params=["alone", "beside umadb"])
+def any_files(request: pytest.FixtureRequest, files: Files) -> Files:
+    """The same, and once more where another event store keeps the events."""
+    return files if request.param == "alone" else files._replace(events=request.getfixturevalue("umadb").events)
+
+
 @pytest.fixture
 def files_of_store(store_url_in_turn: str, tmp_path: Path) -> Files:
     """The same, with the ledger in a database of every kind."""

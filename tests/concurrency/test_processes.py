@@ -17,6 +17,7 @@ from interact_ledger.domain import events as e
 from tellers import Tally, Worker, gbp
 
 START = gbp("30")
+WORKER_COMMANDS = 85
 THREAD_COMMANDS = 60
 
 
@@ -56,6 +57,14 @@ def test_eight_processes_on_one_account_leave_an_exact_balance_and_never_overdra
         assert_adds_up(ledger, account_id, tallies)
 
 
+def test_eight_processes_do_the_same_where_another_event_store_keeps_the_events(files, umadb, together):
+    files = files._replace(events=umadb.events)
+    account_id, _ = prepared(files)
+    tallies = together(work.work, files, account_id, WORKER_COMMANDS)
+    with opened(files) as (ledger, _):
+        assert_adds_up(ledger, account_id, tallies)
+
+
 @pytest.mark.programme(row=7, what="events of 8 writers, tailed", ci=7_000, release=500_000, each=3_500)
 def test_a_reader_of_the_whole_log_passes_over_no_event_of_eight_writing_processes(part, store_url_in_turn, processes):
     with Ledger.open(store_url_in_turn, gateways=[]) as ledger:
@@ -84,10 +93,10 @@ def test_eight_threads_on_one_ledger_leave_an_exact_balance_and_never_overdraw(f
         assert_adds_up(ledger, account_id, tallies)
 
 
-def test_a_key_that_all_processes_use_at_once_spends_once(files, together):
-    account_id, _ = prepared(files)
-    answers = together(work.spend_same, files, account_id, 25)
-    with opened(files) as (ledger, _):
+def test_a_key_that_all_processes_use_at_once_spends_once(any_files, together):
+    account_id, _ = prepared(any_files)
+    answers = together(work.spend_same, any_files, account_id, 25)
+    with opened(any_files) as (ledger, _):
         assert all(answer == answers[0] for answer in answers)
         assert len(set(answers[0])) == 25
         assert events_of(ledger, account_id, e.Spent) == 25
@@ -95,10 +104,10 @@ def test_a_key_that_all_processes_use_at_once_spends_once(files, together):
         assert_clean(ledger)
 
 
-def test_a_payment_that_all_processes_ask_for_at_once_is_charged_once(files, together):
-    account_id, quotes = prepared(files, 6)
-    answers = together(work.pay_same, files, account_id, quotes)
-    with opened(files) as (ledger, gateway):
+def test_a_payment_that_all_processes_ask_for_at_once_is_charged_once(any_files, together):
+    account_id, quotes = prepared(any_files, 6)
+    answers = together(work.pay_same, any_files, account_id, quotes)
+    with opened(any_files) as (ledger, gateway):
         assert all(answer == answers[0] for answer in answers)
         assert sorted(c.transaction_id for c in gateway.captured()) == sorted(answers[0])
         assert {ledger.top_up_result(account_id, payment).status for payment in answers[0]} == {"succeeded"}

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from moneyed import Money
 
-from interact_ledger import Ledger, Settings, TopUpResult
+from interact_ledger import EventsElsewhere, Ledger, Settings, TopUpResult
 from interact_ledger.domain.events import TopUpRequested
 from interact_ledger.gateways.sandbox import SandboxGateway
 from tellers import ONE_SEGMENT, Tally, Worker, gbp, insisting
@@ -35,10 +35,11 @@ def begin() -> None:
 
 
 class Files(NamedTuple):
-    """Where the ledger and the sandbox are."""
+    """Where the ledger and the sandbox are, and who keeps the events if not the ledger's database."""
 
     url: str
     sandbox: str
+    events: EventsElsewhere | None = None
 
 
 @contextmanager
@@ -47,7 +48,7 @@ def opened(
 ) -> Iterator[tuple[Ledger, SandboxGateway]]:
     with (
         SandboxGateway(files.sandbox, **sandbox) as gateway,
-        Ledger.open(files.url, gateways=[gateway], settings=settings) as ledger,
+        Ledger.open(files.url, gateways=[gateway], settings=settings, events=files.events) as ledger,
     ):
         yield ledger, gateway
 

@@ -12,7 +12,7 @@ from interact_ledger.gateways.sandbox import SANDBOX_TOKENS
 from interact_ledger.ledger import TABLES, Ledger
 
 PAGES = generate.pages()
-VERBS = [name for name in dir(Ledger) if not name.startswith("_")]
+VERBS = [name for name in dir(Ledger) if not name.startswith("_") and callable(getattr(Ledger, name))]
 OUTCOMES = generate.REFERENCE.parent / "how-to" / "handle-payment-outcomes.md"
 TUTORIAL = generate.REFERENCE.parent / "tutorial" / "first-top-up.md"
 ON_OTHER_PAGES = {"Item", "LedgerError", "Ledger", "Seller", "Settings", "__version__"}

@@ -1,9 +1,10 @@
-"""The same tests on every database that carries the full promise."""
+"""The same tests on every database that carries the full promise, and over another event store."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from storage_helpers import ledger_on
@@ -17,9 +18,15 @@ def url(store_url: str) -> str:
     return store_url
 
 
+@pytest.fixture(params=["alone", "beside umadb"])
+def where(request: pytest.FixtureRequest, url: str) -> dict[str, Any]:
+    """Where a ledger is: what to open it with."""
+    return {"url": url} | ({"events": request.getfixturevalue("umadb").events} if request.param != "alone" else {})
+
+
 @pytest.fixture
-def kit(url: str) -> Iterator[LedgerKit]:
-    with ledger_kit(url) as kit:
+def kit(where: dict[str, Any]) -> Iterator[LedgerKit]:
+    with ledger_kit(**where) as kit:
         yield kit
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+import signal
 import sqlite3
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from moneyed import Money
-from storage_helpers import spend
+from storage_helpers import NOON, spend
 
-from interact_ledger import Ledger
+from interact_ledger import EventsElsewhere, Ledger, MovableClock
 from interact_ledger.gateways.sandbox import SandboxGateway
+from interact_ledger.storage.log import Log
 
 
 def write_until(directory: Path, account_id: str, who: str, stop: Path) -> int:
@@ -44,3 +49,41 @@ def hold_the_lock(file: Path, ready: Path, stop: Path) -> None:
         give_up_at = time.monotonic() + 60
         while not stop.exists() and time.monotonic() < give_up_at:
             time.sleep(0.01)
+
+
+def pay_and_die(directory: Path, events: EventsElsewhere, last: int) -> None:
+    """Pay, and be killed when the events of so many appends are stored elsewhere, but not the last one's rows."""
+    clock, write = MovableClock(NOON), Log._write
+    appends = 0
+
+    def killed(*arguments: Any) -> None:
+        nonlocal appends
+        appends += 1
+        if appends == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        write(*arguments)
+
+    with (
+        SandboxGateway(directory / "sandbox.db", clock=clock) as gateway,
+        Ledger.open(f"sqlite:///{directory}/ledger.db", gateways=[gateway], clock=clock, events=events) as ledger,
+    ):
+        account_id = ledger.open_account("customer-1", "GBP", "GB").account_id
+        quote_id = ledger.checkout(account_id, Money("20.00", "GBP")).quote_id
+        (directory / "asked").write_text(f"{account_id} {quote_id}")
+        setattr(Log, "_write", killed)  # noqa: B010 - this process ends here, so nothing need put it back
+        ledger.top_up(account_id, quote_id, card_token="tok_visa", idempotency_key="pay")
+
+
+def pay_and_spend_until_killed(directory: Path, events: EventsElsewhere, account_id: str, name: str) -> None:
+    """Spend, and pay now and then; write down each spend that was acknowledged."""
+    with (
+        SandboxGateway(directory / "sandbox.db") as gateway,
+        Ledger.open(f"sqlite:///{directory}/ledger.db", gateways=[gateway], events=events) as ledger,
+        (directory / name).open("w") as acknowledged,
+    ):
+        for number in itertools.count():
+            spend(ledger, account_id, f"{name}-{number}")
+            print(number, file=acknowledged, flush=True)
+            if number % 3 == 0:
+                quote = ledger.checkout(account_id, Money("10.00", "GBP"))
+                ledger.top_up(account_id, quote.quote_id, card_token="tok_visa", idempotency_key=quote.quote_id)

@@ -1,4 +1,4 @@
-"""What a ledger promises, it promises on SQLite and on PostgreSQL alike."""
+"""What a ledger promises on SQLite and on PostgreSQL alike, and also where another event store keeps its events."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from interact_ledger.testing import SequentialIds, ledger_kit
 
 def test_a_ledger_that_did_everything_audits_clean(kit):
     account_id = put_through_its_paces(kit)
-    assert kit.ledger.audit().findings == ()
+    assert kit.ledger.audit().integrity == ()
     # Two payments, less two messages of two segments, a number and one more month of it, one segment, the rounding.
     spent = 4 * gbp("0.0325") + gbp("3.00") + gbp("0.0325") + gbp("0.000001")
     assert kit.ledger.balance(account_id).total == gbp("60.00") - spent
@@ -57,7 +57,7 @@ def test_a_repeated_request_is_answered_once(kit):
     assert kit.ledger.balance(account_id).total == gbp("0.9675")
 
 
-def test_eight_threads_on_one_account_spend_exactly_what_is_there(kit, url):
+def test_eight_threads_on_one_account_spend_exactly_what_is_there(kit):
     account_id = kit.account().account_id
     kit.ledger.adjust(account_id, gbp("0.65"), "twenty messages' worth", idempotency_key="start")
 
@@ -86,9 +86,9 @@ def test_a_look_at_one_moment_may_take_longer_than_a_command(url):
         assert kit.ledger.balance(account_id).total == gbp("1.00")
 
 
-def test_another_ledger_sees_what_this_one_wrote_and_the_other_way_round(kit, url):
+def test_another_ledger_sees_what_this_one_wrote_and_the_other_way_round(kit, where):
     account_id = kit.account().account_id
-    with Ledger.open(url, gateways=[kit.gateway], clock=kit.clock, ids=SequentialIds()) as other:
+    with Ledger.open(**where, gateways=[kit.gateway], clock=kit.clock, ids=SequentialIds()) as other:
         kit.ledger.adjust(account_id, gbp("1.00"), "start", idempotency_key="start")
         assert other.balance(account_id).total == gbp("1.00")
         other.adjust(account_id, gbp("1.00"), "more", idempotency_key="more")
@@ -104,9 +104,9 @@ def test_the_log_cannot_be_changed_or_emptied(kit):
     assert kit.ledger.audit().clean
 
 
-def test_twenty_ledgers_open_a_new_database_at_once(url):
+def test_twenty_ledgers_open_a_new_database_at_once(where):
     def open_and_close(_: int) -> bool:
-        with Ledger.open(url, gateways=[]) as ledger:
+        with Ledger.open(**where, gateways=[]) as ledger:
             return ledger.accounts().accounts == ()
 
     with ThreadPoolExecutor(20) as threads:

@@ -29,7 +29,13 @@ OVERDUE_AFTER = timedelta(days=1)
 _PROGRESS_EVERY = 1000
 
 
-def audit(read: Read, fold: Fold, on_progress: Callable[[int, int], None], now: datetime) -> AuditReport:
+def audit(
+    read: Read,
+    fold: Fold,
+    on_progress: Callable[[int, int], None],
+    now: datetime,
+    differences: Iterable[tuple[str, int]] = (),
+) -> AuditReport:
     """Audit a whole ledger: the log, all tables that follow from it, and the ledger's own fold.
 
     Memory holds one account at a time, and of that what is open, its payments and its quotes.
@@ -39,8 +45,9 @@ def audit(read: Read, fold: Fold, on_progress: Callable[[int, int], None], now: 
         fold: the ledger's own way from events to an account, to be compared.
         on_progress: called with how many events are done, of how many.
         now: what time it is, to tell what has been open for too long.
+        differences: stream and version of events that are not the same in another event store that keeps them.
     """
-    return _Auditor(read, fold, on_progress, now).run()
+    return _Auditor(read, fold, on_progress, now).run(differences)
 
 
 class _Auditor:
@@ -57,13 +64,17 @@ class _Auditor:
         self._done = 0
         self._of = 0
 
-    def run(self) -> AuditReport:
+    def run(self, differences: Iterable[tuple[str, int]]) -> AuditReport:
         """Look at everything."""
         ((self._of,),) = self._read("SELECT COUNT(*) FROM stored_events", ())
         for stream_id, rows in groupby(self._read(EVENTS_SQL, ()), key=itemgetter(0)):
             self._stream(stream_id, rows)
         self._shelves.finish()
         self._findings.extend(across_streams(self._read))
+        self._findings.extend(
+            Finding("copy_differs", stream_id, version, "is not the same in the other event store")
+            for stream_id, version in differences
+        )
         self._on_progress(self._done, self._of)
         return AuditReport(
             events=self._done,

@@ -46,6 +46,7 @@ _LOG_CODES = {
     "topic_unknown": "a stored event has a topic that this release does not know",
     "event_unreadable": "the stored bytes are not what the ledger writes under this topic",
     "event_misplaced": "an event stands where none of its kind can: before the opening, or in another's stream",
+    "copy_differs": "an event is not the same here and in the other event store that keeps it",
     # Standing and currency
     "standing_ignored": "a command was recorded that the account's standing forbids",
     "currency_wrong": "an amount is in another currency than its account",

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from interact_ledger.domain import events as e
 from interact_ledger.domain.account import Account, AttemptStatus, Charge, Refund, may_be_sent_again
+from interact_ledger.domain.answers import storable_names
 from interact_ledger.domain.operations import Request
 from interact_ledger.domain.standing import refuse_closed
 from interact_ledger.errors import InvalidRequest, NotRefundable, TransactionNotFound
@@ -121,6 +122,7 @@ def record_refund_result(refund: Refund, attempt_id: str, result: RefundResult) 
 
     `NotAttempted` speaks of one try. If there was another, that one may have arrived, and nothing is known.
     """
+    result = storable_names(result)
     if isinstance(result, PaidBack):
         return _paid_back(refund, attempt_id, result)
     if attempt_id != refund.intent.attempt_id:

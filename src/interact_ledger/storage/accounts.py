@@ -6,33 +6,29 @@ import random
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import localcontext
 from typing import NamedTuple, TypeAlias
-
-from eventsourcing.persistence import StoredEvent
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from interact_ledger.clock import Clock
 from interact_ledger.domain import events as e
 from interact_ledger.domain.account import Account
-from interact_ledger.domain.fold import FOLD_VERSION, evolve
+from interact_ledger.domain.fold import evolve
 from interact_ledger.domain.operations import Request
 from interact_ledger.errors import AccountNotFound, Busy, LedgerError, StorageUnavailable
 from interact_ledger.money import EXACT
 from interact_ledger.storage.deadline import over_by
-from interact_ledger.storage.index import agenda_rows, index_rows
-from interact_ledger.storage.log import START, Conflict, Link, Log
-from interact_ledger.tables import RowChange
+from interact_ledger.storage.log import START, Conflict, Log
+from interact_ledger.storage.rows import Reader, Step, rows_of_events, steps
+from interact_ledger.storage.snapshots import Loaded, from_snapshot, snapshot_of
 
-__all__ = ["Accounts", "Cause", "Change", "Decide", "History", "Reader"]
+__all__ = ["Accounts", "Cause", "Change", "Decide", "History"]
 
 CACHED_ACCOUNTS_MAX = 10_000
 SNAPSHOT_EVERY = 200
 _BACKOFF_SECONDS_MAX = 0.05
-_SNAPSHOT_TOPIC = "account-snapshot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,31 +52,6 @@ History: TypeAlias = Callable[[str], Sequence[e.Recorded]]
 Decide: TypeAlias = Callable[[Account, History], Sequence[e.Event]]
 """A pure decision. It may be asked again on a newer account, so it must have no effect of its own."""
 
-Reader: TypeAlias = Callable[[e.Recorded, Account | None, Account | None], Iterable[RowChange]]
-"""A projection: the rows that follow from an event, given the account before and after it.
-
-There is no account before its opening, and none at all in a seller's invoice book.
-"""
-
-
-class _Loaded(NamedTuple):
-    account: Account
-    link: Link
-
-
-class _Step(NamedTuple):
-    recorded: e.Recorded
-    before: Account | None
-    after: Account
-
-
-class _Snapshot(BaseModel):
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    fold_version: int
-    chain: str
-    account: Account
-
 
 class Accounts:
     """The accounts in a log.
@@ -97,7 +68,7 @@ class Accounts:
         self._clock = clock
         self._readers = readers
         self._deadline_seconds = deadline.total_seconds()
-        self._cache: OrderedDict[str, _Loaded] = OrderedDict()
+        self._cache: OrderedDict[str, Loaded] = OrderedDict()
         self._cache_lock = threading.Lock()
         self._jitter = random.Random()  # noqa: S311 - spreads retries, keeps no secret
 
@@ -114,13 +85,15 @@ class Accounts:
         recorded = e.Recorded(account_id, 1, self._clock.now(), cause.actor, cause.correlation_id, event)
         account = evolve(None, recorded)
         try:
-            link = self._log.append(START, [recorded], list(self._rows([_Step(recorded, None, account)])))
+            link = self._log.append(
+                START, [recorded], list(rows_of_events([Step(recorded, None, account)], self._readers))
+            )
         except Conflict as conflict:
             try:
                 return self._unchanged(self._fresh(account_id))
             except AccountNotFound:
                 raise (conflict.storage_error or conflict) from None
-        self._remember(_Loaded(account, link))
+        self._remember(Loaded(account, link))
         return Change(account, (recorded,))
 
     def transact(self, account_id: str, cause: Cause, decide: Decide) -> Change:
@@ -194,7 +167,7 @@ class Accounts:
                     raise
             tries += 1
 
-    def _unchanged(self, loaded: _Loaded) -> Change:
+    def _unchanged(self, loaded: Loaded) -> Change:
         self._log.settle()
         return Change(loaded.account, ())
 
@@ -225,10 +198,14 @@ class Accounts:
         rows = self._log.query("SELECT stream_id FROM operations WHERE operation_id=?", (operation_id,))
         return str(rows[0]["stream_id"]) if rows else None
 
+    def follow(self) -> None:
+        """See that what asks without naming an account misses nothing that is stored by now."""
+        self._log.follow()
+
     # Loading ------------------------------------------------------------------------------------------------------
 
-    def _fresh(self, account_id: str) -> _Loaded:
-        known = self._cached(account_id) or self._from_snapshot(account_id)
+    def _fresh(self, account_id: str) -> Loaded:
+        known = self._cached(account_id) or from_snapshot(self._log, account_id)
         account, link = known or (None, START)
         with localcontext(EXACT):
             for recorded, next_link in self._log.read(account_id, after=link.version):
@@ -237,35 +214,16 @@ class Accounts:
                 account, link = evolve(account, recorded), next_link
         if account is None:
             raise AccountNotFound("there is no such account", field="account_id")
-        return self._remember(_Loaded(account, link))
+        return self._remember(Loaded(account, link))
 
-    def _from_snapshot(self, account_id: str) -> _Loaded | None:
-        stored = self._log.latest_snapshot(account_id)
-        if stored is None:
-            return None
-        try:
-            snapshot = _Snapshot.model_validate_json(stored.state)
-        except ValidationError:
-            return None
-        version = stored.originator_version
-        tail = self._log.select(account_id, after=version - 1, upto=version)
-        matches = (
-            snapshot.fold_version == FOLD_VERSION
-            and snapshot.account.version == version
-            and snapshot.account.account_id == account_id
-            and tail != []
-            and tail[0][1].chain == snapshot.chain
-        )
-        return _Loaded(snapshot.account, tail[0][1]) if matches else None
-
-    def _cached(self, account_id: str) -> _Loaded | None:
+    def _cached(self, account_id: str) -> Loaded | None:
         with self._cache_lock:
             loaded = self._cache.get(account_id)
             if loaded is not None:
                 self._cache.move_to_end(account_id)
             return loaded
 
-    def _remember(self, loaded: _Loaded) -> _Loaded:
+    def _remember(self, loaded: Loaded) -> Loaded:
         account_id = loaded.account.account_id
         with self._cache_lock:
             known = self._cache.get(account_id)
@@ -276,7 +234,7 @@ class Accounts:
                 self._cache.popitem(last=False)
         return loaded
 
-    def _history_of(self, loaded: _Loaded) -> History:
+    def _history_of(self, loaded: Loaded) -> History:
         # Only up to the loaded version: a decision sees one moment, and a newer event makes the append conflict.
         def history(subject_id: str) -> Sequence[e.Recorded]:
             rows = self._log.query(
@@ -291,43 +249,22 @@ class Accounts:
 
     # Appending ----------------------------------------------------------------------------------------------------
 
-    def _append(self, loaded: _Loaded, cause: Cause, events: Sequence[e.Event]) -> Change:
+    def _append(self, loaded: Loaded, cause: Cause, events: Sequence[e.Event]) -> Change:
         before = loaded.account
         recorded_at = max(self._clock.now(), before.recorded_at)
-        steps = list(_steps(before, cause, recorded_at, events))
-        link = self._log.append(loaded.link, [step.recorded for step in steps], list(self._rows(steps)))
-        after = self._remember(_Loaded(steps[-1].after, link))
+        recorded = tuple(
+            e.Recorded(before.account_id, version, recorded_at, cause.actor, cause.correlation_id, event)
+            for version, event in enumerate(events, before.version + 1)
+        )
+        done = list(steps(before, recorded))
+        link = self._log.append(loaded.link, recorded, list(rows_of_events(done, self._readers)))
+        account = done[-1].after
+        assert account is not None, "an account goes on from an account"
+        after = self._remember(Loaded(account, link))
         if link.version // SNAPSHOT_EVERY > loaded.link.version // SNAPSHOT_EVERY:
-            self._log.save_snapshot(_snapshot(after))
-        return Change(after.account, tuple(step.recorded for step in steps))
-
-    def _rows(self, steps: Sequence[_Step]) -> Iterable[RowChange]:
-        for step in steps:
-            yield from index_rows(step.recorded)
-            for reader in self._readers:
-                yield from reader(*step)
-        yield from agenda_rows(steps[0].before, steps[-1].after)
+            self._log.save_snapshot(snapshot_of(after))
+        return Change(after.account, recorded)
 
 
 def _outpaced(races: int) -> Busy:
     return Busy(f"others kept changing the account through {races} tries; try again", field="account_id")
-
-
-def _steps(account: Account, cause: Cause, recorded_at: datetime, events: Sequence[e.Event]) -> Iterable[_Step]:
-    for event in events:
-        recorded = e.Recorded(
-            account.account_id, account.version + 1, recorded_at, cause.actor, cause.correlation_id, event
-        )
-        after = evolve(account, recorded)
-        yield _Step(recorded, account, after)
-        account = after
-
-
-def _snapshot(loaded: _Loaded) -> StoredEvent:
-    snapshot = _Snapshot(fold_version=FOLD_VERSION, chain=loaded.link.chain, account=loaded.account)
-    return StoredEvent(
-        loaded.account.account_id,
-        loaded.link.version,
-        _SNAPSHOT_TOPIC,
-        snapshot.model_dump_json().encode(),
-    )

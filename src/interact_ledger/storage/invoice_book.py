@@ -12,10 +12,10 @@ from datetime import timedelta
 from interact_ledger.clock import Clock
 from interact_ledger.domain.events import InvoiceIssued, Recorded
 from interact_ledger.errors import Busy
-from interact_ledger.storage.accounts import Cause, Reader
+from interact_ledger.storage.accounts import Cause
 from interact_ledger.storage.deadline import over_by
-from interact_ledger.storage.index import index_rows
 from interact_ledger.storage.log import Conflict, Log
+from interact_ledger.storage.rows import SELLER_PREFIX, Reader, Step, rows_of_events
 
 __all__ = ["InvoiceBook"]
 
@@ -40,14 +40,12 @@ class InvoiceBook:
             self._issue_until(give_up_at, cause, event)
 
     def _issue_until(self, give_up_at: float, cause: Cause, event: InvoiceIssued) -> None:
-        stream_id = f"seller_{event.seller_id}"
+        stream_id = f"{SELLER_PREFIX}{event.seller_id}"
         while not self._is_issued(event):
             latest, link = self._log.last(stream_id)
             recorded_at = max(self._clock.now(), latest.recorded_at) if latest else self._clock.now()
             recorded = Recorded(stream_id, link.version + 1, recorded_at, cause.actor, cause.correlation_id, event)
-            rows = [*index_rows(recorded)]
-            for reader in self._readers:
-                rows.extend(reader(recorded, None, None))
+            rows = list(rows_of_events([Step(recorded, None, None)], self._readers))
             try:
                 self._log.append(link, [recorded], rows)
             except Conflict as conflict:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 from uuid import UUID
@@ -24,6 +25,8 @@ from eventsourcing.utils import Environment, EnvType
 
 from interact_ledger.domain.events import Recorded
 from interact_ledger.errors import Busy, StorageUnavailable
+from interact_ledger.storage.deadline import deadline_of
+from interact_ledger.storage.guarantees import Guarantees
 from interact_ledger.storage.index import INDEX_TABLES
 from interact_ledger.storage.mapper import CHAIN_START, Chained, LedgerMapper, chain_value
 from interact_ledger.storage.recorder import LedgerRecorder, NeverSent, Read
@@ -31,9 +34,13 @@ from interact_ledger.storage.schema import migrate
 from interact_ledger.storage.url import environment
 from interact_ledger.tables import RowChange, Table
 
-__all__ = ["START", "Conflict", "Link", "Log", "LoggedEvent", "storage_errors"]
+__all__ = ["LATEST_VERSIONS", "START", "Conflict", "Link", "Log", "LoggedEvent", "storage_errors"]
+
+LATEST_VERSIONS = "SELECT originator_id, MAX(originator_version) AS latest FROM stored_events GROUP BY originator_id"
+"""Every stream with the version that it ends at."""
 
 _PAGE = 500
+_PAUSE_SECONDS = 0.02
 _NOTHING_DONE = (NeverSent, ProgrammingError, DataError, NotSupportedError, ConnectionPoolClosedError)
 """After one of these there is nothing to look for: it was not sent, or refused as it stands."""
 
@@ -84,17 +91,23 @@ class Log:
         url: `sqlite:///relative.db`, `sqlite:////absolute.db`, or `sqlite://` for memory.
         tables: the projections' tables, made beside the log's own.
         deadline_seconds: how long to wait for another writer's lock.
+        copy_of: which persistence module keeps the events, if the database only holds a copy of them.
     """
 
-    def __init__(self, url: str, tables: Sequence[Table], *, deadline_seconds: float) -> None:
+    guarantees = Guarantees()
+
+    def __init__(
+        self, url: str, tables: Sequence[Table], *, deadline_seconds: float, copy_of: str | None = None
+    ) -> None:
         self.tables = (*INDEX_TABLES, *tables)
+        self._deadline_seconds = deadline_seconds
         with storage_errors():
             self._application = LedgerApplication(env=environment(url, deadline_seconds))
         recorder = self._application.recorder
         assert isinstance(recorder, LedgerRecorder), "our factories make recorders of ours"
         self.recorder: LedgerRecorder = recorder
         try:
-            migrate(self.recorder, self.tables, deadline_seconds=deadline_seconds)
+            migrate(self.recorder, self.tables, deadline_seconds=deadline_seconds, copy_of=copy_of)
         except BaseException:
             self.close()
             raise
@@ -116,7 +129,7 @@ class Log:
             chain = chain_value(stored[-1])
         try:
             with storage_errors():
-                self.recorder.insert_events(stored, changes=changes)
+                self._write(stored, changes)
         except IntegrityError as error:
             raise Conflict(str(error)) from error
         except StorageUnavailable as error:
@@ -128,14 +141,19 @@ class Log:
     def _look_for(self, stored: Sequence[StoredEvent], error: StorageUnavailable) -> None:
         # Maybe only the answer was lost: whether our very bytes are there tells. If not, they may yet come.
         unknown = StorageUnavailable(f"whether it was stored is unknown; repeat it with the same key ({error.message})")
-        try:
-            first = stored[0]
-            if self.select_stored(first.originator_id, first.originator_version - 1, len(stored)) == stored:
+        first = stored[0]
+        give_up_at = deadline_of(self._deadline_seconds)
+        while True:
+            try:
+                if self.select_stored(first.originator_id, first.originator_version - 1, len(stored)) != stored:
+                    raise Conflict(str(error)) from unknown
                 self.settle()
+            except (StorageUnavailable, Busy):
+                if time.monotonic() > give_up_at:
+                    raise unknown from error
+                time.sleep(_PAUSE_SECONDS)
+            else:
                 return
-        except (StorageUnavailable, Busy):
-            raise unknown from error
-        raise Conflict(str(error)) from unknown
 
     def settle(self) -> None:
         """Make what was read as durable as a commit that was answered, before it is given as an answer.
@@ -149,7 +167,7 @@ class Log:
     def select_stored(self, stream_id: UUID | str, after: int, limit: int) -> list[StoredEvent]:
         """Return part of a stream as it is stored."""
         with storage_errors():
-            return list(self.recorder.select_events(str(stream_id), gt=after, limit=limit))
+            return list(self._select(str(stream_id), after=after, limit=limit))
 
     def read(self, stream_id: str, *, after: int = 0, upto: int | None = None) -> Iterator[tuple[Recorded, Link]]:
         """Yield a stream's events in order, each with the link that ends there; memory stays flat."""
@@ -165,13 +183,13 @@ class Log:
     ) -> list[tuple[Recorded, Link]]:
         """Return part of a stream at once."""
         with storage_errors():
-            stored = self.recorder.select_events(stream_id, gt=after, lte=upto, limit=limit)
+            stored = self._select(stream_id, after=after, upto=upto, limit=limit)
         return [self._linked(one) for one in stored]
 
     def last(self, stream_id: str) -> tuple[Recorded | None, Link]:
         """Return a stream's latest event and the link that ends there; (None, START) before its first."""
         with storage_errors():
-            stored = self.recorder.select_events(stream_id, desc=True, limit=1)
+            stored = self._select(stream_id, limit=1, newest_first=True)
         return self._linked(stored[0]) if stored else (None, START)
 
     def find(self, stream_id: str, versions: Sequence[int]) -> list[Recorded]:
@@ -187,6 +205,13 @@ class Log:
             )
             found.extend(self.events_of(rows))
         return found
+
+    def follow(self) -> None:
+        """Have every event here, with its rows: each is, since it is written here."""
+
+    def differences(self) -> Iterator[tuple[str, int]]:
+        """Yield stream and version of every event that is not the same where else it is kept: it is only here."""
+        return iter(())
 
     def all_events(self, *, after: int = 0) -> Iterator[LoggedEvent]:
         """Yield every event of every stream so far, in the order of the whole log; none is passed over."""
@@ -237,9 +262,27 @@ class Log:
         """Close every connection."""
         self._application.close()
 
+    def _write(self, stored: Sequence[StoredEvent], changes: Sequence[RowChange]) -> None:
+        """Write events of one stream and rows; raises as the event-sourcing library does."""
+        self.recorder.insert_events(stored, changes=changes)
+
+    def _select(
+        self,
+        stream_id: str,
+        *,
+        after: int = 0,
+        upto: int | None = None,
+        limit: int | None = None,
+        newest_first: bool = False,
+    ) -> Sequence[StoredEvent]:
+        """Read part of a stream; raises as the event-sourcing library does."""
+        return self.recorder.select_events(stream_id, gt=after, lte=upto, limit=limit, desc=newest_first)
+
     def _linked(self, stored: StoredEvent) -> tuple[Recorded, Link]:
-        chained = cast("Chained", self._application.mapper.to_domain_event(stored))
-        return chained.recorded, Link(stored.originator_version, chain_value(stored))
+        return self._chained(stored).recorded, Link(stored.originator_version, chain_value(stored))
+
+    def _chained(self, stored: StoredEvent) -> Chained:
+        return cast("Chained", self._application.mapper.to_domain_event(stored))
 
 
 @contextlib.contextmanager

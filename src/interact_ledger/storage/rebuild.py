@@ -13,12 +13,10 @@ from decimal import localcontext
 from typing import Any
 
 from interact_ledger.domain.account import Account
-from interact_ledger.domain.events import AccountOpened, Recorded
-from interact_ledger.domain.fold import evolve
 from interact_ledger.money import EXACT
-from interact_ledger.storage.accounts import Reader
-from interact_ledger.storage.index import agenda_rows, index_rows
-from interact_ledger.storage.log import Log, storage_errors
+from interact_ledger.storage.index import agenda_rows
+from interact_ledger.storage.log import LATEST_VERSIONS, Log, storage_errors
+from interact_ledger.storage.rows import Reader, accounts_first, rows_of_event, rows_of_events, steps
 from interact_ledger.storage.sql import create_index_sql
 from interact_ledger.tables import RowChange, Table
 
@@ -40,16 +38,17 @@ def rebuild(log: Log, readers: Sequence[Reader], on_progress: Callable[[int, int
         _make_empty(log, fresh.values())
         done = 0
         folded: dict[str, int] = {}
-        latest = _versions(log.query(_LATEST_VERSIONS))
+        latest = _versions(log.query(LATEST_VERSIONS))
         total = sum(latest.values())
-        for stream_id in _streams(latest):
+        for stream_id in accounts_first(latest):
             rows: list[RowChange] = []
             account: Account | None = None
             # No further than that moment: otherwise an invoice could be read, and the payment before it be missed.
-            for recorded, _ in log.read(stream_id, upto=latest[stream_id]):
-                before, account = account, _next(account, recorded)
-                rows.extend(_rows(recorded, before, account, readers))
-                folded[stream_id] = recorded.version
+            events = (recorded for recorded, _ in log.read(stream_id, upto=latest[stream_id]))
+            for step in steps(None, events):
+                account = step.after
+                rows.extend(rows_of_event(step, readers))
+                folded[stream_id] = step.recorded.version
                 done += 1
                 on_progress(done, total)
                 if len(rows) >= _ROWS_PER_COMMIT:
@@ -65,13 +64,14 @@ def _catch_up_and_switch(
 ) -> int:
     with log.recorder.transaction(write=True) as cursor:
         log.recorder.lock_out_writers(cursor)
-        cursor.execute(_LATEST_VERSIONS)
+        cursor.execute(LATEST_VERSIONS)
         versions = _versions(cursor.rows())
-        for stream_id in _streams(versions):
+        for stream_id in accounts_first(versions):
             known = folded.get(stream_id, 0)
             if versions[stream_id] > known:
                 cursor.execute(_EVENTS_OF_STREAM, [stream_id])
-                rows = _rows_after(log.events_of(cursor.rows()), readers, known)
+                every = steps(None, log.events_of(cursor.rows()))
+                rows = rows_of_events([step for step in every if step.recorded.version > known], readers)
                 log.recorder.write_changes(cursor, _redirected(rows, fresh))
         for name, table in fresh.items():
             cursor.execute(f"DROP TABLE {name}")
@@ -84,39 +84,6 @@ def _catch_up_and_switch(
 
 def _versions(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     return {row["originator_id"]: row["latest"] for row in rows}
-
-
-def _rows_after(events: Iterable[Recorded], readers: Sequence[Reader], known: int) -> Iterator[RowChange]:
-    account: Account | None = None
-    at_known: Account | None = None
-    for recorded in events:
-        before, account = account, _next(account, recorded)
-        if recorded.version <= known:
-            at_known = account
-        else:
-            yield from _rows(recorded, before, account, readers)
-    if account is not None:
-        yield from agenda_rows(at_known, account)
-
-
-def _rows(
-    recorded: Recorded, before: Account | None, after: Account | None, readers: Sequence[Reader]
-) -> Iterator[RowChange]:
-    yield from index_rows(recorded)
-    for reader in readers:
-        yield from reader(recorded, before, after)
-
-
-def _next(account: Account | None, recorded: Recorded) -> Account | None:
-    """Return the account after an event, None in a stream that is no account's."""
-    if account is None and not isinstance(recorded.event, AccountOpened):
-        return None
-    return evolve(account, recorded)
-
-
-def _streams(stream_ids: Iterable[str]) -> list[str]:
-    """Put accounts before the sellers' invoice books, whose rows answer theirs."""
-    return sorted(stream_ids, key=lambda stream_id: (stream_id.startswith("seller_"), stream_id))
 
 
 def _make_empty(log: Log, tables: Iterable[Table]) -> None:
@@ -136,5 +103,4 @@ def _redirected(rows: Iterable[RowChange], fresh: Mapping[str, Table]) -> Iterat
         yield replace(row, table=fresh[row.table.name])
 
 
-_LATEST_VERSIONS = "SELECT originator_id, MAX(originator_version) AS latest FROM stored_events GROUP BY originator_id"
 _EVENTS_OF_STREAM = "SELECT * FROM stored_events WHERE originator_id=? ORDER BY originator_version"

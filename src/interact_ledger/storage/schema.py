@@ -21,25 +21,30 @@ __all__ = ["SCHEMA_VERSION", "migrate"]
 
 SCHEMA_VERSION = 1
 _VERSION = "SELECT MAX(version) AS version FROM ledger_schema"
+_COPIED = "SELECT module FROM copied_log"
 
 
-def migrate(recorder: LedgerRecorder, tables: Sequence[Table], *, deadline_seconds: float) -> None:
+def migrate(
+    recorder: LedgerRecorder, tables: Sequence[Table], *, deadline_seconds: float, copy_of: str | None = None
+) -> None:
     """Bring the database to this version's schema.
 
     A database that has all of it is only read, so that processes may work under a role that may not create tables.
 
     Raises:
-        ConfigurationError: if the database's role may not do what is to be done.
+        ConfigurationError: if the database's role may not do what is to be done, or its events are kept elsewhere than
+            the caller says.
         SchemaTooNew: if a newer version of this library wrote it.
         StorageUnavailable: if it cannot be opened or locked by the deadline.
     """
     give_up_at = time.monotonic() + deadline_seconds
     while True:
         try:
-            if not _is_up_to_date(recorder, tables):
+            if not _is_up_to_date(recorder, tables, copy_of):
                 with recorder.transaction(write=True) as cursor:
                     recorder.lock_out_writers(cursor)
                     _bring_up_to_date(recorder, cursor, tables)
+                    _check_where_events_are_kept(cursor, copy_of)
         except NotAllowed as error:
             raise ConfigurationError(
                 "the database is not ready for this release, or not for this role, which may not change that: run"
@@ -57,13 +62,14 @@ def migrate(recorder: LedgerRecorder, tables: Sequence[Table], *, deadline_secon
             return
 
 
-def _is_up_to_date(recorder: LedgerRecorder, tables: Sequence[Table]) -> bool:
+def _is_up_to_date(recorder: LedgerRecorder, tables: Sequence[Table], copy_of: str | None) -> bool:
     there = recorder.table_names()
-    if "ledger_schema" not in there:
+    if not there.issuperset(("ledger_schema", "copied_log", *(table.name for table in tables))):
         return False
     (row,) = recorder.query(_VERSION)
     _refuse_the_future(row["version"])
-    return row["version"] == SCHEMA_VERSION and there.issuperset(table.name for table in tables)
+    kept_by = [known["module"] for known in recorder.query(_COPIED)]
+    return row["version"] == SCHEMA_VERSION and kept_by == ([] if copy_of is None else [copy_of])
 
 
 def _bring_up_to_date(recorder: LedgerRecorder, cursor: LedgerCursor, tables: Sequence[Table]) -> None:
@@ -86,3 +92,19 @@ def _refuse_the_future(present: int | None) -> None:
             f"the database has schema version {present}, this release knows {SCHEMA_VERSION};"
             " upgrade interact_ledger before opening it"
         )
+
+
+def _check_where_events_are_kept(cursor: LedgerCursor, copy_of: str | None) -> None:
+    """Never let a copy be written as if it were the log, nor a log be taken for a copy."""
+    cursor.execute(_COPIED)
+    known = cursor.rows()
+    if known:
+        if known[0]["module"] != copy_of:
+            raise ConfigurationError(
+                f"the database is a copy of events that {known[0]['module']} keeps", field="events"
+            )
+    elif copy_of is not None:
+        cursor.execute("SELECT 1 FROM stored_events LIMIT 1")
+        if cursor.rows():
+            raise ConfigurationError("the database keeps events of its own; name an empty one", field="url")
+        cursor.execute("INSERT INTO copied_log (module, position) VALUES (?, 0)", (copy_of,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from decimal import localcontext
 
@@ -12,7 +13,7 @@ from interact_ledger.errors import CorruptLog
 from interact_ledger.money import EXACT
 from interact_ledger.processes import invoicing, recovery, schedule
 from interact_ledger.storage.rebuild import rebuild
-from interact_ledger.verbs.base import Verbs
+from interact_ledger.verbs.base import Verbs, progress
 
 __all__ = ["OperationVerbs"]
 
@@ -33,8 +34,13 @@ class OperationVerbs(Verbs):
 
         Args:
             on_progress: called with how many are done, of how many.
+
+        Raises:
+            Busy, StorageUnavailable: if the database cannot be used.
         """
-        recovered = recovery.recover(self._context, self._query, on_progress)
+        told = progress(on_progress)
+        self._log.follow()
+        recovered = recovery.recover(self._context, self._query, told)
         invoicing.issue_invoices(self._context, self._invoices, self._query)
         return recovered
 
@@ -42,14 +48,26 @@ class OperationVerbs(Verbs):
         """Do all that has fallen due: expire holds, charge rented numbers, number invoices.
 
         Harmless when repeated, late, or run by several processes at once.
+
+        Raises:
+            Busy, StorageUnavailable: if the database cannot be used.
         """
-        done = schedule.run_due(self._context, self._query, on_progress)
+        told = progress(on_progress)
+        self._log.follow()
+        done = schedule.run_due(self._context, self._query, told)
         invoicing.issue_invoices(self._context, self._invoices, self._query)
         return done
 
     def rebuild(self, on_progress: Callable[[int, int], None] = _silently) -> int:
-        """Fill every table that follows from the log anew, while writers go on; return how many events were read."""
-        return rebuild(self._log, self._readers, on_progress)
+        """Fill every table that follows from the log anew, while writers go on; return how many events were read.
+
+        Raises:
+            CorruptLog: if a stored event is not what was written.
+            Busy, StorageUnavailable: if the database cannot be used.
+        """
+        told = progress(on_progress)
+        self._log.follow()
+        return rebuild(self._log, self._readers, told)
 
     def audit(self, on_progress: Callable[[int, int], None] = _silently) -> AuditReport:
         """Read the whole log by a road of its own and hold everything else against it, while writers go on.
@@ -63,8 +81,11 @@ class OperationVerbs(Verbs):
         Raises:
             Busy, StorageUnavailable: if the database cannot be read.
         """
+        told = progress(on_progress)
+        with contextlib.suppress(CorruptLog):
+            self._log.follow()
         with self._log.at_one_moment() as read:
-            return audit(read, self._folded, on_progress, self._context.now())
+            return audit(read, self._folded, told, self._context.now(), self._log.differences())
 
     def _folded(self, account_id: str, version: int) -> Folded:
         account: Account | None = None

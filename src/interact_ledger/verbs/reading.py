@@ -1,4 +1,8 @@
-"""Reading: balances now and then, receipts, statements, histories, lists (product rule 13)."""
+"""Reading: balances now and then, receipts, statements, histories, lists (product rule 13).
+
+All of it is current to the moment it is read. Where another event store keeps the events, this holds for what names
+an account; `accounts` and `receipt` are there as current as the last `recover()`.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from interact_ledger.errors import InvalidRequest, TransactionNotFound
 from interact_ledger.processes import invoicing
 from interact_ledger.projections import accounts as account_list
 from interact_ledger.projections import receipts, statement
-from interact_ledger.verbs.base import Verbs, aware, aware_or_none, page_limit
+from interact_ledger.verbs.base import Verbs, aware, aware_or_none, named, page_limit, position
 from interact_ledger.views import AccountDetails, account_details
 
 __all__ = ["AccountPage", "ReadingVerbs"]
@@ -39,7 +43,12 @@ class ReadingVerbs(Verbs):
         return account_details(self._account(account_id))
 
     def accounts(self, owner: str | None = None, *, after: str | None = None, limit: int = 100) -> AccountPage:
-        """Return accounts, of one owner or of all, a page at a time."""
+        """Return accounts, of one owner or of all, a page at a time.
+
+        Raises:
+            InvalidRequest: naming the argument that is of no use.
+        """
+        named(**{field: value for field, value in (("owner", owner), ("after", after)) if value is not None})
         found = account_list.account_ids(self._query, owner=owner, after=after, limit=page_limit(limit) + 1)
         page = found[:limit]
         return AccountPage(
@@ -62,7 +71,8 @@ class ReadingVerbs(Verbs):
         if at is not None and version is not None:
             raise InvalidRequest("pass either at or version", field="version")
         if version is not None:
-            recorded = self._log.find(account_id, [version]) if 0 < version <= account.version else []
+            within = 0 < position(version, "version") <= account.version
+            recorded = self._log.find(account_id, [version]) if within else []
             if not recorded:
                 raise InvalidRequest(f"the account has versions 1 to {account.version}", field="version")
             return statement.balance_at(self._query, account_id, account.currency, recorded[0].recorded_at, version)
@@ -97,10 +107,15 @@ class ReadingVerbs(Verbs):
             account_id: whose.
             after: the `version` of the last receipt of the page before.
             limit: how many, 1 to 1000.
+
+        Raises:
+            AccountNotFound
+            InvalidRequest: naming the argument that is of no use.
         """
+        behind, most = position(after, "after"), page_limit(limit)
         self._account(account_id)
         invoicing.issue_invoices(self._context, self._invoices, self._query, account_id)
-        return receipts.receipts(self._query, account_id, after=after, limit=page_limit(limit))
+        return receipts.receipts(self._query, account_id, after=behind, limit=most)
 
     def statement(
         self,
@@ -119,6 +134,10 @@ class ReadingVerbs(Verbs):
             end: the first moment behind the period; None for now.
             after: the `next_cursor` of the page before.
             limit: how many lines, 1 to 1000.
+
+        Raises:
+            AccountNotFound
+            InvalidRequest: naming the argument that is of no use.
         """
         account = self._account(account_id)
         return statement.statement(
@@ -127,11 +146,18 @@ class ReadingVerbs(Verbs):
             account.currency,
             start=aware_or_none(start, "start"),
             end=aware_or_none(end, "end"),
-            after=after,
+            after=position(after, "after"),
             limit=page_limit(limit),
         )
 
     def history(self, account_id: str, *, after: int = 0, limit: int = 100) -> list[Recorded]:
-        """Return an account's events in order, with when and by whom, from just after a version."""
+        """Return an account's events in order, with when and by whom, from just after a version.
+
+        Raises:
+            AccountNotFound
+            InvalidRequest: naming the argument that is of no use.
+            CorruptLog: if a stored event is not what was written.
+        """
+        behind, most = position(after, "after"), page_limit(limit)
         self._account(account_id)
-        return [recorded for recorded, _ in self._log.select(account_id, after=after, limit=page_limit(limit))]
+        return [recorded for recorded, _ in self._log.select(account_id, after=behind, limit=most)]

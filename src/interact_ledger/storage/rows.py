@@ -1,0 +1,60 @@
+"""The rows that follow from events: the one place where an append, a rebuild and a copy ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeAlias
+
+from interact_ledger.domain.account import Account
+from interact_ledger.domain.events import AccountOpened, Recorded
+from interact_ledger.domain.fold import evolve
+from interact_ledger.storage.index import agenda_rows, index_rows
+from interact_ledger.tables import RowChange
+
+__all__ = ["SELLER_PREFIX", "Reader", "Step", "accounts_first", "rows_of_event", "rows_of_events", "steps"]
+
+SELLER_PREFIX = "seller_"
+"""How the streams are named that are no account's: the sellers' invoice books."""
+
+Reader: TypeAlias = Callable[[Recorded, Account | None, Account | None], Iterable[RowChange]]
+"""A projection: the rows that follow from an event, given the account before and after it.
+
+There is no account before its opening, and none at all in a seller's invoice book.
+"""
+
+
+class Step(NamedTuple):
+    """An event, and the account before and after it."""
+
+    recorded: Recorded
+    before: Account | None
+    after: Account | None
+
+
+def steps(account: Account | None, events: Iterable[Recorded]) -> Iterator[Step]:
+    """Fold events onto the account that they follow: None at a stream's beginning, and in one that is no account's."""
+    for recorded in events:
+        before = account
+        if account is not None or isinstance(recorded.event, AccountOpened):
+            account = evolve(account, recorded)
+        yield Step(recorded, before, account)
+
+
+def rows_of_event(step: Step, readers: Sequence[Reader]) -> Iterator[RowChange]:
+    """Yield the rows of one event, but for its account's agenda."""
+    yield from index_rows(step.recorded)
+    for reader in readers:
+        yield from reader(*step)
+
+
+def rows_of_events(done: Sequence[Step], readers: Sequence[Reader]) -> Iterator[RowChange]:
+    """Yield the rows of events that follow one another, and what all of them change in the account's agenda."""
+    for step in done:
+        yield from rows_of_event(step, readers)
+    if done[-1].after is not None:
+        yield from agenda_rows(done[0].before, done[-1].after)
+
+
+def accounts_first(stream_ids: Iterable[str]) -> list[str]:
+    """Put accounts before the sellers' invoice books, whose rows answer theirs."""
+    return sorted(stream_ids, key=lambda stream_id: (stream_id.startswith(SELLER_PREFIX), stream_id))
