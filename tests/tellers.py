@@ -30,7 +30,7 @@ def gbp(amount: str | Decimal) -> Money:
 def insisting(call: Callable[[], Answer]) -> Answer:
     """Repeat a request as a service does that is told to try again, but not for ever."""
     for _ in range(3):
-        with suppress(Busy):
+        with suppress(Busy, StorageUnavailable):
             return call()
     return call()
 

@@ -157,8 +157,6 @@ class Accounts:
                 if is_newest:
                     time.sleep(self._jitter.uniform(0, _BACKOFF_SECONDS_MAX / max(1, 32 >> races_lost)))
             except (StorageUnavailable, Busy) as error:
-                if in_doubt is None and races_lost and time.monotonic() > give_up_at:
-                    raise _outpaced(races_lost) from error
                 raise (in_doubt or error) from error.__cause__
             except LedgerError as error:
                 if in_doubt is not None:
