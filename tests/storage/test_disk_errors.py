@@ -14,6 +14,7 @@ from storage_processes import hold_the_lock
 
 from interact_ledger import Ledger
 from interact_ledger.errors import Busy, ConfigurationError, StorageUnavailable
+from interact_ledger.storage.log import storage_errors
 
 
 def test_a_directory_is_no_file(tmp_path: Path) -> None:
@@ -124,3 +125,9 @@ def test_a_lock_that_another_process_holds_past_the_deadline_is_busy(file: Path,
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError):
         Ledger.open(url, gateways=[])
+
+
+def test_where_sqlite_cannot_get_over_an_error_the_ledger_says_to_open_it_again() -> None:
+    # Only a failing call to the system brings this about, and it lasts; tests/crash makes it fail in a release.
+    with pytest.raises(StorageUnavailable, match="open it again"), storage_errors():
+        raise sqlite3.OperationalError("locking protocol")

@@ -297,6 +297,10 @@ def storage_errors() -> Iterator[None]:
     except (OperationalError, sqlite3.OperationalError, TimeoutError) as error:
         if "locked" in str(error) or isinstance(error, TimeoutError):
             raise Busy("other writers kept the database locked until the deadline; try again") from error
+        if "locking protocol" in str(error):  # SQLite gets over it when no connection of the process is left
+            raise StorageUnavailable(
+                "the file's locks are lost track of; restart the process, or close the ledger and open it again"
+            ) from error
         raise StorageUnavailable(f"the database cannot be used: {error}") from error
     except (PersistenceError, sqlite3.Error) as error:
         raise StorageUnavailable(f"the database cannot be used: {error}") from error
