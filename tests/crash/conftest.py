@@ -17,6 +17,8 @@ from failing_disk import FailingDisk
 from killing import Killing
 
 from scratch import scratch
+from servers.fixtures import VERSIONS
+from servers.postgres import Cluster
 
 Killings = Callable[[Store, Scene], Killing]
 
@@ -68,9 +70,10 @@ def on_files(killings: Killings, files: Path) -> Callable[[Scene], Killing]:
 
 
 @pytest.fixture(scope="session")
-def on_postgresql(killings: Killings, files: Path, postgres_server: str) -> Iterator[Callable[[Scene], Killing]]:
+def on_postgresql(
+    killings: Killings, files: Path, shared_clusters: Callable[[str], Cluster]
+) -> Iterator[Callable[[Scene], Killing]]:
     """Make scenes ready to be killed on databases of a PostgreSQL server."""
-    import psycopg
-
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
-        yield partial(killings, PostgreSQL(connection, postgres_server, files / "postgresql"))
+    cluster = shared_clusters(VERSIONS[0])
+    with cluster.connect() as connection:
+        yield partial(killings, PostgreSQL(connection, cluster.url(application_name="killed"), files / "postgresql"))

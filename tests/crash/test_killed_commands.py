@@ -15,7 +15,7 @@ from killing import Killing
 
 from interact_ledger.testing import LedgerKit
 
-EVERY_LINE = 2_500
+EVERY_LINE = 3_000
 """More turns than any command has lines, so that each line has its turn."""
 SOON = timedelta(seconds=1)
 

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from urllib.parse import quote
 
-import psycopg
 import pytest
 
 from interact_ledger import Ledger, Settings
-from interact_ledger.errors import StorageUnavailable
+from interact_ledger.errors import ConfigurationError, StorageUnavailable
 from interact_ledger.testing import LedgerKit
 from ledger_helpers import opened
+from servers.postgres import Cluster
 
 PASSWORD = "hunter2-correct-horse"
 HASTY = Settings.default().model_copy(update={"command_deadline": timedelta(seconds=1)})
 
 
-def tables(server: str) -> list[tuple[str, ...]]:
-    with psycopg.connect(server) as connection:
-        return connection.execute("SELECT schemaname, tablename FROM pg_tables ORDER BY 1, 2").fetchall()
+def tables(server: Cluster) -> list[tuple[str, ...]]:
+    return server.execute("SELECT schemaname, tablename FROM pg_tables ORDER BY 1, 2")
 
 
 @pytest.mark.parametrize(
@@ -32,21 +30,19 @@ def tables(server: str) -> list[tuple[str, ...]]:
         "$user; --",
     ],
 )
-def test_a_search_path_in_the_address_runs_nothing(postgres_server: str, postgres_url: str, path: str):
+def test_a_search_path_in_the_address_runs_nothing(postgres_server: Cluster, postgres_url: str, path: str):
     with Ledger.open(postgres_url, gateways=[]):
         before = tables(postgres_server)
-    url = f"{postgres_server}&options={quote(f'-c search_path={path}')}"
-    with pytest.raises(StorageUnavailable):
+    url = postgres_server.url(options=f"-c search_path={path}")
+    with pytest.raises((StorageUnavailable, ConfigurationError)):
         Ledger.open(url, gateways=[], settings=HASTY)
     assert tables(postgres_server) == before
 
 
-def test_a_server_that_refuses_the_user_shows_no_password(postgres_server: str, caplog: pytest.LogCaptureFixture):
-    address, _, host = postgres_server.partition("?")
-    assert "@" in address
+def test_a_server_that_refuses_the_user_shows_no_password(postgres_server: Cluster, caplog: pytest.LogCaptureFixture):
     for url in (
-        f"postgresql://nobody:{PASSWORD}@/postgres?{host}",
-        f"postgresql://postgres:{PASSWORD}@/no_such_database?{host}",
+        postgres_server.url(user=f"nobody:{PASSWORD}"),
+        postgres_server.url("no_such_database", user=f"postgres:{PASSWORD}"),
     ):
         with pytest.raises(StorageUnavailable) as refused:
             Ledger.open(url, gateways=[], settings=HASTY)
