@@ -118,7 +118,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 def _lines(reports: Iterable[pytest.TestReport]) -> dict[tuple[int, str], Line]:
     lines: dict[tuple[int, str], Line] = {}
     for report in reports:
-        properties = dict(report.user_properties)
+        properties = dict(getattr(report, "user_properties", ()))  # a failed collection has none
         if "programme" not in properties or (report.when != "call" and report.passed):
             continue
         row, what = properties["programme"]

@@ -401,7 +401,7 @@ def test_what_was_shared_out_is_taken_back_part_by_part(units: int, weights: lis
     [
         ("1.00", [], "at least one part"),
         ("1.00", [Decimal(-1), Decimal(2)], "not negative"),
-        ("1.001", [Decimal(1)], "only whole minor units"),
+        ("1.001", [Decimal(1)], "never rounded in passing"),
     ],
 )
 def test_what_cannot_be_shared_out_is_a_fault_of_the_caller(total: str, weights: list[Decimal], rule: str) -> None:

@@ -14,6 +14,7 @@ from interact_ledger.pricing.availability import PaymentMethod
 from interact_ledger.pricing.campaign_file import read_campaign
 from interact_ledger.pricing.catalogue import Item, Message, Number
 from interact_ledger.pricing.estimator import Estimate, ItemEstimate
+from interact_ledger.processes.notices import NoticeOutcome, ReceivedNotice
 from interact_ledger.processes.recovery import Recovered
 from interact_ledger.processes.schedule import Done
 from interact_ledger.projections.checkouts import CheckoutSummary
@@ -26,6 +27,7 @@ from interact_ledger.views import (
     CardSavingResult,
     HoldResult,
     PurchaseResult,
+    RefundResult,
     RentedNumberDetails,
     SavedCardDetails,
     Tax,
@@ -50,11 +52,14 @@ __all__ = [
     "LedgerError",
     "Message",
     "MovableClock",
+    "NoticeOutcome",
     "Number",
     "PaymentMethod",
     "PurchaseResult",
     "Receipt",
+    "ReceivedNotice",
     "Recovered",
+    "RefundResult",
     "RentedNumberDetails",
     "SavedCardDetails",
     "Seller",

@@ -29,7 +29,8 @@ LedgerError
 │   ├── NumberAlreadyRented
 │   ├── HoldExceeded
 │   ├── HoldEnded
-│   └── NotReversible
+│   ├── NotReversible
+│   └── NotRefundable
 ├── GatewayError                   about a gateway, and not about money (money results are values)
 │   ├── GatewayMisconfigured
 │   ├── GatewayUnsupported
@@ -75,6 +76,7 @@ __all__ = [
     "LedgerError",
     "MethodNotOffered",
     "NotFound",
+    "NotRefundable",
     "NotReversible",
     "NoticeRejected",
     "NumberAlreadyRented",
@@ -234,6 +236,10 @@ class HoldEnded(Refused):
 
 class NotReversible(Refused):
     """More was to be given back than was spent and not yet given back."""
+
+
+class NotRefundable(Refused):
+    """More was to be paid back than is left of the charge, or than the balance covers; the message says how much is."""
 
 
 class GatewayError(LedgerError):

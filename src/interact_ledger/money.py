@@ -150,6 +150,12 @@ def decimal_places(currency: str) -> int:
     return len(str(get_currency(currency).sub_unit)) - 1
 
 
+@lru_cache
+def minor_unit(currency: str) -> Decimal:
+    """Return the least amount in which the currency is charged: 0.01 for pounds, 1 for yen."""
+    return Decimal(1).scaleb(-decimal_places(currency))
+
+
 def round_usage(amount: Decimal) -> Decimal:
     """Round a price of usage half to even at six places; what fits exactly keeps its form."""
     if _places(amount) <= USAGE_DECIMAL_PLACES:
@@ -159,19 +165,26 @@ def round_usage(amount: Decimal) -> Decimal:
 
 def round_tax(amount: Decimal, currency: str) -> Decimal:
     """Round one tax half up to the currency's minor unit."""
-    return amount.quantize(_minor_unit(currency), rounding=ROUND_HALF_UP, context=EXACT)
+    return amount.quantize(minor_unit(currency), rounding=ROUND_HALF_UP, context=EXACT)
 
 
 def round_up_to_minor_unit(amount: Decimal, currency: str) -> Decimal:
     """Round away from zero to the currency's minor unit: what a card must pay to cover `amount`."""
-    return amount.quantize(_minor_unit(currency), rounding=ROUND_UP, context=EXACT)
+    return amount.quantize(minor_unit(currency), rounding=ROUND_UP, context=EXACT)
 
 
 def round_card(amount: Decimal, currency: str) -> Decimal:
     """Write an amount that already fits with exactly the currency's decimals: 50 becomes 50.00."""
-    written = amount.quantize(_minor_unit(currency), context=EXACT)
+    written = amount.quantize(minor_unit(currency), context=EXACT)
     assert written == amount, "an amount is never rounded in passing"
     return written
+
+
+def minor_units(amount: Decimal, currency: str) -> int:
+    """Return an amount that already fits as a whole number of the currency's minor unit: 5000 pence."""
+    units = amount.scaleb(decimal_places(currency), EXACT)
+    assert units == int(units), "an amount is never rounded in passing"
+    return int(units)
 
 
 def allocate(total: Decimal, weights: Sequence[Decimal], currency: str) -> list[Decimal]:
@@ -182,7 +195,7 @@ def allocate(total: Decimal, weights: Sequence[Decimal], currency: str) -> list[
     """
     assert weights, "an amount is shared among at least one part"
     assert min(weights) >= 0, "a part is not negative"
-    units = _minor_units(total.copy_abs(), currency)
+    units = minor_units(total.copy_abs(), currency)
     shares = _whole_shares(weights) if any(weights) else [1] * len(weights)
     scale = sum(shares)
     parts = [units * share // scale for share in shares]
@@ -190,19 +203,13 @@ def allocate(total: Decimal, weights: Sequence[Decimal], currency: str) -> list[
     for i in by_remainder[: units - sum(parts)]:
         parts[i] += 1
     sign = -1 if total < 0 else 1
-    return [EXACT.multiply(sign * part, _minor_unit(currency)) for part in parts]
+    return [EXACT.multiply(sign * part, minor_unit(currency)) for part in parts]
 
 
 def plain(amount: Decimal, currency: str) -> str:
     """Write an amount without exponent, with the currency's decimals and, where needed, more."""
     places = max(decimal_places(currency), _places(amount.normalize(EXACT)))
     return f"{amount or Decimal(0):.{places}f}"
-
-
-def _minor_units(amount: Decimal, currency: str) -> int:
-    units = amount.scaleb(decimal_places(currency), EXACT)
-    assert units == int(units), "only whole minor units can be shared out"
-    return int(units)
 
 
 def _whole_shares(weights: Sequence[Decimal]) -> list[int]:
@@ -220,8 +227,3 @@ def _exponent(amount: Decimal) -> int:
     exponent = amount.as_tuple().exponent
     assert isinstance(exponent, int), "the amount is finite"
     return exponent
-
-
-@lru_cache
-def _minor_unit(currency: str) -> Decimal:
-    return Decimal(1).scaleb(-decimal_places(currency))

@@ -10,13 +10,14 @@ from decimal import Decimal
 from moneyed import Money
 
 from interact_ledger.domain import events as e
-from interact_ledger.domain.account import Account, Card, CardSaving, RentedNumber, TopUp
+from interact_ledger.domain.account import Account, Card, CardSaving, Refund, RentedNumber, TopUp
 
 __all__ = [
     "AccountDetails",
     "CardSavingResult",
     "HoldResult",
     "PurchaseResult",
+    "RefundResult",
     "RentedNumberDetails",
     "SavedCardDetails",
     "Tax",
@@ -98,6 +99,32 @@ class TopUpResult:
     """Until when the customer may authenticate, if the status is "action_required"."""
     client_secret: str | None = field(repr=False)
     """For the gateway's own code in the browser. Never stored; `complete` fetches it again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundResult:
+    """Where a refund stands."""
+
+    refund_id: str
+    transaction_id: str
+    """The top-up."""
+    status: str
+    """requested, unknown, pending, not_attempted, declined (also if it was confirmed and failed after all), succeeded
+    or mismatched (another amount was paid back: an operator decides)."""
+    credit: Money
+    """What the balance falls by; reserved until the gateway confirms."""
+    taxes: tuple[Tax, ...]
+    """What is paid back of each tax."""
+    total: Money
+    """What the card gets back."""
+    balance: Money
+    """The total balance now."""
+    refunded_at: datetime | None
+    """The gateway's own time, UTC."""
+    decline_reason: str | None
+    gateway: str
+    gateway_reference: str | None
+    """The gateway's id of the refund, once it has said one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,6 +251,23 @@ def card_saving_result(account: Account, saving: CardSaving, client_secret: str 
         gateway_reference=saving.saved.reference if saving.saved else saving.reference,
         action_expires_at=saving.action_expires_at,
         client_secret=client_secret,
+    )
+
+
+def refund_result(account: Account, refund: Refund) -> RefundResult:
+    intent, refunded, failure = refund.intent, refund.refunded, refund.failure
+    return RefundResult(
+        refund_id=refund.operation_id,
+        transaction_id=intent.transaction_id,
+        status=refund.status.value,
+        credit=Money(intent.credit, intent.currency),
+        taxes=tuple(_tax(tax, intent.currency) for tax in intent.taxes),
+        total=Money(intent.total, intent.currency),
+        balance=Money(account.balance, account.currency),
+        refunded_at=refunded.refunded_at if refunded else None,
+        decline_reason=failure.reason.value if failure and failure.reason else None,
+        gateway=intent.gateway,
+        gateway_reference=refund.reference,
     )
 
 

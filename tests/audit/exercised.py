@@ -7,9 +7,11 @@ from datetime import timedelta
 from moneyed import Money
 
 from interact_ledger import Message, Number
+from interact_ledger.domain.refunds import record_refund_result
 from interact_ledger.domain.top_up import record_result
-from interact_ledger.gateways.protocol import CardDetails, CardFunding, Succeeded
+from interact_ledger.gateways.protocol import CardDetails, CardFunding, Refunded, Succeeded
 from interact_ledger.gateways.sandbox import Fault
+from interact_ledger.processes import refunds
 from interact_ledger.processes import top_up as process
 from interact_ledger.storage.accounts import SNAPSHOT_EVERY
 from interact_ledger.testing import LedgerKit
@@ -31,6 +33,7 @@ def exercise(kit: LedgerKit, *, spends: int = SNAPSHOT_EVERY + 10) -> None:
         spends: how many single messages one account buys; so many that there is a snapshot, if left out.
     """
     _payments(kit)
+    _refunds(kit)
     _cards(kit)
     _spending(kit, spends)
     _standing(kit)
@@ -39,7 +42,7 @@ def exercise(kit: LedgerKit, *, spends: int = SNAPSHOT_EVERY + 10) -> None:
 
 
 def attention_account(kit: LedgerKit) -> str:
-    """Open an account on which a gateway captured late, and captured another amount."""
+    """Open an account on which a gateway captured and paid back late, otherwise than asked, and not for good."""
     account_id = kit.account().account_id
     kit.top_up(account_id, pounds("10.00"), card_token="tok_captures_less")
     cancelled = kit.top_up(account_id, pounds("10.00"), card_token="tok_authentication_required")
@@ -57,7 +60,28 @@ def attention_account(kit: LedgerKit) -> str:
             account, found, found.intent.attempt_id, again, action_expires_at=kit.clock.now()
         ),
     )
+    _odd_refunds(kit, account_id)
     return account_id
+
+
+def _odd_refunds(kit: LedgerKit, account_id: str) -> None:
+    paid = kit.top_up(account_id, pounds("30.00"), card_token="tok_refund_pending")
+    for key, amount in (("short", pounds("5.99")), ("late", pounds("6.00"))):
+        refund = kit.ledger.refund(account_id, paid.transaction_id, pounds("6.00"), "asked", idempotency_key=key)
+        reference = str(refund.gateway_reference)
+        if key == "late":
+            kit.gateway.settle(reference, succeed=False)
+            deliver_notices(kit)
+        found = refunds.load(kit.ledger._context, account_id, refund.refund_id)
+        result = Refunded(reference=reference, amount=amount, refunded_at=kit.clock.now())
+        kit.ledger._context.transact(
+            account_id, lambda _, __, f=found, r=result: record_refund_result(f, f.intent.attempt_id, r)
+        )
+        if key == "short":
+            returned = kit.top_up(account_id, pounds("10.00"))
+            back = kit.ledger.refund(account_id, returned.transaction_id, None, "asked", idempotency_key="back")
+            kit.gateway.return_refund(str(back.gateway_reference))
+            deliver_notices(kit)
 
 
 def _payments(kit: LedgerKit) -> None:
@@ -87,6 +111,35 @@ def _payments(kit: LedgerKit) -> None:
     ledger.recover()
     cancelled = kit.top_up(account_id, pounds("15.00"), card_token="tok_authentication_required")
     ledger.cancel(account_id, cancelled.transaction_id)
+
+
+def _refunds(kit: LedgerKit) -> None:
+    ledger, account_id = kit.ledger, kit.account().account_id
+    paid = kit.top_up(account_id, pounds("50.00")).transaction_id
+    ledger.refund(account_id, paid, pounds("7.01"), "asked", idempotency_key="part")
+    for fault in (Fault.BEFORE, Fault.AFTER):
+        kit.gateway.fail_next("refund", fault)
+        ledger.refund(account_id, paid, pounds("5.00"), "asked", idempotency_key=f"unsure {fault}")
+    ledger.refund(account_id, paid, pounds("5.00"), "asked", idempotency_key=f"unsure {Fault.AFTER}")  # tried again
+    kit.clock.advance(timedelta(minutes=5))
+    ledger.recover()
+    for _ in range(2):  # the second goes on with a new attempt
+        kit.gateway.fail_next("refund", Fault.REFUSED)
+        ledger.refund(account_id, paid, pounds("6.00"), "asked", idempotency_key="again")
+    ledger.refund(account_id, paid, None, "asked", idempotency_key="rest")
+    pending = kit.top_up(account_id, pounds("20.00"), card_token="tok_refund_pending").transaction_id
+    for key, succeed in (("sent", True), ("failed", False)):
+        refund = ledger.refund(account_id, pending, pounds("12.00"), "asked", idempotency_key=key)
+        kit.gateway.settle(str(refund.gateway_reference), succeed=succeed)
+    deliver_notices(kit)
+    declined = kit.top_up(account_id, pounds("20.00"), card_token="tok_refund_declined").transaction_id
+    ledger.refund(account_id, declined, None, "asked", idempotency_key="declined")
+
+
+def deliver_notices(kit: LedgerKit) -> None:
+    for delivery in kit.gateway.notices_due():
+        if all(n.is_acknowledged for n in kit.ledger.receive("sandbox", delivery.body, delivery.headers)):
+            kit.gateway.acknowledge(delivery.notice_id)
 
 
 def _cards(kit: LedgerKit) -> None:
@@ -179,5 +232,8 @@ def _open_ends(kit: LedgerKit) -> None:
     ledger.hold(account_id, ledger.balance(account_id).available, "all", idempotency_key="all", expires_in=HELD_FOR)
     ledger.run_due()
     unnumbered = kit.top_up(account_id, pounds("21.00"), card_token="tok_pending")
+    kit.gateway.fail_next("refund", Fault.BEFORE)
+    paid = kit.top_up(account_id, pounds("12.00")).transaction_id
+    ledger.refund(account_id, paid, pounds("1.20"), "asked", idempotency_key="open refund")
     kit.gateway.settle(str(unnumbered.gateway_reference))
     process.settle(ledger._context, account_id, unnumbered.transaction_id)  # captured; killed before its invoice

@@ -88,6 +88,19 @@ def number_an_unknown_payment(t: Tampered) -> None:
     t.forge("invoice-issued", transaction_id="txn_forged")
 
 
+ZERO_VAT = {"name": "VAT", "rate": "20", "amount": "0.00", "reverse_charge": False}
+
+
+def debit_a_refund_twice(t: Tampered) -> None:
+    t.append(t.event("refunded")[0], "refunded", event_of(t, "refunded") | {"late": True})
+
+
+def return_what_was_never_refunded(t: Tampered) -> None:
+    refunded = event_of(t, "refunded") | {"reference": "rfd_forged", "reason": "other", "detail": "forged"}
+    event = {name: value for name, value in refunded.items() if name not in {"taxes", "refunded_at", "late"}}
+    t.append(t.event("refunded")[0], "refund-returned", event)
+
+
 FORGED = [
     (forge("spent", amount="0.01"), "amount_wrong"),
     (forge("spent", lines=[]), "amount_wrong"),
@@ -127,6 +140,18 @@ FORGED = [
     (forge("payment-captured", late=True), "capture_differs"),
     (credit_a_capture_twice, "capture_repeated"),
     (credit_a_charge_on_two_accounts, "capture_repeated"),
+    (forge("refund-requested", charge_reference="pay_forged"), "refund_wrong"),
+    (forge("refund-attempted", credit="0.00", taxes=[], total="0.00"), "refund_wrong"),
+    (forge("refund-attempted", credit="60.00", taxes=[ZERO_VAT], total="60.00"), "refund_wrong"),
+    (forge("refund-attempted", total="7.02"), "breakdown_wrong"),
+    (forge("refund-attempted", number=2), "attempt_misplaced"),
+    (forge("refund-attempted", operation_id="txn_forged"), "attempt_differs"),
+    (forge("refund-failed", attempt_id="txn_forged.1"), "attempt_unknown"),
+    (forge("refunded", attempt_id="txn_forged.1"), "attempt_unknown"),
+    (forge("refunded", late=True), "refund_differs"),
+    (forge("refunded", credit="7.01", taxes=[ZERO_VAT]), "refund_differs"),
+    (return_what_was_never_refunded, "refund_differs"),
+    (debit_a_refund_twice, "refund_repeated"),
     (forge("card-removed", card_id="card_forged"), "card_unknown"),
     (forge("default-card-chosen", card_id="card_forged"), "card_unknown"),
     (forge("card-removal-requested", card_id="card_forged"), "card_unknown"),

@@ -22,6 +22,7 @@ WITHOUT_A_COMMAND = {
     "from_env": "the session's",
     "on_behalf_of": "the session's: --actor and --correlation-id",
     "close": "the session's",
+    "receive": "a web server's; sandbox deliver plays it",
 }
 
 
@@ -72,9 +73,16 @@ def payment_commands(cli: Cli) -> Iterator[Words]:
     yield "payment", "checkout", account, "50"
     yield "payment", "quote", account, quote
     yield "payment", "top-up", account, quote, "--card-token", "tok_visa", "--save-card", "--key", "paid"
+    paid = cli.json("payment", "top-up", account, quote, "--card-token", "tok_visa", "--save-card", "--key", "paid")
+    yield "payment", "refundable", account, paid["transaction_id"]
+    refund = "payment", "refund", account, paid["transaction_id"], "--amount", "12", "--reason", "why", "--key", "back"
+    yield refund
+    yield "payment", "show-refund", account, cli.json(*refund)["refund_id"]
     asked = cli.top_up(account, "--save-card", token="tok_authentication_required")
     yield "sandbox", "authenticate", asked["gateway_reference"]
     yield "sandbox", "settle", asked["gateway_reference"]
+    yield "sandbox", "deliver"
+    yield "sandbox", "return-refund", cli.json(*refund)["gateway_reference"]
     for verb in ("show", "complete", "cancel"):
         yield "payment", verb, account, asked["transaction_id"]
 

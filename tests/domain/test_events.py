@@ -43,7 +43,7 @@ def all_subclasses(cls: type[Event]) -> Iterator[type[Event]]:
         yield from all_subclasses(subclass)
 
 
-ABSTRACT = {e.OperationEvent, e.OperationStarted, e.PaymentEvent, e.CardSavingEvent, e.Purchase}
+ABSTRACT = {e.OperationEvent, e.OperationStarted, e.PaymentEvent, e.CardSavingEvent, e.Purchase, e.RefundEvent}
 
 
 def test_every_event_says_its_own_topic_and_no_two_say_the_same():
@@ -131,6 +131,7 @@ def test_these_fields_may_hold_personal_data_and_no_others():
         "AccountClosed.payout_reference",
         "SpendLine.reference",
         "SpendReversed.reason",
+        "RefundRequested.reason",
         "NumberRented.number",
         "NumberRentalCharged.number",
         "NumberRentalUnpaid.number",
@@ -140,7 +141,7 @@ def test_these_fields_may_hold_personal_data_and_no_others():
     }
     assert started == {
         *("AccountClosed", "TopUpRequested", "CardSavingRequested", "CardRemovalRequested", "Spent", "SpendReversed"),
-        *("NumberRentalCharged", "FundsHeld", "HoldSettled", "HoldReleased", "BalanceAdjusted"),
+        *("NumberRentalCharged", "FundsHeld", "HoldSettled", "HoldReleased", "BalanceAdjusted", "RefundRequested"),
     }
 
 

@@ -36,6 +36,7 @@ class Ready:
     hold: str
     spend: str
     quote: str
+    paid: str
 
 
 @pytest.fixture
@@ -49,6 +50,7 @@ def ready(kit: LedgerKit) -> Ready:
         hold=kit.ledger.hold(account, gbp("5.00"), "r", idempotency_key="hold").hold_id,
         spend=kit.ledger.spend(account, ONE_SEGMENT, idempotency_key="spend").transaction_id,
         quote=kit.ledger.checkout(account, gbp("20.00")).quote_id,
+        paid=kit.top_up(account, gbp("10.00")).transaction_id,
     )
 
 
@@ -111,6 +113,10 @@ FREE: dict[tuple[str, str], Call] = {
     ("reverse_spend", "idempotency_key"): lambda r, text: r.kit.ledger.reverse_spend(
         r.account, r.spend, "w", idempotency_key=text
     ),
+    ("refund", "reason"): lambda r, text: r.kit.ledger.refund(r.account, r.paid, None, text, idempotency_key="k"),
+    ("refund", "idempotency_key"): lambda r, text: r.kit.ledger.refund(
+        r.account, r.paid, None, "w", idempotency_key=text
+    ),
     ("hold", "reference"): lambda r, text: r.kit.ledger.hold(r.account, gbp("1.00"), text, idempotency_key="k"),
     ("hold", "idempotency_key"): lambda r, text: r.kit.ledger.hold(r.account, gbp("1.00"), "r", idempotency_key=text),
     ("settle", "idempotency_key"): lambda r, text: r.kit.ledger.settle(
@@ -155,7 +161,10 @@ FORMED: dict[tuple[str, str], Call] = {
 }
 """Every text that must have a form or be one of a few, which no card number is."""
 
-NAMING = {"account_id", "quote_id", "card_id", "transaction_id", "saving_id", "hold_id", "number", "after", "owner"}
+NAMING = {
+    *("account_id", "quote_id", "card_id", "transaction_id", "saving_id", "hold_id", "number", "after", "owner"),
+    *("refund_id", "charge", "gateway_id"),
+}
 """Texts that only name what is there already: nothing is found, and nothing is stored."""
 
 

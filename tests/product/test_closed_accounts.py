@@ -30,6 +30,7 @@ class Closed:
     spend: str
     hold: str
     saving: str
+    refund: str
 
 
 @pytest.fixture
@@ -39,6 +40,7 @@ def closed(kit: LedgerKit) -> Closed:
     used_quote = ledger.checkout(account_id, gbp("10.00")).quote_id
     paid = ledger.top_up(account_id, used_quote, card_token="tok_visa", idempotency_key="paid").transaction_id
     spend = ledger.spend(account_id, ONE_SEGMENT, idempotency_key="spend").transaction_id
+    refund = ledger.refund(account_id, paid, gbp("0.01"), "why", idempotency_key="refund").refund_id
     hold = ledger.hold(account_id, gbp("5.00"), "r", idempotency_key="hold").hold_id
     ledger.release(account_id, hold, idempotency_key="release")
     saving = ledger.save_card(account_id, "tok_visa", idempotency_key="other").saving_id
@@ -48,9 +50,9 @@ def closed(kit: LedgerKit) -> Closed:
     ledger.remove_card(account_id, card, idempotency_key="remove")
     quote = ledger.checkout(account_id, gbp("10.00")).quote_id
     ledger.close_account(
-        account_id, "moved away", idempotency_key="close", paid_out=gbp("59.96"), payout_reference="bank-1"
+        account_id, "moved away", idempotency_key="close", paid_out=gbp("59.95"), payout_reference="bank-1"
     )
-    return Closed(kit, account_id, card, quote, used_quote, paid, spend, hold, saving)
+    return Closed(kit, account_id, card, quote, used_quote, paid, spend, hold, saving, refund)
 
 
 KEY = {"idempotency_key": "k"}
@@ -72,6 +74,7 @@ COMMANDS: dict[str, Callable[[Ledger, Closed], object]] = {
     "remove_card": lambda ledger, c: ledger.remove_card(c.id, c.card, **KEY),
     "spend": lambda ledger, c: ledger.spend(c.id, ONE_SEGMENT, **KEY),
     "spend_many": lambda ledger, c: ledger.spend_many(c.id, [ONE_SEGMENT], **KEY),
+    "refund": lambda ledger, c: ledger.refund(c.id, c.paid, gbp("1.00"), "why", **KEY),
     "reverse_spend": lambda ledger, c: ledger.reverse_spend(c.id, c.spend, "why", **KEY),
     "hold": lambda ledger, c: ledger.hold(c.id, gbp("1.00"), "r", **KEY),
     "settle": lambda ledger, c: ledger.settle(c.id, c.hold, [ONE_SEGMENT], **KEY),
@@ -91,6 +94,8 @@ READING: dict[str, Callable[[Ledger, Closed], object]] = {
     "payment_methods": lambda ledger, c: ledger.payment_methods(c.id),
     "receipt": lambda ledger, c: ledger.receipt(c.paid),
     "receipts": lambda ledger, c: ledger.receipts(c.id),
+    "refundable": lambda ledger, c: ledger.refundable(c.id, c.paid),
+    "refund_result": lambda ledger, c: ledger.refund_result(c.id, c.refund),
     "statement": lambda ledger, c: ledger.statement(c.id),
     "top_up_result": lambda ledger, c: ledger.top_up_result(c.id, c.paid),
     # Asked about what is over, these return what became of it.
@@ -100,7 +105,9 @@ READING: dict[str, Callable[[Ledger, Closed], object]] = {
     "cancel_saving": lambda ledger, c: ledger.cancel_saving(c.id, c.saving),
 }
 
-OF_NO_ACCOUNT = {"audit", "open", "from_env", "open_account", "on_behalf_of", "recover", "run_due", "rebuild", "close"}
+OF_NO_ACCOUNT = {
+    *("audit", "open", "from_env", "open_account", "on_behalf_of", "receive", "recover", "run_due", "rebuild", "close")
+}
 
 
 @pytest.mark.parametrize("verb", COMMANDS)
@@ -131,7 +138,7 @@ def test_repeating_what_was_done_before_it_was_closed_still_returns_what_was_don
     assert (repeated.transaction_id, repeated.status) == (closed.paid, "succeeded")
     assert ledger.spend(account_id, ONE_SEGMENT, idempotency_key="spend").transaction_id == closed.spend
     again = ledger.close_account(
-        account_id, "moved away", idempotency_key="close", paid_out=gbp("59.96"), payout_reference="bank-1"
+        account_id, "moved away", idempotency_key="close", paid_out=gbp("59.95"), payout_reference="bank-1"
     )
     assert again.standing == "closed"
     assert (stored(closed.kit), at_gateway(closed.kit)) == before
@@ -150,7 +157,7 @@ FOUND_WITHOUT_ACCOUNT = {"accounts", "audit", "receipt", "checkout_summary"}
 @pytest.mark.parametrize("verb", sorted((COMMANDS.keys() | READING.keys()) - FOUND_WITHOUT_ACCOUNT))
 def test_an_unknown_account_is_not_found_by_any_verb(closed, verb):
     before = stored(closed.kit), at_gateway(closed.kit)
-    unknown = Closed(closed.kit, "unknown", *["unknown"] * 7)
+    unknown = Closed(closed.kit, "unknown", *["unknown"] * 8)
     with pytest.raises(AccountNotFound) as refused:
         (COMMANDS | READING)[verb](closed.kit.ledger, unknown)
     assert refused.value.field == "account_id"

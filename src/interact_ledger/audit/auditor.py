@@ -115,6 +115,7 @@ def _totals(currency: str, accounts: int, money: Money) -> CurrencyTotals:
         taxed=decimal(money.taxed),
         credited=decimal(money.credited),
         spent=decimal(money.spent),
+        refunded=decimal(money.refunded),
         reversed=decimal(money.reversed),
         adjusted=decimal(money.adjusted),
         paid_out=decimal(money.paid_out),

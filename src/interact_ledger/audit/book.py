@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-__all__ = ["Attempts", "Book", "Hold", "Money", "Number", "Purchase", "Quote", "Terms"]
+__all__ = ["Attempts", "Book", "Hold", "Money", "Number", "Purchase", "Quote", "RefundIntent", "Terms"]
 
 
 class Terms(NamedTuple):
@@ -64,6 +64,15 @@ class Attempts:
         return self.awaited_until or self.send_before
 
 
+class RefundIntent(NamedTuple):
+    """What one attempt of a refund pays back, and of which charge."""
+
+    charge: tuple[str, str]
+    """The top-up, and the gateway's reference."""
+    parts: tuple[int, ...]
+    """The credit, then each tax."""
+
+
 @dataclass(slots=True)
 class Hold:
     """What is reserved."""
@@ -96,6 +105,7 @@ class Money:
     captured: int = 0
     taxed: int = 0
     credited: int = 0
+    refunded: int = 0
     spent: int = 0
     reversed: int = 0
     adjusted: int = 0
@@ -108,7 +118,7 @@ class Money:
     def conserved(self) -> bool:
         """Whether what came in is what is there and what went out (invariant I1)."""
         came_in = self.credited + self.reversed + self.adjusted
-        went_out = self.spent + self.paid_out + self.written_off
+        went_out = self.refunded + self.spent + self.paid_out + self.written_off
         return self.captured == self.credited + self.taxed and came_in == went_out + self.balance
 
     def add(self, other: Money) -> None:
@@ -136,6 +146,14 @@ class Book:
     """All, by operation."""
     open_top_ups: dict[str, Attempts] = field(default_factory=dict)
     """Those that are undecided or to be cancelled."""
+    charges: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
+    """What may yet be paid back of each, credit first, then each tax; by top-up and gateway's reference."""
+    refunds: dict[str, Attempts] = field(default_factory=dict)
+    """All, by operation."""
+    open_refunds: dict[str, Attempts] = field(default_factory=dict)
+    """Those that are undecided."""
+    refund_intents: dict[str, RefundIntent] = field(default_factory=dict)
+    """By attempt."""
     savings: dict[str, Attempts] = field(default_factory=dict)
     """All, by operation."""
     open_savings: dict[str, Attempts] = field(default_factory=dict)

@@ -138,6 +138,8 @@ def _agenda(book: Book) -> Iterator[tuple[str, str, str]]:
     for card_id, removal_asked_at in book.cards.items():
         if removal_asked_at is not None:
             yield "card_removal", card_id, removal_asked_at
+    for operation_id, refund in book.open_refunds.items():
+        yield "refund", operation_id, refund.send_before
     for hold_id, hold in book.holds.items():
         yield "hold_expiry", hold_id, hold.expires_at
     for number, rented in book.numbers.items():

@@ -33,7 +33,7 @@ class Finding(NamedTuple):
         return self.code in ATTENTION
 
 
-ATTENTION = frozenset({"capture_late", "capture_mismatched"})
+ATTENTION = frozenset({"capture_late", "capture_mismatched", "refund_late", "refund_mismatched", "refund_returned"})
 """What is always reported though nothing is wrong with the ledger: the gateway did something unasked for."""
 
 _LOG_CODES = {
@@ -64,6 +64,13 @@ _LOG_CODES = {
     "capture_late": "a capture came after its attempt was thought to be over; the customer may have paid twice",
     "capture_mismatched": "a gateway captured another amount or currency than was asked for; nothing was credited",
     "card_unknown": "a fact about a card that is not on the account, or not any more",
+    # Refunds
+    "refund_wrong": "a refund is of no charge of this account, or more than is left of it",
+    "refund_differs": "what was paid back is not what its attempt asked for",
+    "refund_repeated": "one refund at a gateway was debited twice",
+    "refund_late": "a refund was confirmed after its attempt was thought to be over; the customer may be paid twice",
+    "refund_mismatched": "a gateway paid back another amount or currency than asked for; what was asked for is debited",
+    "refund_returned": "a refund failed after its gateway had confirmed it; the customer is still to be paid",
     # Spending
     "overdrawn": "I5: a command took more than was available",
     "reversal_wrong": "something was given back that the account had not bought",

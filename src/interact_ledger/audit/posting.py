@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from interact_ledger.audit.amounts import moment, taxes_of
-from interact_ledger.audit.book import Attempts, Book, Hold, Number, Quote, Terms
+from interact_ledger.audit.amounts import millionths, moment, taxes_of
+from interact_ledger.audit.book import Attempts, Book, Hold, Number, Quote, RefundIntent, Terms
 from interact_ledger.audit.entries import Entry
 
 __all__ = ["POSTINGS", "post"]
@@ -104,11 +104,74 @@ def _captured(book: Book, entry: Entry) -> None:
     top_up = book.top_ups.get(entry.event["operation_id"])
     if top_up is not None:
         top_up.captured.add(entry.event["reference"])
+    book.charges[entry.event["operation_id"], entry.event["reference"]] = _parts(entry)
     _payment_moved(book, entry)
 
 
 def _payment_moved(book: Book, entry: Entry) -> None:
     _move(book.open_top_ups, entry)
+
+
+# Money back -------------------------------------------------------------------------------------------------------
+
+
+def _refund_requested(book: Book, entry: Entry) -> None:
+    book.refunds[entry.event["operation_id"]] = Attempts(None)
+
+
+def _refund_attempted(book: Book, entry: Entry) -> None:
+    event = entry.event
+    refund = book.refunds.setdefault(event["operation_id"], Attempts(None))
+    _attempted(refund, entry)
+    refund.terms, refund.credit = Terms.of(event), entry.amount("credit")
+    book.open_refunds[event["operation_id"]] = refund
+    intent = RefundIntent((event["transaction_id"], event["charge_reference"]), _parts(entry))
+    book.refund_intents[event["attempt_id"]] = intent
+    book.money.held += refund.credit
+    _take(book, intent, 1)
+
+
+def _refund_failed(book: Book, entry: Entry) -> None:
+    _end_refund(book, entry, surely_not=entry.event["outcome"] == "not_attempted")
+    _take(book, book.refund_intents.get(entry.event["attempt_id"]), -1)
+
+
+def _refunded(book: Book, entry: Entry) -> None:
+    credit = entry.amount("credit")
+    book.money.refunded += credit
+    book.money.balance -= credit
+    if entry.event["late"]:
+        _take(book, book.refund_intents.get(entry.event["attempt_id"]), 1)
+    refund = book.refunds.get(entry.event["operation_id"])
+    if refund is not None:
+        refund.captured.add(entry.event["reference"])
+        if entry.event["attempt_id"] == refund.latest:
+            _end_refund(book, entry, surely_not=False)
+
+
+def _refund_returned(book: Book, entry: Entry) -> None:
+    credit = entry.amount("credit")
+    book.money.refunded -= credit
+    book.money.balance += credit
+    _take(book, book.refund_intents.get(entry.event["attempt_id"]), -1)
+
+
+def _end_refund(book: Book, entry: Entry, *, surely_not: bool) -> None:
+    refund = book.open_refunds.pop(entry.event["operation_id"], None)
+    if refund is not None:
+        book.money.held -= refund.credit
+        refund.undecided, refund.surely_not = False, surely_not
+
+
+def _take(book: Book, intent: RefundIntent | None, times: int) -> None:
+    """Take a refund's parts out of what may yet be paid back of its charge, or put them back."""
+    if intent is not None and intent.charge in book.charges:
+        left = book.charges[intent.charge]
+        book.charges[intent.charge] = tuple(a - times * b for a, b in zip(left, intent.parts, strict=True))
+
+
+def _parts(entry: Entry) -> tuple[int, ...]:
+    return entry.amount("credit"), *(millionths(tax["amount"]) for tax in entry.event["taxes"])
 
 
 # Cards ------------------------------------------------------------------------------------------------------------
@@ -281,6 +344,12 @@ POSTINGS: Mapping[str, Posting] = MappingProxyType(
         "payment-cancelled": _payment_moved,
         "payment-captured": _captured,
         "capture-mismatched": _payment_moved,
+        "refund-requested": _refund_requested,
+        "refund-attempted": _refund_attempted,
+        "refund-failed": _refund_failed,
+        "refunded": _refunded,
+        "refund-mismatched": _refunded,
+        "refund-returned": _refund_returned,
         "card-saving-requested": _saving_requested,
         "card-saving-attempted": _saving_attempted,
         "card-saving-retried": _saving_moved,

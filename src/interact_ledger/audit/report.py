@@ -15,7 +15,7 @@ __all__ = ["AuditReport", "CurrencyTotals"]
 class CurrencyTotals:
     """Where the money of one currency came from and went to, over all accounts (invariant I1).
 
-    `captured` is `credited` and `taxed`; `credited`, `reversed` and `adjusted` are `spent`, `paid_out`,
+    `captured` is `credited` and `taxed`; `credited`, `reversed` and `adjusted` are `refunded`, `spent`, `paid_out`,
     `written_off` and `balance`.
     """
 
@@ -25,6 +25,8 @@ class CurrencyTotals:
     """What cards were charged, tax included."""
     taxed: Decimal
     credited: Decimal
+    refunded: Decimal
+    """What cards were paid back, without tax."""
     spent: Decimal
     reversed: Decimal
     """What was bought and given back."""

@@ -30,6 +30,7 @@ class Topic:
 _OPERATION = ("operation_id",)
 _FACT = Topic()
 _STEP = Topic(_OPERATION)
+_REFUND_STEP = Topic(("operation_id", "transaction_id"))
 _COMMAND = Topic(command=True)
 
 TOPICS: Mapping[str, Topic] = MappingProxyType(
@@ -57,6 +58,16 @@ TOPICS: Mapping[str, Topic] = MappingProxyType(
         "payment-cancelled": _STEP,
         "payment-captured": _STEP,
         "capture-mismatched": _STEP,
+        # Refunds
+        "refund-requested": Topic(("operation_id", "transaction_id"), starts=True, command=True),
+        "refund-attempted": Topic(("operation_id", "transaction_id"), command=True),
+        "refund-retried": _REFUND_STEP,
+        "refund-pending": _REFUND_STEP,
+        "refund-unknown": _REFUND_STEP,
+        "refund-failed": _REFUND_STEP,
+        "refunded": _REFUND_STEP,
+        "refund-mismatched": _REFUND_STEP,
+        "refund-returned": _REFUND_STEP,
         # Cards
         "gateway-customer-linked": _FACT,
         "card-saving-requested": Topic(_OPERATION, starts=True, command=True),
@@ -71,6 +82,8 @@ TOPICS: Mapping[str, Topic] = MappingProxyType(
         "card-removal-requested": Topic(("operation_id", "card_id"), starts=True, command=True),
         "card-removed": Topic(("operation_id", "card_id")),
         "default-card-chosen": _COMMAND,
+        # Notices
+        "notice-received": Topic(("mark", "operation_id"), starts=True),
         # Spending
         "spent": Topic(_OPERATION, starts=True, command=True, debits=True),
         "spend-reversed": Topic(("operation_id", "spend_id"), starts=True, command=True),

@@ -1,4 +1,4 @@
-"""Paying in: methods, checkout, top-ups, and the cards that customers saved."""
+"""Paying in and back: methods, checkout, top-ups, refunds, and the cards that customers saved."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from interact_ledger.cli.arguments import AccountId, Amount, CardToken, Key, TransactionId, from_terminal, money
+from interact_ledger.cli.arguments import (
+    AccountId,
+    Amount,
+    CardToken,
+    Key,
+    Reason,
+    TransactionId,
+    from_terminal,
+    money,
+)
 from interact_ledger.cli.documents import as_document
 from interact_ledger.cli.output import Answer
 from interact_ledger.cli.running import command, group
@@ -18,12 +27,17 @@ from interact_ledger.views import SavedCardDetails
 
 __all__ = ["cards", "payment"]
 
-payment = group("Add balance by card: checkout, top up, complete, cancel.")
+payment = group("Add balance by card, and pay it back: checkout, top up, complete, cancel, refund.")
 cards = group("Save, list and remove customers' cards.")
 
 Method = Annotated[str | None, typer.Option("--method", metavar="CODE", help="The method that the customer named.")]
 QuoteId = Annotated[str, typer.Argument(metavar="QUOTE", help="The id that checkout gave.")]
 CardId = Annotated[str, typer.Argument(metavar="CARD", help="The card's id.")]
+RefundId = Annotated[str, typer.Argument(metavar="REFUND", help="The id that refunding gave.")]
+Charge = Annotated[
+    str | None,
+    typer.Option("--charge", metavar="REFERENCE", help="The gateway's charge, if the top-up was captured twice."),
+]
 SavingId = Annotated[str, typer.Argument(metavar="SAVING", help="The id that saving the card gave.")]
 
 
@@ -93,6 +107,44 @@ def cancel(session: Session, account_id: AccountId, transaction_id: TransactionI
 def show(session: Session, account_id: AccountId, transaction_id: TransactionId) -> Answer:
     """Show where a top-up stands as far as the ledger knows, without asking the gateway."""
     return _shown(session.records.top_up_result(account_id, transaction_id))
+
+
+@command(payment, "refundable")
+def refundable(session: Session, account_id: AccountId, transaction_id: TransactionId, charge: Charge = None) -> Answer:
+    """Show the most that can be paid back of a top-up now."""
+    most = session.records.refundable(account_id, transaction_id, charge=charge)
+    return _shown({"refundable": most})
+
+
+@command(payment, "refund")
+def refund(
+    session: Session,
+    account_id: AccountId,
+    transaction_id: TransactionId,
+    reason: Reason,
+    amount: Annotated[
+        str | None, typer.Option("--amount", metavar="AMOUNT", help="How much, tax included; all that is left if not.")
+    ] = None,
+    charge: Charge = None,
+    key: Key = None,
+) -> Answer:
+    """Pay a top-up back to the card that paid it, in full or in part.
+
+    If its status is unknown or pending, recover learns what became of it.
+    """
+    currency = session.ledger.account(account_id).currency
+    gross = None if amount is None else money(amount, currency, "--amount")
+    return _shown(
+        session.ledger.refund(
+            account_id, transaction_id, gross, reason, idempotency_key=session.key_or_new(key), charge=charge
+        )
+    )
+
+
+@command(payment, "show-refund")
+def show_refund(session: Session, account_id: AccountId, refund_id: RefundId) -> Answer:
+    """Show where a refund stands as far as the ledger knows, without asking the gateway."""
+    return _shown(session.records.refund_result(account_id, refund_id))
 
 
 @command(cards, "list")

@@ -11,7 +11,7 @@ from interact_ledger.cli.output import Answer
 from interact_ledger.cli.running import command, group
 from interact_ledger.cli.session import Session
 from interact_ledger.cli.text import listing, record
-from interact_ledger.gateways.protocol import CardResult, ChargeResult
+from interact_ledger.gateways.protocol import CardResult, ChargeResult, RefundResult
 from interact_ledger.gateways.sandbox import SANDBOX_TOKENS
 
 __all__ = ["sandbox"]
@@ -19,7 +19,7 @@ __all__ = ["sandbox"]
 sandbox = group("Look into the sandbox gateway, and play the customer and the card networks there.")
 
 ObjectReference = Annotated[
-    str, typer.Argument(metavar="REFERENCE", help="The gateway's reference of the payment or saving.")
+    str, typer.Argument(metavar="REFERENCE", help="The gateway's reference of the payment, saving or refund.")
 ]
 Decline = Annotated[bool, typer.Option("--decline", help="Let it fail.")]
 
@@ -60,6 +60,25 @@ def settle(session: Session, reference: ObjectReference, decline: Decline = Fals
     return _state(session.sandbox.settle(reference, succeed=not decline))
 
 
-def _state(result: ChargeResult | CardResult) -> Answer:
+@command(sandbox, "return-refund")
+def return_refund(session: Session, reference: ObjectReference) -> Answer:
+    """Play the bank that sends back what was refunded; run sandbox deliver afterwards."""
+    return _state(session.sandbox.return_refund(reference))
+
+
+@command(sandbox, "deliver")
+def deliver(session: Session) -> Answer:
+    """Deliver the webhooks that the sandbox has due, and acknowledge those that the ledger acted on."""
+    received = []
+    for delivery in session.sandbox.notices_due():
+        found = session.ledger.receive(session.sandbox.gateway_id, delivery.body, delivery.headers)
+        received.extend(found)
+        if all(notice.is_acknowledged for notice in found):
+            session.sandbox.acknowledge(delivery.notice_id)
+    columns = ("subject", "reference", "outcome", "operation_id")
+    return Answer({"notices": as_document(received)}, [listing(received, columns, none="No webhook is due.")])
+
+
+def _state(result: ChargeResult | CardResult | RefundResult) -> Answer:
     said = {"state": type(result).__name__} | as_document(result)
     return Answer(said, [record(said)])

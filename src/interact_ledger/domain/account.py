@@ -23,7 +23,9 @@ __all__ = [
     "AttemptStatus",
     "Card",
     "CardSaving",
+    "Charge",
     "Hold",
+    "Refund",
     "RentedNumber",
     "Standing",
     "TaxNumber",
@@ -118,13 +120,57 @@ class CardSaving:
         return self.status not in UNDECIDED
 
 
-def may_be_sent_again(attempt: TopUp | CardSaving, now: datetime) -> bool:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """One captured payment, and what of it is neither paid back nor about to be."""
+
+    captured: e.PaymentCaptured
+    credit: Decimal
+    taxes: tuple[Decimal, ...]
+    """Of each tax of the payment, in its order."""
+
+    @property
+    def total(self) -> Decimal:
+        return reduce(EXACT.add, self.taxes, self.credit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refund:
+    """The latest attempt of one refund, and how far it got."""
+
+    intent: e.RefundAttempted
+    tries: int = 1
+    """How often the attempt may have been sent."""
+    status: AttemptStatus = AttemptStatus.REQUESTED
+    reference: str | None = None
+    failure: e.RefundFailed | e.RefundReturned | None = None
+    refunded: e.Refunded | None = None
+    paid_references: tuple[str, ...] = ()
+    """Every payment back to the customer that was debited or reported."""
+
+    @property
+    def operation_id(self) -> str:
+        return self.intent.operation_id
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to ask the gateway."""
+        return self.status not in UNDECIDED
+
+    @property
+    def reserved(self) -> Decimal:
+        """What of the balance is held back for it."""
+        return Decimal(0) if self.is_over else self.intent.credit
+
+
+def may_be_sent_again(attempt: TopUp | CardSaving | Refund, now: datetime) -> bool:
     """Say whether an attempt is so undecided that sending it again under the same key makes sense.
 
     That it does no second thing then is the gateway's promise, within its replay window.
     """
     undecided = attempt.status in {AttemptStatus.REQUESTED, AttemptStatus.UNKNOWN}
-    return undecided and attempt.cancelling is None and now < attempt.intent.send_before
+    unwanted = not isinstance(attempt, Refund) and attempt.cancelling is not None
+    return undecided and not unwanted and now < attempt.intent.send_before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,9 +243,12 @@ class Account:
     balance: Decimal = Decimal(0)
     """All that is on the account, held or not."""
     held: Decimal = Decimal(0)
+    """What holds and refunds under way reserve of it."""
     top_ups: Mapping[str, TopUp] = field(default_factory=dict)
     """Those that are not over, by operation."""
     card_savings: Mapping[str, CardSaving] = field(default_factory=dict)
+    """Those that are not over, by operation."""
+    refunds: Mapping[str, Refund] = field(default_factory=dict)
     """Those that are not over, by operation."""
     cards: Mapping[str, Card] = field(default_factory=dict)
     default_card_id: str | None = None

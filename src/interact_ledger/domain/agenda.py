@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from interact_ledger.domain.account import Account, AttemptStatus, CardSaving, TopUp
+from interact_ledger.domain.account import Account, AttemptStatus, CardSaving, Refund, TopUp
 
 __all__ = ["AgendaItem", "AgendaKind", "agenda"]
 
@@ -21,6 +21,8 @@ class AgendaKind(StrEnum):
     """Bring the saving of a card to its true end."""
     CARD_REMOVAL = "card_removal"
     """Have the gateway forget a card."""
+    REFUND = "refund"
+    """Bring a refund to its true end."""
     HOLD_EXPIRY = "hold_expiry"
     NUMBER_RENT = "number_rent"
 
@@ -48,13 +50,16 @@ def _items(account: Account) -> Iterator[AgendaItem]:
     for card in account.cards.values():
         if card.removal_requested_at is not None:
             yield AgendaItem(AgendaKind.CARD_REMOVAL, card.card_id, card.removal_requested_at)
+    for operation_id, refund in account.refunds.items():
+        yield AgendaItem(AgendaKind.REFUND, operation_id, _due(refund))
     for hold in account.holds.values():
         yield AgendaItem(AgendaKind.HOLD_EXPIRY, hold.hold_id, hold.expires_at)
     for rented in account.numbers.values():
         yield AgendaItem(AgendaKind.NUMBER_RENT, rented.number, rented.next_due_at)
 
 
-def _due(attempt: TopUp | CardSaving) -> datetime:
-    if attempt.status is AttemptStatus.ACTION_REQUIRED and attempt.action_expires_at is not None:
-        return attempt.action_expires_at
+def _due(attempt: TopUp | CardSaving | Refund) -> datetime:
+    match attempt:
+        case TopUp(status=AttemptStatus.ACTION_REQUIRED) | CardSaving(status=AttemptStatus.ACTION_REQUIRED):
+            return attempt.action_expires_at or attempt.intent.send_before
     return attempt.intent.send_before

@@ -1,4 +1,4 @@
-"""The one fold: what an account, a top-up and the saving of a card are after their events.
+"""The one fold: what an account, a top-up, the saving of a card and a refund are after their events.
 
 It only adds up: no price, tax, rule or clock in it, so a changed rule never rewrites history.
 """
@@ -17,14 +17,16 @@ from interact_ledger.domain.account import (
     AttemptStatus,
     Card,
     CardSaving,
+    Charge,
     Hold,
+    Refund,
     RentedNumber,
     Standing,
     TaxNumber,
     TopUp,
 )
 
-__all__ = ["FOLD_VERSION", "evolve", "fold_card_saving", "fold_top_up"]
+__all__ = ["FOLD_VERSION", "evolve", "fold_card_saving", "fold_charges", "fold_refund", "fold_top_up"]
 
 FOLD_VERSION = 1
 """Raised whenever the fold's result changes for the same events, so that older snapshots are discarded."""
@@ -63,6 +65,41 @@ def fold_card_saving(operation: Iterable[e.Recorded]) -> CardSaving | None:
     for recorded in operation:
         saving = _evolve_card_saving(saving, recorded.event)
     return saving
+
+
+def fold_refund(operation: Iterable[e.Recorded]) -> Refund | None:
+    """Return the state of a refund from its operation's events, None before its first attempt."""
+    refund = None
+    for recorded in operation:
+        refund = _evolve_refund(refund, recorded.event)
+    return refund
+
+
+def fold_charges(top_up: Iterable[e.Recorded]) -> dict[str, Charge]:
+    """Return the charges of a top-up from its operation's events, by the gateway's reference, the first one first."""
+    charges: dict[str, Charge] = {}
+    intents: dict[str, e.RefundAttempted] = {}
+    for recorded in top_up:
+        event = recorded.event
+        match event:
+            case e.PaymentCaptured():
+                taxes = tuple(tax.amount for tax in event.taxes)
+                charges[event.reference] = Charge(captured=event, credit=event.credit, taxes=taxes)
+            case e.RefundAttempted():
+                intents[event.attempt_id] = event
+                charges[event.charge_reference] = _taken(charges[event.charge_reference], event, 1)
+            case e.RefundFailed() | e.RefundReturned():
+                intent = intents[event.attempt_id]
+                charges[intent.charge_reference] = _taken(charges[intent.charge_reference], intent, -1)
+            case e.Refunded(late=True) | e.RefundMismatched(late=True):
+                intent = intents[event.attempt_id]
+                charges[intent.charge_reference] = _taken(charges[intent.charge_reference], intent, 1)
+    return charges
+
+
+def _taken(charge: Charge, refund: e.RefundAttempted, times: int) -> Charge:
+    taxes = tuple(left - times * tax.amount for left, tax in zip(charge.taxes, refund.taxes, strict=True))
+    return replace(charge, credit=charge.credit - times * refund.credit, taxes=taxes)
 
 
 def _opened(recorded: e.Recorded, event: e.AccountOpened) -> Account:
@@ -141,6 +178,28 @@ def _(event: e.PaymentAttempted | e.PaymentEvent, account: Account) -> Account:
     top_up = _evolve_top_up(account.top_ups.get(event.operation_id), event)
     credit = event.credit if isinstance(event, e.PaymentCaptured) else Decimal(0)
     return replace(account, balance=account.balance + credit, top_ups=_kept_while_open(account.top_ups, event, top_up))
+
+
+@_apply.register
+def _(event: e.RefundEvent, account: Account) -> Account:
+    before = account.refunds.get(event.operation_id)
+    refund = _evolve_refund(before, event)
+    reserved = (refund.reserved if refund else 0) - (before.reserved if before else 0)
+    return replace(
+        account,
+        balance=account.balance - _paid_back(event),
+        held=account.held + reserved,
+        refunds=_kept_while_open(account.refunds, event, refund),
+    )
+
+
+def _paid_back(event: e.RefundEvent) -> Decimal:
+    match event:
+        case e.Refunded() | e.RefundMismatched():
+            return event.credit
+        case e.RefundReturned():
+            return -event.credit
+    return Decimal(0)
 
 
 @_apply.register
@@ -253,7 +312,7 @@ def _hold_reduced(account: Account, hold_id: str, amount: Decimal) -> Account:
     return replace(account, held=account.held - amount, holds=holds)
 
 
-# One top-up and one card saving, event by event -------------------------------------------------------------------
+# One top-up, one card saving and one refund, event by event ---------------------------------------------------------
 
 
 def _evolve_top_up(top_up: TopUp | None, event: e.Event) -> TopUp | None:
@@ -338,9 +397,41 @@ def _evolve_card_saving(saving: CardSaving | None, event: e.Event) -> CardSaving
     return saving
 
 
+def _evolve_refund(refund: Refund | None, event: e.Event) -> Refund | None:
+    if isinstance(event, e.RefundAttempted):
+        return Refund(intent=event, paid_references=refund.paid_references if refund else ())
+    if refund is None:
+        return None
+    match event:
+        case e.RefundRetried():
+            return replace(refund, tries=refund.tries + 1)
+        case e.RefundPending():
+            return replace(refund, status=AttemptStatus.PENDING, reference=event.reference)
+        case e.RefundUnknown():
+            return replace(refund, status=AttemptStatus.UNKNOWN)
+        case e.RefundFailed():
+            return replace(refund, status=AttemptStatus(event.outcome), failure=event)
+        case e.RefundReturned():
+            return replace(refund, status=AttemptStatus.DECLINED, failure=event)
+        case e.Refunded():
+            paid = _paid_at_gateway(refund, event, AttemptStatus.SUCCEEDED)
+            return replace(paid, refunded=refund.refunded or event)
+        case e.RefundMismatched():
+            return _paid_at_gateway(refund, event, AttemptStatus.MISMATCHED)
+    return refund
+
+
+def _paid_at_gateway(refund: Refund, event: e.Refunded | e.RefundMismatched, status: AttemptStatus) -> Refund:
+    """End the attempt that paid back; a later one goes on."""
+    known = replace(refund, paid_references=(*refund.paid_references, event.reference))
+    if event.attempt_id != refund.intent.attempt_id:
+        return known
+    return replace(known, status=status, reference=event.reference)
+
+
 # Small maps that are never changed in place -----------------------------------------------------------------------
 
-_Open = TypeVar("_Open", TopUp, CardSaving)
+_Open = TypeVar("_Open", TopUp, CardSaving, Refund)
 _Value = TypeVar("_Value")
 
 

@@ -120,6 +120,7 @@ def _refuse_open_ends(account: Account) -> None:
         ("holds", account.holds),
         ("top-ups under way", account.top_ups),
         ("cards being saved", account.card_savings),
+        ("refunds under way", account.refunds),
         ("saved cards", account.cards),
         ("rented numbers", account.numbers),
     ):

@@ -191,7 +191,10 @@ class RefundRequest:
 
     attempt_id: str
     """The idempotency key at the gateway."""
+    refund_id: str
+    """Our id of the refund, the same for each of its attempts; put it into the gateway's metadata."""
     transaction_id: str
+    """Our id of the top-up that is paid back."""
     account_id: str
     charge_reference: str
     """The reference under which the charge succeeded."""
@@ -352,7 +355,7 @@ class Notice:
     reference: str
     """The gateway's id of the charge, saving, refund or dispute."""
     operation_id: str | None
-    """Our id of the top-up or saving from the object's metadata, None if it bears none (a foreign object)."""
+    """Our id of the top-up, saving or refund from the object's metadata, None if it bears none (a foreign object)."""
     occurred_at: datetime
 
 

@@ -23,11 +23,20 @@ from interact_ledger.gateways.protocol import (
     NotFound,
     SavedCard,
 )
-from interact_ledger.processes.attempts import TOO_LATE, can_replay, proof_from, refused
+from interact_ledger.processes.attempts import TOO_LATE, Marked, can_replay, proof_from, refused
 from interact_ledger.processes.context import Context
-from interact_ledger.storage.accounts import Change, History
+from interact_ledger.storage.accounts import Change, Decide, History
 
-__all__ = ["Progress", "cancel_saving", "complete_saving", "forget", "remove_card", "save_card", "settle_saving"]
+__all__ = [
+    "Progress",
+    "cancel_saving",
+    "complete_saving",
+    "forget",
+    "hear",
+    "remove_card",
+    "save_card",
+    "settle_saving",
+]
 
 
 class Progress(NamedTuple):
@@ -87,6 +96,20 @@ def settle_saving(context: Context, account_id: str, operation_id: str) -> Progr
         cancelled = gateway.cancel_save(_card_request(context, account_id, gateway, saving))
         _record(context, account_id, saving, cancelled)
     return _progress(context, account_id, operation_id, result)
+
+
+def hear(context: Context, account_id: str, operation_id: str, reference: str, marked: Marked) -> bool:
+    """Look up the saving that a notice is about, and record what it is with the notice's mark.
+
+    Returns whether it could be looked up, and is the saving's.
+    """
+    saving = load(context, account_id, operation_id)
+    gateway = context.gateway(saving.intent.gateway)
+    match gateway.find_card(_card_request(context, account_id, gateway, saving)):
+        case Found(result=result) if getattr(result, "reference", None) in {None, reference}:
+            context.transact(account_id, marked(_recording(context, saving, result)))
+            return True
+    return False
 
 
 def cancel_saving(context: Context, account_id: str, operation_id: str) -> Progress:
@@ -186,6 +209,10 @@ def _look_up(context: Context, account_id: str, gateway: Gateway, saving: CardSa
 
 
 def _record(context: Context, account_id: str, saving: CardSaving, result: CardResult) -> None:
+    context.transact(account_id, _recording(context, saving, result))
+
+
+def _recording(context: Context, saving: CardSaving, result: CardResult) -> Decide:
     expires_at = context.now() + context.settings.authentication_within
 
     def decide(account: Account, history: History) -> Sequence[e.Event]:
@@ -194,7 +221,7 @@ def _record(context: Context, account_id: str, saving: CardSaving, result: CardR
             account, present, saving.intent.attempt_id, result, action_expires_at=expires_at
         )
 
-    context.transact(account_id, decide)
+    return decide
 
 
 def _progress(context: Context, account_id: str, operation_id: str, result: CardResult | NotFound | None) -> Progress:

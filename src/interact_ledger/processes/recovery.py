@@ -1,6 +1,6 @@
 """Bringing every open attempt, of whatever kind, to its true end, from the log and the gateways alone.
 
-Safe to run at any moment, by several processes at once, and at start-up: it never charges and never saves. An
+Safe to run at any moment, by several processes at once, and at start-up: it never charges, saves or pays back. An
 attempt that may still be under way (before its `send_before` and the gateway's safe delay) is looked up and, if
 nothing is found, left alone; its sender cannot send any more once that time is over.
 """
@@ -14,7 +14,7 @@ from datetime import datetime
 from interact_ledger.clock import END
 from interact_ledger.domain.agenda import AgendaKind
 from interact_ledger.errors import LedgerError, StorageUnavailable
-from interact_ledger.processes import cards, top_up
+from interact_ledger.processes import cards, refunds, top_up
 from interact_ledger.processes.context import Context
 from interact_ledger.storage.index import DueItem, due_items
 from interact_ledger.tables import Query
@@ -24,7 +24,7 @@ __all__ = ["Recovered", "recover"]
 NOT_DUE = "not due yet"
 """The outcome of what may still be under way, or waits for its customer."""
 
-KINDS = (AgendaKind.PAYMENT, AgendaKind.CARD_SAVING, AgendaKind.CARD_REMOVAL)
+KINDS = (AgendaKind.PAYMENT, AgendaKind.CARD_SAVING, AgendaKind.CARD_REMOVAL, AgendaKind.REFUND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,9 @@ class Recovered:
 
     account_id: str
     kind: str
-    """payment, card_saving or card_removal."""
+    """payment, card_saving, card_removal or refund."""
     subject: str
-    """The transaction, saving or card."""
+    """The transaction, saving, card or refund."""
     outcome: str
     """Its state now, or why it could not be learned, or "not due yet"."""
     is_over: bool
@@ -87,5 +87,8 @@ def _settle(context: Context, item: DueItem) -> tuple[str, bool]:
     if item.kind is AgendaKind.CARD_SAVING:
         saving = cards.settle_saving(context, item.account_id, item.subject).saving
         return saving.status.value, saving.is_over
+    if item.kind is AgendaKind.REFUND:
+        refund = refunds.settle_refund(context, item.account_id, item.subject)
+        return refund.status.value, refund.is_over
     forgotten = cards.forget(context, item.account_id, item.subject)
     return ("removed" if forgotten else "not yet confirmed"), forgotten

@@ -41,12 +41,12 @@ from interact_ledger.gateways.protocol import (
     SavedCard,
     Unknown,
 )
-from interact_ledger.processes.attempts import TOO_LATE, can_replay, proof_from, refused
+from interact_ledger.processes.attempts import TOO_LATE, Marked, can_replay, nothing, proof_from, refused
 from interact_ledger.processes.checkout import refuse_unoffered_brand
 from interact_ledger.processes.context import Context
-from interact_ledger.storage.accounts import Change, History
+from interact_ledger.storage.accounts import Change, Decide, History
 
-__all__ = ["Progress", "cancel", "settle", "top_up"]
+__all__ = ["Progress", "cancel", "hear", "settle", "top_up"]
 
 
 class Progress(NamedTuple):
@@ -128,6 +128,23 @@ def settle(context: Context, account_id: str, operation_id: str) -> Progress:
     if settled.cancelling:
         return _cancel_at_gateway(context, account_id, settled)
     return Progress(settled, result.client_secret if isinstance(result, ActionRequired) else None)
+
+
+def hear(context: Context, account_id: str, operation_id: str, reference: str, marked: Marked) -> bool:
+    """Look up the charge that a notice is about, over or not, and record what it is with the notice's mark.
+
+    Returns whether it could be looked up, and is the attempt's.
+    """
+    attempt = _attempt_at(context, account_id, operation_id, reference)
+    gateway = context.gateway(attempt.intent.gateway)
+    request = _charge_request(account_id, context.customer_at(account_id, gateway), attempt)
+    found = gateway.find_charge(request)
+    if not isinstance(found, Found) or getattr(found.result, "reference", None) not in {None, reference}:
+        return False
+    result = found.result
+    context.transact(account_id, marked(nothing if isinstance(result, Begun) else _recording(context, attempt, result)))
+    _finish(context, account_id, operation_id)
+    return True
 
 
 def cancel(context: Context, account_id: str, operation_id: str) -> Progress:
@@ -267,14 +284,29 @@ def _cancel_at_gateway(context: Context, account_id: str, attempt: TopUp) -> Pro
     return Progress(load(context, account_id, attempt.operation_id))
 
 
+def _attempt_at(context: Context, account_id: str, operation_id: str, reference: str) -> TopUp:
+    """Return the attempt that made a gateway's object, or the latest one if none is known to have made it."""
+    past = context.accounts.history(account_id, operation_id)
+    made = next((r.event for r in past if getattr(r.event, "reference", None) == reference), None)
+    for recorded in past:
+        intent = recorded.event
+        if isinstance(intent, e.PaymentAttempted) and intent.attempt_id == getattr(made, "attempt_id", None):
+            return TopUp(intent=intent, reference=reference)
+    return _folded(lambda _: past, operation_id)
+
+
 def _record(context: Context, account_id: str, attempt: TopUp, result: ChargeResult) -> None:
+    context.transact(account_id, _recording(context, attempt, result))
+
+
+def _recording(context: Context, attempt: TopUp, result: ChargeResult) -> Decide:
     expires_at = context.now() + context.settings.authentication_within
 
     def decide(account: Account, history: History) -> Sequence[e.Event]:
         present = _folded(history, attempt.operation_id)
         return life.record_result(account, present, attempt.intent.attempt_id, result, action_expires_at=expires_at)
 
-    context.transact(account_id, decide)
+    return decide
 
 
 def _folded(history: History, operation_id: str) -> TopUp:

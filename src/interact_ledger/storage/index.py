@@ -25,6 +25,7 @@ __all__ = [
     "agenda_rows",
     "due_items",
     "index_rows",
+    "operation_at",
 ]
 
 OPERATIONS = Table(
@@ -104,6 +105,12 @@ def index_rows(recorded: Recorded) -> Iterator[RowChange]:
         )
 
 
+def operation_at(query: Query, gateway: str, reference: str) -> tuple[str, str] | None:
+    """Return the account and the operation that a gateway's reference belongs to, None if it is not ours."""
+    rows = query("SELECT * FROM gateway_references WHERE gateway=? AND reference=?", [gateway, reference])
+    return (rows[0]["stream_id"], rows[0]["operation_id"]) if rows else None
+
+
 def due_items(query: Query, kinds: Sequence[AgendaKind], now: datetime) -> list[DueItem]:
     """Return what of these kinds has fallen due on all accounts' agendas, the earliest first."""
     marks = ", ".join("?" * len(kinds))
@@ -134,6 +141,7 @@ def _same_work(before: Account, after: Account) -> bool:
     return (
         before.top_ups is after.top_ups
         and before.card_savings is after.card_savings
+        and before.refunds is after.refunds
         and before.cards is after.cards
         and before.holds is after.holds
         and before.numbers is after.numbers

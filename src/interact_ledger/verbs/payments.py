@@ -1,9 +1,9 @@
-"""Adding balance by card, and keeping cards (product rules 2, 3, 5 to 8, 11 and 12)."""
+"""Adding balance by card, paying it back, and keeping cards (product rules 2, 3, 5 to 8, 11 and 12)."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from moneyed import Money
 
@@ -11,17 +11,21 @@ from interact_ledger.domain import cards as card_rules
 from interact_ledger.errors import Busy, InvalidRequest, QuoteNotFound
 from interact_ledger.free_text import free_text
 from interact_ledger.gateways.protocol import Initiator, NewCard
+from interact_ledger.money import card_amount_in
 from interact_ledger.pricing.availability import PaymentMethod, choose_gateway
-from interact_ledger.processes import cards, checkout, invoicing, top_up
+from interact_ledger.processes import cards, checkout, invoicing, notices, refunds, top_up
 from interact_ledger.processes.cards import Progress as SavingProgress
+from interact_ledger.processes.notices import ReceivedNotice
 from interact_ledger.processes.top_up import Progress as TopUpProgress
 from interact_ledger.projections import checkouts
-from interact_ledger.verbs.base import Verbs
+from interact_ledger.verbs.base import Verbs, exact
 from interact_ledger.views import (
     CardSavingResult,
+    RefundResult,
     SavedCardDetails,
     TopUpResult,
     card_saving_result,
+    refund_result,
     saved_cards,
     top_up_result,
 )
@@ -129,6 +133,66 @@ class PaymentVerbs(Verbs):
         found = top_up.load(self._context, account_id, transaction_id)
         return top_up_result(self._account(account_id), found, None)
 
+    def refundable(self, account_id: str, transaction_id: str, *, charge: str | None = None) -> Money:
+        """Return the most that can be paid back of a top-up now, gross: what is left of it and the balance covers.
+
+        Args:
+            account_id: whose top-up it is.
+            transaction_id: the top-up.
+            charge: the gateway's reference of the charge, if the top-up was captured more than once.
+
+        Raises:
+            TransactionNotFound, InvalidRequest
+        """
+        currency = self._account(account_id).currency
+        return Money(refunds.refundable(self._context, account_id, transaction_id, charge), currency)
+
+    def refund(
+        self,
+        account_id: str,
+        transaction_id: str,
+        amount: Money | None,
+        reason: str,
+        *,
+        idempotency_key: str,
+        charge: str | None = None,
+    ) -> RefundResult:
+        """Pay a top-up back to the card that paid it, in full or in part.
+
+        What it takes of the credit is reserved before the gateway is asked, and given back if the gateway refuses.
+        Repeating the same request returns its present state; if it is then sure that nothing was paid back, it goes
+        on with a new attempt.
+
+        Args:
+            account_id: whose top-up it is.
+            transaction_id: the top-up.
+            amount: how much, gross, in the currency's minor unit; None for all that is left of the charge.
+            reason: why, for the record.
+            idempotency_key: names this request, 1 to 255 characters.
+            charge: the gateway's reference of the charge, if the top-up was captured more than once.
+
+        Raises:
+            NotRefundable, TransactionNotFound, InvalidAmount, CurrencyMismatch, AccountClosed, IdempotencyConflict,
+            GatewayUnsupported: nothing was stored or sent.
+            GatewayError: the gateway refuses us; nothing was paid back.
+            Busy, StorageUnavailable: repeat with the same key.
+        """
+        account = self._account(account_id)
+        gross = None if amount is None else card_amount_in(account.currency, amount, "amount")
+        free_text(reason, "reason")
+        named = None if amount is None else exact(amount, "amount")
+        request = self._request(account_id, idempotency_key, "refund", transaction_id, named, reason, charge)
+        refund = refunds.refund(self._context, account_id, request, transaction_id, gross, reason, charge)
+        return refund_result(self._account(account_id), refund)
+
+    def refund_result(self, account_id: str, refund_id: str) -> RefundResult:
+        """Return where a refund stands, as far as the ledger knows, without asking the gateway.
+
+        Raises:
+            TransactionNotFound: if the account has no such refund.
+        """
+        return refund_result(self._account(account_id), refunds.load(self._context, account_id, refund_id))
+
     def save_card(
         self, account_id: str, card_token: str, *, idempotency_key: str, method: str | None = None
     ) -> CardSavingResult:
@@ -191,11 +255,37 @@ class PaymentVerbs(Verbs):
         cards.remove_card(self._context, account_id, request, card_id)
         return self.cards(account_id)
 
+    def receive(self, gateway_id: str, body: bytes, headers: Mapping[str, str]) -> list[ReceivedNotice]:
+        """Take a gateway's webhook request: verify it, look up what it is about, and record what is new.
+
+        Answer the request with yes (200) if every notice `is_acknowledged`, with 503 if one is not, so that the
+        gateway sends it again, and with 400 if this raises `NoticeRejected`. Report what is "foreign" or
+        "unexplained".
+
+        Args:
+            gateway_id: the gateway whose address was called.
+            body: the request's raw bytes, unparsed.
+            headers: the request's headers.
+
+        Raises:
+            NoticeRejected: if it is not authentic, not recent, not readable or over a million bytes long; nothing
+                was looked up or stored.
+            ConfigurationError: if the ledger was opened without that gateway.
+            GatewayError, Busy, StorageUnavailable: answer 503; the gateway sends it again.
+        """
+        received = notices.receive(self._context, self._query, gateway_id, body, headers)
+        for account_id in {notice.account_id for notice in received if notice.account_id}:
+            self._number_invoices(account_id)
+        return received
+
     def _confirmation(self, account_id: str, progress: TopUpProgress) -> TopUpResult:
         if progress.top_up.captured is not None:
-            with contextlib.suppress(Busy):  # numbered when the receipt is asked for, or by the schedule
-                invoicing.issue_invoices(self._context, self._invoices, self._query, account_id)
+            self._number_invoices(account_id)
         return top_up_result(self._account(account_id), progress.top_up, progress.client_secret)
+
+    def _number_invoices(self, account_id: str) -> None:
+        with contextlib.suppress(Busy):  # numbered when the receipt is asked for, or by the schedule
+            invoicing.issue_invoices(self._context, self._invoices, self._query, account_id)
 
     def _saving(self, account_id: str, progress: SavingProgress) -> CardSavingResult:
         return card_saving_result(self._account(account_id), progress.saving, progress.client_secret)

@@ -55,6 +55,7 @@ def saving(attempt: str = "sav_1", **changes: Any) -> CardRequest:
 def refund_of(charge_reference: str, attempt: str = "ref_1", **changes: Any) -> RefundRequest:
     request = RefundRequest(
         attempt_id=attempt,
+        refund_id="refund_1",
         transaction_id="txn_1",
         account_id="acct_1",
         charge_reference=charge_reference,

@@ -37,7 +37,7 @@ def test_notices_tell_of_savings_and_refunds_too(gateway: SandboxGateway) -> Non
     save(gateway)
     notices = [gateway.notices(due.body, due.headers)[0] for due in gateway.notices_due()]
     assert [n.subject for n in notices] == [NoticeSubject.CHARGE, NoticeSubject.REFUND, NoticeSubject.CARD]
-    assert [n.operation_id for n in notices] == ["txn_1", "txn_1", "saving_1"]
+    assert [n.operation_id for n in notices] == ["txn_1", "refund_1", "saving_1"]
 
 
 def test_a_repeat_that_changes_nothing_is_not_told(gateway: SandboxGateway) -> None:

@@ -15,7 +15,7 @@ from interact_ledger.audit.book import Book
 from interact_ledger.audit.entries import Entry
 from interact_ledger.audit.findings import Finding
 from interact_ledger.audit.topics import TOPICS
-from interact_ledger.audit.validators import cards, holds, numbers, payments, purchases, quotes, standing
+from interact_ledger.audit.validators import cards, holds, numbers, payments, purchases, quotes, refunds, standing
 
 __all__ = ["AFTER", "BEFORE", "Validator"]
 
@@ -36,6 +36,7 @@ BEFORE = _by_topic(
     (standing.validate_place, standing.validate_standing, standing.validate_currency),
     quotes.BEFORE,
     payments.BEFORE,
+    refunds.BEFORE,
     cards.BEFORE,
     purchases.BEFORE,
     purchases.REVERSALS,
@@ -44,5 +45,5 @@ BEFORE = _by_topic(
 )
 """By topic: what looks at the book as it was before the event."""
 
-AFTER = _by_topic((), standing.AFTER, purchases.AFTER, holds.AFTER)
+AFTER = _by_topic((), standing.AFTER, refunds.AFTER, purchases.AFTER, holds.AFTER)
 """By topic: what looks at the book with the event in it."""

@@ -42,7 +42,7 @@ def validate_closing(entry: Entry, book: Book) -> Iterator[Finding]:
     money = book.money
     if money.balance or money.held or entry.amount("paid_out") < 0 or entry.amount("written_off") < 0:
         yield entry.finding("closing_unbalanced", "leaves a balance, or pays out what was not there")
-    if book.holds or book.open_top_ups or book.open_savings or book.cards or book.numbers:
+    if book.holds or book.open_top_ups or book.open_refunds or book.open_savings or book.cards or book.numbers:
         yield entry.finding("closing_unbalanced", "leaves something open")
 
 

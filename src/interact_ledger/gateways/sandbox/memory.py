@@ -72,7 +72,7 @@ class Intent:
     attempt_id: str
     account_id: str
     operation_id: str
-    """The ledger's id of the top-up or the saving."""
+    """The ledger's id of the top-up, the saving or the refund."""
     customer_id: str | None = None
     fingerprint: str | None = None
     """Of the request, to tell a repeat from another request; None if it was only ever cancelled."""
@@ -226,10 +226,13 @@ class Memory:
         """Return all intents, oldest first."""
         return [_intent(row) for row in self._rows("SELECT * FROM intents ORDER BY number")]
 
-    def refunded(self, charge_reference: str) -> Decimal:
-        """Return what of a captured payment has been paid back, in its currency."""
+    def refunded(self, charge_reference: str, *, or_pending: bool = False) -> Decimal:
+        """Return what of a captured payment has been paid back, or also what may yet be, in its currency."""
         rows = self._rows(
-            "SELECT amount FROM intents WHERE charge_reference = ? AND status = ?", charge_reference, Status.SUCCEEDED
+            "SELECT amount FROM intents WHERE charge_reference = ? AND status IN (?, ?)",
+            charge_reference,
+            Status.SUCCEEDED,
+            Status.PENDING if or_pending else Status.SUCCEEDED,
         )
         return sum((Decimal(row["amount"]) for row in rows), Decimal(0))
 

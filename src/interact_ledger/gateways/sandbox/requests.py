@@ -174,9 +174,9 @@ def refund_intent(request: RefundRequest, payment: Intent, now: datetime) -> Int
         reference=_reference("rfd", request.attempt_id),
         attempt_id=request.attempt_id,
         account_id=request.account_id,
-        operation_id=request.transaction_id,
+        operation_id=request.refund_id,
         fingerprint=request_fingerprint(
-            *("refund", request.transaction_id, request.account_id, payment.reference, _written(request.amount))
+            *("refund", request.refund_id, request.account_id, payment.reference, _written(request.amount))
         ),
         amount=request.amount,
         token=payment.token,

@@ -97,7 +97,9 @@ def refund_result(refund: Intent) -> RefundResult:
     """Return the present state of a refund."""
     if refund.status is Status.DECLINED:
         return _declined(refund)
-    assert refund.status is Status.SUCCEEDED, "a refund is decided at once"
+    if refund.status is Status.PENDING:
+        return Pending(reference=refund.reference)
+    assert refund.status is Status.SUCCEEDED, "a refund is sent at once"
     assert refund.amount is not None, "a refund has an amount"
     return Refunded(reference=refund.reference, amount=refund.amount, refunded_at=refund.moved_at)
 

@@ -17,7 +17,7 @@ from moneyed import Money
 
 from interact_ledger.clock import Clock
 from interact_ledger.errors import GatewayInvalidRequest, GatewayMisconfigured
-from interact_ledger.gateways.protocol import CardResult, ChargeResult, Notice, NoticeSubject
+from interact_ledger.gateways.protocol import CardResult, ChargeResult, Notice, NoticeSubject, RefundResult
 from interact_ledger.gateways.sandbox.memory import Intent, KeptCard, Kind, Memory
 from interact_ledger.gateways.sandbox.notices import Delivery, notice_body, signature_headers
 from interact_ledger.gateways.sandbox.requests import captured_amount, derived
@@ -29,6 +29,7 @@ from interact_ledger.gateways.sandbox.results import (
     charge_result,
     chargeable_card,
     chargeable_intent,
+    refund_result,
 )
 from interact_ledger.gateways.sandbox.tokens import Status, Step, script_of
 
@@ -107,7 +108,7 @@ class SandboxServer:
 
     # The world around it ----------------------------------------------------------------------------------------
 
-    def authenticate(self, reference: str, *, succeed: bool = True) -> ChargeResult | CardResult:
+    def authenticate(self, reference: str, *, succeed: bool = True) -> ChargeResult | CardResult | RefundResult:
         """Play the customer who authenticates, or fails to, in the browser; returns the present state.
 
         Goes on with what asks for it, and with what was declined off-session for want of it; else changes nothing.
@@ -117,13 +118,27 @@ class SandboxServer:
         """
         return self._play(reference, Status.ACTION_REQUIRED, "authentication_failed", succeed=succeed)
 
-    def settle(self, reference: str, *, succeed: bool = True) -> ChargeResult | CardResult:
+    def settle(self, reference: str, *, succeed: bool = True) -> ChargeResult | CardResult | RefundResult:
         """Play the network that settles or declines what is pending; returns the present state.
 
         Raises:
-            GatewayInvalidRequest: if there is no such payment or saving.
+            GatewayInvalidRequest: if there is no such payment, saving or refund.
         """
         return self._play(reference, Status.PENDING, "settlement_declined", succeed=succeed)
+
+    def return_refund(self, reference: str) -> RefundResult:
+        """Play the customer's bank that sends back what was refunded already; returns the present state.
+
+        Raises:
+            GatewayInvalidRequest: if there is no such refund.
+        """
+        with self._memory.transaction():
+            refund = self._known(reference)
+            if refund.kind is not Kind.REFUND:
+                raise GatewayInvalidRequest("is not a refund", field="reference")
+            if refund.status is Status.SUCCEEDED:
+                refund = self._move(refund, Step(Status.DECLINED, "refund_returned"))
+        return refund_result(refund)
 
     def pay_in_browser(self, reference: str, token: str) -> ChargeResult:
         """Play an old browser tab that pays a declined payment with another card; returns the present state.
@@ -140,14 +155,22 @@ class SandboxServer:
                 intent = self._move(replace(intent, token=token, card_token=None), script.first)
         return self._charge_result(intent)
 
-    def _play(self, reference: str, status: Status, failure: str, *, succeed: bool) -> ChargeResult | CardResult:
+    def _play(
+        self, reference: str, status: Status, failure: str, *, succeed: bool
+    ) -> ChargeResult | CardResult | RefundResult:
         with self._memory.transaction():
             intent = self._known(reference)
             unauthenticated = intent.can_yet_succeed and intent.code == "authentication_required"
             if intent.status is status or (unauthenticated and status is Status.ACTION_REQUIRED):
                 step = Step(Status.SUCCEEDED) if succeed else Step(Status.DECLINED, failure)
                 intent = self._move(intent, self._unusable(intent) or step)
-        return self._charge_result(intent) if intent.kind is Kind.PAYMENT else self._card_result(intent)
+        match intent.kind:
+            case Kind.PAYMENT:
+                return self._charge_result(intent)
+            case Kind.SAVING:
+                return self._card_result(intent)
+            case Kind.REFUND:
+                return refund_result(intent)
 
     def _known(self, reference: str) -> Intent:
         intent = self._memory.intent_at(reference)
@@ -179,9 +202,10 @@ class SandboxServer:
         payment = self._known(refund.charge_reference)
         if payment.status is not Status.SUCCEEDED:
             return Step(Status.DECLINED, "charge_not_captured")
-        if self._memory.refunded(payment.reference) + refund.amount.amount > captured_amount(payment).amount:
+        given = self._memory.refunded(payment.reference, or_pending=True)
+        if given + refund.amount.amount > captured_amount(payment).amount:
             return Step(Status.DECLINED, "refund_exceeds_capture")
-        return Step(Status.SUCCEEDED)
+        return script_of(refund.token).refunding
 
     def _unusable(self, intent: Intent) -> Step | None:
         """Why the saved card cannot pay, whatever its script says."""

@@ -66,6 +66,8 @@ class Script:
     """Paying with the saved card while the customer is there."""
     off_session: Step = SUCCEED
     """Paying with the saved card on the merchant's initiative."""
+    refunding: Step = SUCCEED
+    """Paying back what was paid with it."""
     fault: Fault | None = None
     """What befalls the request that confirms with the token."""
     notices: int = 1
@@ -92,6 +94,8 @@ DECLINES: Mapping[str, tuple[DeclineReason, Advice]] = MappingProxyType(
         "settlement_declined": (DeclineReason.DO_NOT_HONOUR, Advice.NEW_METHOD),
         "charge_not_captured": (DeclineReason.OTHER, Advice.NEVER),
         "refund_exceeds_capture": (DeclineReason.OTHER, Advice.NEVER),
+        "refund_refused": (DeclineReason.METHOD_UNUSABLE, Advice.NEVER),
+        "refund_returned": (DeclineReason.METHOD_UNUSABLE, Advice.NEVER),
     }
 )
 """The sandbox's own decline codes, in the vocabulary of the protocol."""
@@ -180,6 +184,21 @@ def _interactions() -> dict[str, Script]:
     }
 
 
+def _refund_troubles() -> dict[str, Script]:
+    return {
+        "tok_refund_pending": Script(
+            description="Succeeds; a refund of it stays pending until `settle` pays or declines it.",
+            card=_card("visa", "7726"),
+            refunding=PEND,
+        ),
+        "tok_refund_declined": Script(
+            description="Succeeds; a refund of it is declined.",
+            card=_card("visa", "5126"),
+            refunding=Step(Status.DECLINED, "refund_refused"),
+        ),
+    }
+
+
 def _saved_card_troubles() -> dict[str, Script]:
     short, refused = Step(Status.DECLINED, "insufficient_funds"), Step(Status.DECLINED, "do_not_honor")
     unauthenticated = Step(Status.DECLINED, "authentication_required")
@@ -212,7 +231,7 @@ def _saved_card_troubles() -> dict[str, Script]:
 
 
 SANDBOX_TOKENS: Mapping[str, Script] = MappingProxyType(
-    _brands() | _declines() | _interactions() | _saved_card_troubles()
+    _brands() | _declines() | _interactions() | _saved_card_troubles() | _refund_troubles()
 )
 """Every one-time token that the sandbox knows, with its script."""
 

@@ -1,0 +1,95 @@
+"""Refunds: of a charge of this account, reserved first, never more than is left, exactly what was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from interact_ledger.audit.amounts import decimal
+from interact_ledger.audit.book import Attempts, Book, Terms
+from interact_ledger.audit.entries import Entry
+from interact_ledger.audit.findings import Finding
+from interact_ledger.audit.validators.payments import validate_place_of_attempt
+from interact_ledger.audit.validators.purchases import validate_covered
+from interact_ledger.audit.validators.quotes import validate_breakdown
+
+__all__ = ["AFTER", "BEFORE", "validate_attempt", "validate_fact", "validate_refunded", "validate_request"]
+
+
+def validate_request(entry: Entry, book: Book) -> Iterator[Finding]:
+    """A refund is of a charge that was captured on this account."""
+    if (entry.event["transaction_id"], entry.event["charge_reference"]) not in book.charges:
+        yield entry.finding("refund_wrong", f"{entry.event['charge_reference']} was never captured here")
+
+
+def validate_attempt(entry: Entry, book: Book) -> Iterator[Finding]:
+    """An attempt was requested, follows only on one that surely reached nobody, and pays back something."""
+    yield from validate_breakdown(entry, book)
+    refund = book.refunds.get(entry.event["operation_id"])
+    if refund is None:
+        yield entry.finding("attempt_differs", "no refund was requested")
+    else:
+        yield from validate_place_of_attempt(entry, refund)
+    if entry.amount("total") <= 0:
+        yield entry.finding("refund_wrong", "pays back nothing")
+
+
+def validate_left(entry: Entry, book: Book) -> Iterator[Finding]:
+    """What is reserved for a refund was there, on the balance and of its charge."""
+    yield from validate_covered(entry, book)
+    left = book.charges.get((entry.event["transaction_id"], entry.event["charge_reference"]), (0,))
+    if min(left) < 0:
+        yield entry.finding("refund_wrong", f"takes {decimal(-min(left))} more than is left of a part of the charge")
+
+
+def validate_fact(entry: Entry, book: Book) -> Iterator[Finding]:
+    """A fact about a refund is about its latest attempt."""
+    refund = book.refunds.get(entry.event["operation_id"])
+    if refund is None or entry.event["attempt_id"] != refund.latest or not _is_at_its_gateway(entry, refund):
+        yield entry.finding("attempt_unknown", f"{entry.event['attempt_id']} is not the latest attempt of a refund")
+
+
+def validate_refunded(entry: Entry, book: Book) -> Iterator[Finding]:
+    """What was paid back was attempted, is what was asked for, and is new."""
+    event = entry.event
+    refund = book.refunds.get(event["operation_id"])
+    if refund is None or not _is_at_its_gateway(entry, refund):
+        yield entry.finding("attempt_unknown", f"{event['attempt_id']} was never attempted at {event['gateway']}")
+        return
+    if entry.topic == "refund-mismatched":
+        yield entry.finding(
+            "refund_mismatched",
+            f"{event['gateway']} {event['reference']} paid back {event['refunded_amount']}"
+            f" {event['refunded_currency']}, not {event['expected_amount']} {event['expected_currency']}",
+        )
+    elif refund.terms != Terms.of(event):
+        yield entry.finding("refund_differs", "is not what the attempt asked for")
+    if event["reference"] in refund.captured:
+        yield entry.finding("refund_repeated", f"{event['gateway']} {event['reference']} was debited before")
+    is_late = not refund.undecided or event["attempt_id"] != refund.latest
+    if event["late"] is not is_late:
+        yield entry.finding("refund_differs", "is marked late and is not, or the other way round")
+    if is_late:
+        yield entry.finding("refund_late", f"{event['reference']} came after the attempt was over")
+
+
+def validate_returned(entry: Entry, book: Book) -> Iterator[Finding]:
+    """Only what was debited comes back, and that is always reported."""
+    yield from validate_fact(entry, book)
+    refund = book.refunds.get(entry.event["operation_id"])
+    if refund is not None and entry.event["reference"] not in refund.captured:
+        yield entry.finding("refund_differs", f"{entry.event['reference']} was never debited")
+    yield entry.finding("refund_returned", f"{entry.event['reference']} failed: {entry.event['detail']}")
+
+
+def _is_at_its_gateway(entry: Entry, refund: Attempts) -> bool:
+    return (entry.event["attempt_id"], entry.event["gateway"]) in refund.known.items()
+
+
+BEFORE = dict.fromkeys(("refund-retried", "refund-pending", "refund-unknown", "refund-failed"), validate_fact) | {
+    "refund-requested": validate_request,
+    "refund-attempted": validate_attempt,
+    "refunded": validate_refunded,
+    "refund-mismatched": validate_refunded,
+    "refund-returned": validate_returned,
+}
+AFTER = {"refund-attempted": validate_left}

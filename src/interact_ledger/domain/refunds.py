@@ -1,0 +1,244 @@
+"""Paying a charge back to the card that paid it, in full or in part, as often as something is left of it.
+
+A refund is named gross, in the currency's minor unit. It takes its share of the credit and of each tax, in proportion
+to what is left of them, so that the last refund takes exactly what is left. Its credit is reserved before the gateway
+is asked, and given back if the gateway refuses.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from interact_ledger.domain import events as e
+from interact_ledger.domain.account import Account, AttemptStatus, Charge, Refund, may_be_sent_again
+from interact_ledger.domain.operations import Request
+from interact_ledger.domain.standing import refuse_closed
+from interact_ledger.errors import InvalidRequest, NotRefundable, TransactionNotFound
+from interact_ledger.free_text import from_outside
+from interact_ledger.gateways.protocol import Declined, NotAttempted, Pending, RefundResult, Unknown
+from interact_ledger.gateways.protocol import Refunded as PaidBack
+from interact_ledger.money import allocate, minor_unit, minor_units, plain, round_card
+
+__all__ = [
+    "attempt_refund_again",
+    "charge_to_refund",
+    "record_refund_absence",
+    "record_refund_result",
+    "refundable",
+    "request_refund",
+    "send_refund_again",
+]
+
+
+class Parts(NamedTuple):
+    """A gross amount, split as the payment was."""
+
+    credit: Decimal
+    taxes: tuple[Decimal, ...]
+
+
+def charge_to_refund(charges: Mapping[str, Charge], reference: str | None) -> Charge:
+    """Return the charge that is meant: the only one of its top-up, or the one that is named.
+
+    Raises:
+        TransactionNotFound: if nothing was captured, or nothing under that reference.
+        InvalidRequest: if there are several and none is named.
+    """
+    if not charges:
+        raise TransactionNotFound("nothing was captured under this transaction", field="transaction_id")
+    if reference is not None and reference not in charges:
+        raise TransactionNotFound("is no charge of this transaction", field="charge")
+    if reference is None and len(charges) > 1:
+        raise InvalidRequest(f"name one of the transaction's charges: {', '.join(charges)}", field="charge")
+    return charges[reference or next(iter(charges))]
+
+
+def refundable(account: Account, charge: Charge) -> Decimal:
+    """Return the most that can be paid back of a charge now: what is left of it, and what the balance covers."""
+    unit = minor_unit(account.currency)
+    amounts = range(minor_units(max(charge.total, Decimal(0)), account.currency) + 1)
+    covered = bisect_right(amounts, account.available, key=lambda units: _parts_of(charge, units * unit).credit) - 1
+    return max(covered, 0) * unit
+
+
+def request_refund(
+    account: Account, request: Request, charge: Charge, amount: Decimal | None, reason: str, send_before: datetime
+) -> list[e.Event]:
+    """Reserve what is to be paid back and open the first attempt.
+
+    Args:
+        account: whose money it is.
+        request: the command, to be recognised when repeated.
+        charge: what is paid back.
+        amount: how much, gross; None for all that is left of the charge.
+        reason: why, for the record.
+        send_before: nothing is sent from this moment on.
+
+    Raises:
+        NotRefundable, AccountClosed
+    """
+    captured = charge.captured
+    total = round_card(charge.total if amount is None else amount, captured.currency)
+    return [
+        e.RefundRequested(
+            **request.fields,
+            transaction_id=captured.operation_id,
+            charge_reference=captured.reference,
+            total=total,
+            currency=captured.currency,
+            reason=reason,
+        ),
+        _attempted(account, request.operation_id, charge, total, 1, send_before),
+    ]
+
+
+def attempt_refund_again(account: Account, refund: Refund, charge: Charge, send_before: datetime) -> list[e.Event]:
+    """Open the next attempt of a refund whose last one surely reached nobody, if it can still be paid back."""
+    if refund.status is not AttemptStatus.NOT_ATTEMPTED:
+        return []
+    number = refund.intent.number + 1
+    return [_attempted(account, refund.operation_id, charge, refund.intent.total, number, send_before)]
+
+
+def send_refund_again(refund: Refund, now: datetime) -> list[e.Event]:
+    """Mean to send an undecided attempt once more under its key; nothing once it is decided or too late."""
+    return [e.RefundRetried(**_fields(refund))] if may_be_sent_again(refund, now) else []
+
+
+def record_refund_absence(refund: Refund, attempt_id: str) -> list[e.Event]:
+    """Record that an attempt surely did nothing: the gateway knows none of it, after it could last be sent."""
+    if attempt_id != refund.intent.attempt_id or refund.is_over:
+        return []
+    return [_failed(refund, "not_attempted", "the gateway knows of no such refund")]
+
+
+def record_refund_result(refund: Refund, attempt_id: str, result: RefundResult) -> list[e.Event]:
+    """Turn what the gateway said of a refund into facts, or into none where it is known or overtaken.
+
+    `NotAttempted` speaks of one try. If there was another, that one may have arrived, and nothing is known.
+    """
+    if isinstance(result, PaidBack):
+        return _paid_back(refund, attempt_id, result)
+    if attempt_id != refund.intent.attempt_id:
+        return []
+    match result:
+        case Declined() if refund.status is AttemptStatus.SUCCEEDED:
+            return [_returned(refund, result)]
+        case _ if refund.is_over:
+            return []
+        case Pending(reference=reference) if refund.status is not AttemptStatus.PENDING:
+            return [e.RefundPending(**_fields(refund), reference=reference)]
+        case Declined(reason=reason, raw_code=raw_code):
+            return [_failed(refund, "declined", raw_code).model_copy(update={"reason": reason})]
+        case NotAttempted(why=why) if refund.tries == 1:
+            return [_failed(refund, "not_attempted", why)]
+        case Unknown(why=why) | NotAttempted(why=why) if refund.status is AttemptStatus.REQUESTED:
+            return [e.RefundUnknown(**_fields(refund), why=from_outside(why))]
+    return []
+
+
+def _attempted(
+    account: Account, operation_id: str, charge: Charge, total: Decimal, number: int, send_before: datetime
+) -> e.RefundAttempted:
+    refuse_closed(account)
+    captured = charge.captured
+    _refuse_too_much(account, charge, total)
+    parts = _parts_of(charge, total)
+    taxes = tuple(
+        tax.model_copy(update={"amount": amount}) for tax, amount in zip(captured.taxes, parts.taxes, strict=True)
+    )
+    return e.RefundAttempted(
+        operation_id=operation_id,
+        transaction_id=captured.operation_id,
+        attempt_id=f"{operation_id}.{number}",
+        gateway=captured.gateway,
+        number=number,
+        charge_reference=captured.reference,
+        credit=parts.credit,
+        taxes=taxes,
+        total=total,
+        currency=captured.currency,
+        send_before=send_before,
+    )
+
+
+def _refuse_too_much(account: Account, charge: Charge, total: Decimal) -> None:
+    most = refundable(account, charge)
+    if not 0 < total <= most:
+        left, currency = plain(charge.total, account.currency), account.currency
+        raise NotRefundable(
+            f"{plain(most, currency)} {currency} can be paid back now: {left} is left of the charge,"
+            f" and the balance covers {plain(max(account.available, Decimal(0)), currency)} without tax",
+            field="amount",
+        )
+
+
+def _parts_of(charge: Charge, total: Decimal) -> Parts:
+    """Split a gross amount first into credit and tax, then the tax among taxes; each grows with the amount."""
+    currency = charge.captured.currency
+    taxes_left = [max(tax, Decimal(0)) for tax in charge.taxes]
+    credit, tax = allocate(total, [max(charge.credit, Decimal(0)), sum(taxes_left, Decimal(0))], currency)
+    return Parts(credit, tuple(allocate(tax, taxes_left, currency)) if taxes_left else ())
+
+
+def _paid_back(refund: Refund, attempt_id: str, result: PaidBack) -> list[e.Event]:
+    if result.reference in refund.paid_references:
+        return []
+    intent = refund.intent
+    late = refund.is_over or attempt_id != intent.attempt_id
+    fields = {**_fields(refund), "attempt_id": attempt_id, "late": late}
+    if (result.amount.amount, result.amount.currency.code) != (intent.total, intent.currency):
+        return [
+            e.RefundMismatched(
+                **fields,
+                reference=result.reference,
+                credit=intent.credit,
+                expected_amount=intent.total,
+                expected_currency=intent.currency,
+                refunded_amount=result.amount.amount,
+                refunded_currency=result.amount.currency.code,
+                refunded_at=result.refunded_at,
+            )
+        ]
+    return [
+        e.Refunded(
+            **fields,
+            reference=result.reference,
+            credit=intent.credit,
+            taxes=intent.taxes,
+            total=intent.total,
+            currency=intent.currency,
+            refunded_at=result.refunded_at,
+        )
+    ]
+
+
+def _returned(refund: Refund, declined: Declined) -> e.RefundReturned:
+    assert refund.reference is not None, "a refund that succeeded has a reference"
+    return e.RefundReturned(
+        **_fields(refund),
+        reference=refund.reference,
+        credit=refund.intent.credit,
+        total=refund.intent.total,
+        currency=refund.intent.currency,
+        reason=declined.reason,
+        detail=from_outside(declined.raw_code),
+    )
+
+
+def _failed(refund: Refund, outcome: str, detail: str) -> e.RefundFailed:
+    return e.RefundFailed(**_fields(refund), outcome=outcome, reason=None, detail=from_outside(detail))
+
+
+def _fields(refund: Refund) -> dict[str, str]:
+    intent = refund.intent
+    return {
+        "operation_id": intent.operation_id,
+        "transaction_id": intent.transaction_id,
+        "attempt_id": intent.attempt_id,
+        "gateway": intent.gateway,
+    }

@@ -1,0 +1,294 @@
+"""Paying back: every outcome, every fault, every moment of a death, and recovery from the log alone."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from moneyed import Money
+
+from interact_ledger import RefundResult
+from interact_ledger.domain import events as e
+from interact_ledger.errors import (
+    AccountNotEmpty,
+    CurrencyMismatch,
+    GatewayError,
+    GatewayMisconfigured,
+    GatewayUnsupported,
+    IdempotencyConflict,
+    InvalidAmount,
+    NotRefundable,
+    TransactionNotFound,
+)
+from interact_ledger.gateways.protocol import NotAttempted
+from interact_ledger.gateways.sandbox import Fault
+from interact_ledger.testing import LedgerKit
+from ledger_helpers import at_gateway, events_of, gbp, stored, topics
+
+SEND = timedelta(seconds=60)
+SAFE = SEND + timedelta(seconds=10) + timedelta(seconds=60)
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.fixture
+def account_id(kit: LedgerKit) -> str:
+    return kit.account().account_id
+
+
+@pytest.fixture
+def paid(kit: LedgerKit, account_id: str) -> str:
+    """A top-up of £50.00, for which the card paid £60.00."""
+    return kit.top_up(account_id, gbp("50.00")).transaction_id
+
+
+def refund(kit: LedgerKit, account_id: str, paid: str, amount: str | None = "12.00", key: str = "back") -> RefundResult:
+    money = None if amount is None else gbp(amount)
+    return kit.ledger.refund(account_id, paid, money, "asked for", idempotency_key=key)
+
+
+def balances(kit: LedgerKit, account_id: str) -> tuple[Decimal, Decimal]:
+    balance = kit.ledger.balance(account_id)
+    return balance.total.amount, balance.held.amount
+
+
+def paid_back(kit: LedgerKit) -> Decimal:
+    return kit.gateway.refunded_total("GBP").amount
+
+
+# Outcomes ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_refund_pays_back_credit_and_tax_in_proportion(kit, account_id, paid):
+    result = refund(kit, account_id, paid)
+    assert (result.status, result.total, result.credit) == ("succeeded", gbp("12.00"), gbp("10.00"))
+    assert [(tax.name, tax.amount) for tax in result.taxes] == [("VAT", gbp("2.00"))]
+    assert result.balance == gbp("40.00")
+    assert paid_back(kit) == 12
+    assert kit.ledger.refundable(account_id, paid) == gbp("48.00")
+    assert kit.ledger.audit().findings == ()
+
+
+def test_its_intent_is_written_before_the_gateway_is_asked_and_its_outcome_after(kit, account_id, paid):
+    before = len(topics(kit, account_id))
+    refund(kit, account_id, paid)
+    assert topics(kit, account_id)[before:] == ["refund-requested", "refund-attempted", "refunded"]
+
+
+def test_repeating_it_returns_it_and_pays_nothing_back(kit, account_id, paid):
+    first = refund(kit, account_id, paid)
+    before = stored(kit), at_gateway(kit)
+    assert refund(kit, account_id, paid) == first
+    assert kit.ledger.refund_result(account_id, first.refund_id) == first
+    assert (stored(kit), at_gateway(kit)) == before
+
+
+def test_its_key_is_not_taken_for_another_request(kit, account_id, paid):
+    refund(kit, account_id, paid)
+    for amount in ("12.01", None):
+        with pytest.raises(IdempotencyConflict):
+            refund(kit, account_id, paid, amount)
+
+
+def test_partial_refunds_come_to_the_payment_and_no_further(kit, account_id, paid):
+    for number in range(7):
+        assert refund(kit, account_id, paid, "7.77", f"part {number}").status == "succeeded"
+    assert refund(kit, account_id, paid, None, "rest").total == gbp("5.61")
+    assert (paid_back(kit), *balances(kit, account_id)) == (60, 0, 0)
+    with pytest.raises(NotRefundable, match=r"0\.00 GBP can be paid back now"):
+        refund(kit, account_id, paid, "0.01", "more")
+    assert kit.ledger.audit().findings == ()
+
+
+def test_a_declined_refund_gives_its_reservation_back(kit, account_id):
+    paid = kit.top_up(account_id, gbp("50.00"), card_token="tok_refund_declined").transaction_id
+    result = refund(kit, account_id, paid)
+    assert (result.status, result.decline_reason) == ("declined", "method_unusable")
+    assert balances(kit, account_id) == (50, 0)
+
+
+@pytest.mark.parametrize("succeed", [True, False])
+def test_a_pending_refund_reserves_until_it_is_decided(kit, account_id, succeed):
+    paid = kit.top_up(account_id, gbp("50.00"), card_token="tok_refund_pending").transaction_id
+    result = refund(kit, account_id, paid)
+    assert (result.status, balances(kit, account_id)) == ("pending", (50, 10))
+    kit.gateway.settle(result.gateway_reference, succeed=succeed)
+    kit.clock.advance(SEND)
+    assert [(one.kind, one.is_over) for one in kit.ledger.recover()] == [("refund", True)]
+    assert balances(kit, account_id) == ((40, 0) if succeed else (50, 0))
+    assert kit.ledger.recover() == []
+
+
+def test_an_account_is_not_closed_over_an_open_refund(kit, account_id):
+    paid = kit.top_up(account_id, gbp("50.00"), card_token="tok_refund_pending").transaction_id
+    refund(kit, account_id, paid)
+    with pytest.raises(AccountNotEmpty, match="refunds under way"):
+        kit.ledger.close_account(account_id, "left", idempotency_key="close")
+
+
+# What is refused before anything happens --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("amount", "error"),
+    [
+        (gbp("60.01"), NotRefundable),
+        (gbp("0.00"), InvalidAmount),
+        (gbp("-1.00"), InvalidAmount),
+        (gbp("0.001"), InvalidAmount),
+        (Money("1.00", "EUR"), CurrencyMismatch),
+    ],
+)
+def test_an_amount_that_cannot_be_paid_back_is_refused_and_nothing_is_stored_or_sent(
+    kit, account_id, paid, amount, error
+):
+    before = stored(kit), at_gateway(kit)
+    with pytest.raises(error) as refused:
+        kit.ledger.refund(account_id, paid, amount, "asked for", idempotency_key="back")
+    assert refused.value.field == "amount"
+    assert (stored(kit), at_gateway(kit)) == before
+
+
+def test_what_was_never_captured_is_not_found(kit, account_id, paid):
+    declined = kit.top_up(account_id, gbp("20.00"), card_token="tok_declined_fraud").transaction_id
+    other = kit.account().account_id
+    for account, transaction in ((account_id, declined), (account_id, "txn_unknown"), (other, paid)):
+        with pytest.raises(TransactionNotFound):
+            refund(kit, account, transaction)
+
+
+def test_a_gateway_that_pays_back_whole_charges_only_is_asked_for_no_part(kit, account_id, paid, monkeypatch):
+    monkeypatch.setattr(kit.gateway, "_capabilities", replace(kit.gateway.capabilities, partial_refunds=False))
+    before = stored(kit), at_gateway(kit)
+    with pytest.raises(GatewayUnsupported, match="whole charges only"):
+        refund(kit, account_id, paid)
+    assert (stored(kit), at_gateway(kit)) == before
+    assert refund(kit, account_id, paid, None, "whole").status == "succeeded"
+
+
+# Faults -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", [Fault.BEFORE, Fault.AFTER])
+def test_a_lost_answer_is_unknown_and_a_repeat_pays_back_once(kit, account_id, paid, fault):
+    kit.gateway.fail_next("refund", fault)
+    assert refund(kit, account_id, paid).status == "unknown"
+    assert balances(kit, account_id) == (50, 10)
+    assert refund(kit, account_id, paid).status == "succeeded"
+    assert (paid_back(kit), *balances(kit, account_id)) == (12, 40, 0)
+
+
+@pytest.mark.parametrize("fault", [Fault.BEFORE, Fault.AFTER])
+def test_a_lost_answer_is_settled_by_recovery_once_that_is_proven(kit, account_id, paid, fault):
+    kit.gateway.fail_next("refund", fault)
+    refund(kit, account_id, paid)
+    kit.clock.advance(SAFE - timedelta(seconds=1))
+    kit.ledger.recover()
+    assert balances(kit, account_id) == ((50, 10) if fault is Fault.BEFORE else (40, 0))
+    kit.clock.advance(timedelta(seconds=1))
+    kit.ledger.recover()
+    assert kit.ledger.recover() == []
+    assert balances(kit, account_id) == (50 - paid_back(kit) * 10 / 12, 0)
+    assert refund(kit, account_id, paid).status == "succeeded"
+    assert (paid_back(kit), *balances(kit, account_id)) == (12, 40, 0)
+    numbers = [attempt.number for attempt in events_of(kit, account_id, e.RefundAttempted)]
+    assert numbers == ([1, 2] if fault is Fault.BEFORE else [1])
+
+
+def test_what_reached_nobody_is_given_back_and_goes_on_with_a_new_attempt(kit, account_id, paid):
+    kit.gateway.fail_next("refund", Fault.REFUSED)
+    assert refund(kit, account_id, paid).status == "not_attempted"
+    assert balances(kit, account_id) == (50, 0)
+    assert refund(kit, account_id, paid).status == "succeeded"
+    assert paid_back(kit) == 12
+
+
+def test_what_was_spent_meanwhile_is_not_paid_back_by_a_new_attempt(kit, account_id, paid):
+    kit.gateway.fail_next("refund", Fault.REFUSED)
+    refund(kit, account_id, paid)
+    kit.ledger.adjust(account_id, gbp("-45.00"), "used", idempotency_key="used")
+    with pytest.raises(NotRefundable):
+        refund(kit, account_id, paid)
+    assert kit.ledger.refund_result(account_id, events_of(kit, account_id, e.RefundRequested)[0].operation_id)
+
+
+def test_a_refusal_after_a_try_that_may_have_arrived_proves_nothing(kit, account_id, paid, monkeypatch):
+    kit.gateway.fail_next("refund", Fault.AFTER)
+    refund(kit, account_id, paid)
+    monkeypatch.setattr(kit.gateway, "refund", lambda _: NotAttempted(why="the connection was refused"))
+    assert refund(kit, account_id, paid).status == "unknown"
+    monkeypatch.undo()
+    kit.clock.advance(SAFE)
+    kit.ledger.recover()
+    assert (paid_back(kit), *balances(kit, account_id)) == (12, 40, 0)
+
+
+def test_a_gateway_that_refuses_us_leaves_nothing_reserved(kit, account_id, paid, monkeypatch):
+    def refuse(_: object) -> None:
+        raise GatewayMisconfigured("the key is wrong")
+
+    monkeypatch.setattr(kit.gateway, "refund", refuse)
+    with pytest.raises(GatewayError):
+        refund(kit, account_id, paid)
+    assert balances(kit, account_id) == (50, 0)
+
+
+def test_a_sender_that_sleeps_past_its_time_sends_nothing(kit, account_id, paid, monkeypatch):
+    real = kit.ledger._context.accounts.history
+
+    def asleep(*arguments: str):
+        kit.clock.advance(timedelta(hours=1))
+        return real(*arguments)
+
+    monkeypatch.setattr(kit.ledger._context.accounts, "history", asleep)
+    assert refund(kit, account_id, paid).status == "unknown"
+    monkeypatch.undo()
+    assert paid_back(kit) == 0
+    kit.clock.advance(SAFE)
+    kit.ledger.recover()
+    assert balances(kit, account_id) == (50, 0)
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_death_at_the_gateway_is_recovered_from_and_done_once(kit, account_id, paid, monkeypatch, after):
+    real = kit.gateway.refund
+
+    def die(request: object) -> None:
+        if after:
+            real(request)
+        raise Killed
+
+    monkeypatch.setattr(kit.gateway, "refund", die)
+    with pytest.raises(Killed):
+        refund(kit, account_id, paid)
+    monkeypatch.undo()
+    kit.clock.advance(SAFE)
+    kit.ledger.recover()
+    assert kit.ledger.recover() == []
+    assert balances(kit, account_id) == ((40, 0) if after else (50, 0))
+    assert refund(kit, account_id, paid).status == "succeeded"
+    assert (paid_back(kit), *balances(kit, account_id)) == (12, 40, 0)
+    assert kit.ledger.audit().findings == ()
+
+
+def test_refunds_at_once_never_pay_back_more_than_was_captured(file_kit):
+    kit = file_kit
+    account_id = kit.account().account_id
+    paid = kit.top_up(account_id, gbp("50.00")).transaction_id
+
+    def one(number: int) -> bool:
+        try:
+            return refund(kit, account_id, paid, "7.00", f"part {number}").status == "succeeded"
+        except NotRefundable:
+            return False
+
+    with ThreadPoolExecutor(8) as threads:
+        done = sum(threads.map(one, range(24)))
+    assert done == 8
+    assert paid_back(kit) == 56
+    assert kit.ledger.audit().findings == ()
