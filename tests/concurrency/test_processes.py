@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 
 import work
-from work import PROCESSES, Files, Tally, Worker, gbp, opened
+from work import PROCESSES, Files, opened
 
 from interact_ledger import Ledger
 from interact_ledger.domain import events as e
+from tellers import Tally, Worker, gbp
 
 START = gbp("30")
 WORKER_COMMANDS = 85
@@ -57,7 +58,7 @@ def test_eight_threads_on_one_ledger_leave_an_exact_balance_and_never_overdraw(f
     account_id, _ = prepared(files)
     with opened(files) as (ledger, _), ThreadPoolExecutor(8) as threads:
         workers = [Worker(ledger, account_id, f"thread-{number}") for number in range(8)]
-        tallies = list(threads.map(lambda worker: worker.work(THREAD_COMMANDS), workers))
+        tallies = list(threads.map(lambda worker: worker.work(range(THREAD_COMMANDS)), workers))
         assert_adds_up(ledger, account_id, tallies)
 
 

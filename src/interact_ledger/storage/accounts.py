@@ -20,8 +20,9 @@ from interact_ledger.domain import events as e
 from interact_ledger.domain.account import Account
 from interact_ledger.domain.fold import FOLD_VERSION, evolve
 from interact_ledger.domain.operations import Request
-from interact_ledger.errors import AccountNotFound, Busy, LedgerError
+from interact_ledger.errors import AccountNotFound, Busy, LedgerError, StorageUnavailable
 from interact_ledger.money import EXACT
+from interact_ledger.storage.deadline import over_by
 from interact_ledger.storage.index import agenda_rows, index_rows
 from interact_ledger.storage.log import START, Conflict, Link, Log
 from interact_ledger.tables import RowChange
@@ -116,7 +117,7 @@ class Accounts:
             link = self._log.append(START, [recorded], list(self._rows([_Step(recorded, None, account)])))
         except Conflict as conflict:
             try:
-                return Change(self.load(account_id), ())
+                return self._unchanged(self._fresh(account_id))
             except AccountNotFound:
                 raise (conflict.storage_error or conflict) from None
         self._remember(_Loaded(account, link))
@@ -151,30 +152,49 @@ class Accounts:
 
     def _transact(self, account_id: str, cause: Cause, decide: Decide, request: Request | None) -> Change:
         give_up_at = time.monotonic() + self._deadline_seconds
+        with over_by(give_up_at):
+            return self._transact_until(give_up_at, account_id, cause, decide, request)
+
+    def _transact_until(
+        self, give_up_at: float, account_id: str, cause: Cause, decide: Decide, request: Request | None
+    ) -> Change:
         loaded, is_newest = self._cached(account_id), False
+        in_doubt: StorageUnavailable | None = None  # why an append of ours may yet come
         tries = 0
         while True:
-            if loaded is None or tries:
-                loaded, is_newest = self._fresh(account_id), True
-            history = self._history_of(loaded)
-            if is_newest and request is not None and request.is_repeated(history(request.operation_id)):
-                return Change(loaded.account, ())
             try:
+                if loaded is None or tries:
+                    tried, is_newest = loaded, True
+                    loaded = self._fresh(account_id)
+                    if tried is not None and tried.link != loaded.link:
+                        in_doubt = None  # its version is taken: by itself, or by another's
+                history = self._history_of(loaded)
+                if is_newest and request is not None and request.is_repeated(history(request.operation_id)):
+                    return self._unchanged(loaded)
                 events = decide(loaded.account, history)
                 if events:
                     return self._append(loaded, cause, events)
                 if is_newest:
-                    return Change(loaded.account, ())
-            except LedgerError:
-                if is_newest:
-                    raise
+                    return self._unchanged(loaded)
             except Conflict as conflict:
+                in_doubt = conflict.storage_error or in_doubt
                 if time.monotonic() > give_up_at:
                     busy = f"others kept changing the account through {tries} tries; try again"
-                    raise (conflict.storage_error or Busy(busy, field="account_id")) from None
+                    raise (in_doubt or Busy(busy, field="account_id")) from None
                 if is_newest:
                     time.sleep(self._jitter.uniform(0, min(_BACKOFF_SECONDS_MAX, 0.001 * tries)))
+            except (StorageUnavailable, Busy) as error:
+                raise (in_doubt or error) from error.__cause__
+            except LedgerError as error:
+                if in_doubt is not None:
+                    raise in_doubt from error
+                if is_newest:
+                    raise
             tries += 1
+
+    def _unchanged(self, loaded: _Loaded) -> Change:
+        self._log.settle()
+        return Change(loaded.account, ())
 
     def link_customer(self, account_id: str, cause: Cause, gateway: str, customer_id: str) -> None:
         """Remember the customer's id at a gateway, unless one is known."""

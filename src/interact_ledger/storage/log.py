@@ -11,10 +11,13 @@ from uuid import UUID
 from eventsourcing.application import Application
 from eventsourcing.persistence import (
     ConnectionPoolClosedError,
+    DataError,
     IntegrityError,
     Mapper,
+    NotSupportedError,
     OperationalError,
     PersistenceError,
+    ProgrammingError,
     StoredEvent,
 )
 from eventsourcing.utils import Environment, EnvType
@@ -23,7 +26,7 @@ from interact_ledger.domain.events import Recorded
 from interact_ledger.errors import Busy, StorageUnavailable
 from interact_ledger.storage.index import INDEX_TABLES
 from interact_ledger.storage.mapper import CHAIN_START, Chained, LedgerMapper, chain_value
-from interact_ledger.storage.recorder import LedgerRecorder, Read
+from interact_ledger.storage.recorder import LedgerRecorder, NeverSent, Read
 from interact_ledger.storage.schema import migrate
 from interact_ledger.storage.url import environment
 from interact_ledger.tables import RowChange, Table
@@ -31,6 +34,8 @@ from interact_ledger.tables import RowChange, Table
 __all__ = ["START", "Conflict", "Link", "Log", "LoggedEvent", "storage_errors"]
 
 _PAGE = 500
+_NOTHING_DONE = (NeverSent, ProgrammingError, DataError, NotSupportedError, ConnectionPoolClosedError)
+"""After one of these there is nothing to look for: it was not sent, or refused as it stands."""
 
 
 class Conflict(Exception):
@@ -102,7 +107,7 @@ class Log:
         Raises:
             Conflict: if the stream has moved on, a row that must be new is there, or the database failed.
             Busy: if the database stayed locked.
-            StorageUnavailable: if it failed and cannot be asked either.
+            StorageUnavailable: if it was not reached, refused what it was asked, or failed and cannot be asked either.
         """
         stored = []
         chain = link.chain
@@ -115,10 +120,31 @@ class Log:
         except IntegrityError as error:
             raise Conflict(str(error)) from error
         except StorageUnavailable as error:
-            # Maybe only the answer was lost: whether our very bytes are there tells. If not, they may yet come.
-            if self.select_stored(stored[0].originator_id, link.version, len(stored)) != stored:
-                raise Conflict(str(error)) from error
+            if isinstance(error.__cause__, _NOTHING_DONE):
+                raise
+            self._look_for(stored, error)
         return Link(events[-1].version, chain)
+
+    def _look_for(self, stored: Sequence[StoredEvent], error: StorageUnavailable) -> None:
+        # Maybe only the answer was lost: whether our very bytes are there tells. If not, they may yet come.
+        unknown = StorageUnavailable(f"whether it was stored is unknown; repeat it with the same key ({error.message})")
+        try:
+            first = stored[0]
+            if self.select_stored(first.originator_id, first.originator_version - 1, len(stored)) == stored:
+                self.settle()
+                return
+        except (StorageUnavailable, Busy):
+            raise unknown from error
+        raise Conflict(str(error)) from unknown
+
+    def settle(self) -> None:
+        """Make what was read as durable as a commit that was answered, before it is given as an answer.
+
+        Raises:
+            StorageUnavailable: if that is not done by the deadline.
+        """
+        with storage_errors():
+            self.recorder.settle()
 
     def select_stored(self, stream_id: UUID | str, after: int, limit: int) -> list[StoredEvent]:
         """Return part of a stream as it is stored."""
@@ -179,9 +205,8 @@ class Log:
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
         """Run a reading statement, with `?` for each parameter, and return its rows by column name."""
-        with storage_errors(), self.recorder.transaction(write=False) as cursor:
-            cursor.execute(sql, parameters)
-            return cursor.rows()
+        with storage_errors():
+            return self.recorder.query(sql, parameters)
 
     @contextlib.contextmanager
     def at_one_moment(self) -> Iterator[Read]:
@@ -224,8 +249,8 @@ def storage_errors() -> Iterator[None]:
         yield
     except IntegrityError:
         raise
-    except ConnectionPoolClosedError:
-        raise StorageUnavailable("the ledger is closed; open it again") from None
+    except ConnectionPoolClosedError as error:
+        raise StorageUnavailable("the ledger is closed; open it again") from error
     except (OperationalError, sqlite3.OperationalError, TimeoutError) as error:
         if "locked" in str(error) or isinstance(error, TimeoutError):
             raise Busy("other writers kept the database locked until the deadline; try again") from error

@@ -6,11 +6,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
-from eventsourcing.persistence import Notification, StoredEvent
+from eventsourcing.persistence import Notification, OperationalError, ProgrammingError, StoredEvent
 
 from interact_ledger.tables import RowChange, Table
 
-__all__ = ["LedgerCursor", "LedgerRecorder", "Read"]
+__all__ = ["LedgerCursor", "LedgerRecorder", "NeverSent", "NotAllowed", "Read"]
+
+
+class NeverSent(OperationalError):
+    """The database could not be reached, so nothing was asked of it."""
+
+
+class NotAllowed(ProgrammingError):
+    """The database does not let us do this, whoever it takes us for."""
 
 
 Read: TypeAlias = Callable[[str, Sequence[object]], Iterator[Sequence[Any]]]
@@ -59,6 +67,18 @@ class LedgerRecorder(Protocol):
 
     def high_water_mark(self) -> int:
         """Return a position up to which every event is there and none will come any more; 0 if there is none."""
+        ...
+
+    def settle(self) -> None:
+        """Make what can be read now as durable as a commit that was answered; only a server knows a difference."""
+        ...
+
+    def table_names(self) -> frozenset[str]:
+        """Return the tables that are there."""
+        ...
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
+        """Run a reading statement, with `?` for each parameter, and return its rows by column name."""
         ...
 
     def transaction(self, *, write: bool) -> AbstractContextManager[LedgerCursor]:

@@ -12,29 +12,40 @@ from collections.abc import Sequence
 
 from eventsourcing.persistence import OperationalError, PersistenceError
 
-from interact_ledger.errors import SchemaTooNew, StorageUnavailable
-from interact_ledger.storage.recorder import LedgerCursor, LedgerRecorder
+from interact_ledger.errors import ConfigurationError, SchemaTooNew, StorageUnavailable
+from interact_ledger.storage.recorder import LedgerCursor, LedgerRecorder, NotAllowed
 from interact_ledger.storage.sql import create_index_sql
 from interact_ledger.tables import Table
 
 __all__ = ["SCHEMA_VERSION", "migrate"]
 
 SCHEMA_VERSION = 1
+_VERSION = "SELECT MAX(version) AS version FROM ledger_schema"
 
 
 def migrate(recorder: LedgerRecorder, tables: Sequence[Table], *, deadline_seconds: float) -> None:
     """Bring the database to this version's schema.
 
+    A database that has all of it is only read, so that processes may work under a role that may not create tables.
+
     Raises:
+        ConfigurationError: if the database's role may not do what is to be done.
         SchemaTooNew: if a newer version of this library wrote it.
         StorageUnavailable: if it cannot be opened or locked by the deadline.
     """
     give_up_at = time.monotonic() + deadline_seconds
     while True:
         try:
-            with recorder.transaction(write=True) as cursor:
-                recorder.lock_out_writers(cursor)
-                _bring_up_to_date(recorder, cursor, tables)
+            if not _is_up_to_date(recorder, tables):
+                with recorder.transaction(write=True) as cursor:
+                    recorder.lock_out_writers(cursor)
+                    _bring_up_to_date(recorder, cursor, tables)
+        except NotAllowed as error:
+            raise ConfigurationError(
+                "the database is not ready for this release, or not for this role, which may not change that: run"
+                f" `interact-ledger migrate` as the owner of its tables, and grant the role what it needs ({error})",
+                field="url",
+            ) from error
         except (OperationalError, sqlite3.OperationalError) as error:
             # Two first openings can collide on switching SQLite to write-ahead logging, where it does not wait.
             if "locked" not in str(error) or time.monotonic() > give_up_at:
@@ -46,19 +57,32 @@ def migrate(recorder: LedgerRecorder, tables: Sequence[Table], *, deadline_secon
             return
 
 
+def _is_up_to_date(recorder: LedgerRecorder, tables: Sequence[Table]) -> bool:
+    there = recorder.table_names()
+    if "ledger_schema" not in there:
+        return False
+    (row,) = recorder.query(_VERSION)
+    _refuse_the_future(row["version"])
+    return row["version"] == SCHEMA_VERSION and there.issuperset(table.name for table in tables)
+
+
 def _bring_up_to_date(recorder: LedgerRecorder, cursor: LedgerCursor, tables: Sequence[Table]) -> None:
     for statement in recorder.log_sql():
         cursor.execute(statement)
-    cursor.execute("SELECT MAX(version) AS version FROM ledger_schema")
+    cursor.execute(_VERSION)
     present = cursor.rows()[0]["version"]
-    if present is not None and present > SCHEMA_VERSION:
-        raise SchemaTooNew(
-            f"the database has schema version {present}, this release knows {SCHEMA_VERSION};"
-            " upgrade interact_ledger before opening it"
-        )
+    _refuse_the_future(present)
     for table in tables:
         cursor.execute(recorder.table_sql(table))
         for statement in create_index_sql(table):
             cursor.execute(statement)
     if present is None:
         cursor.execute("INSERT INTO ledger_schema (version) VALUES (?)", (SCHEMA_VERSION,))
+
+
+def _refuse_the_future(present: int | None) -> None:
+    if present is not None and present > SCHEMA_VERSION:
+        raise SchemaTooNew(
+            f"the database has schema version {present}, this release knows {SCHEMA_VERSION};"
+            " upgrade interact_ledger before opening it"
+        )

@@ -137,6 +137,17 @@ class LedgerSQLiteRecorder(SQLiteApplicationRecorder):
         """Return the latest position: one writer at a time commits, in the order of positions."""
         return self.max_notification_id() or 0
 
+    def settle(self) -> None:
+        """Do nothing: a commit is durable before anybody can read it."""
+
+    def table_names(self) -> frozenset[str]:
+        return frozenset(row["name"] for row in self.query("SELECT name FROM sqlite_master WHERE type='table'"))
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
+        with self.transaction(write=False) as cursor:
+            cursor.execute(sql, parameters)
+            return cursor.rows()
+
     @contextmanager
     def transaction(self, *, write: bool) -> Iterator[LedgerCursor]:
         with self.datastore.get_connection(commit=write) as connection:
