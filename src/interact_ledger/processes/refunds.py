@@ -152,10 +152,11 @@ def _send(context: Context, account_id: str, present: Refund) -> RefundResult:
 def _look_up(context: Context, account_id: str, present: Refund) -> RefundResult | NotFound | None:
     """Return what the gateway says of the refund, or None while it cannot be known."""
     gateway = context.gateway(present.intent.gateway)
+    waiting = context.now() < proof_from(context, present)
     match gateway.find_refund(_refund_request(account_id, present)):
         case Found(result=result):
             return result
-        case NotFound() as absent if context.now() >= proof_from(context, present):
+        case NotFound() as absent if not waiting:
             return absent
     return None
 
