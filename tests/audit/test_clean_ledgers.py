@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal, localcontext
 
 import pytest
@@ -11,7 +12,8 @@ from interact_ledger import Message
 from interact_ledger.audit import audit, auditor
 from interact_ledger.audit.topics import TOPICS as AUDITED
 from interact_ledger.domain.events import TOPICS
-from interact_ledger.testing import ledger_kit
+from interact_ledger.gateways.sandbox import Fault
+from interact_ledger.testing import START, ledger_kit
 
 
 def opened(path):
@@ -58,6 +60,27 @@ def test_what_a_gateway_did_unasked_for_is_reported_and_leaves_the_ledger_whole(
     assert report.counts == dict.fromkeys(codes, 1)
 
 
+def test_what_a_gateway_leaves_open_for_more_than_a_day_is_reported():
+    with ledger_kit() as kit:
+        account_id = kit.account().account_id
+        paid = kit.top_up(account_id, Money("10.00", "GBP"), save_card=True)
+        (card,) = kit.ledger.cards(account_id)
+        for verb in ("forget", "refund"):
+            kit.gateway.fail_next(verb, Fault.BEFORE)
+        kit.ledger.remove_card(account_id, card.card_id, idempotency_key="remove")
+        kit.ledger.refund(account_id, paid.transaction_id, None, "asked", idempotency_key="back")
+        kit.top_up(account_id, Money("10.00", "GBP"), card_token="tok_pending")
+        kit.ledger.save_card(account_id, "tok_pending", idempotency_key="save")
+        kit.clock.advance(timedelta(days=1))
+        assert {finding.code for finding in kit.ledger.audit().findings} <= {"unsettled"}
+        kit.clock.advance(timedelta(minutes=1, seconds=1))
+        report = kit.ledger.audit()
+    assert report.clean
+    assert report.counts == {"unsettled": 4}
+    kinds = sorted(finding.message.split()[0] for finding in report.attention)
+    assert kinds == ["card_removal", "card_saving", "payment", "refund"]
+
+
 def test_the_report_says_where_the_money_of_each_currency_came_from_and_went_to():
     with ledger_kit() as kit:
         account_id = kit.account().account_id
@@ -100,7 +123,7 @@ def test_writers_go_on_while_a_ledger_is_audited(exercised_file, tampered):
             return kit.ledger._folded(account_id, version)
 
         with kit.ledger._log.at_one_moment() as read:
-            report = audit(read, fold_while_others_write, lambda _done, _of: None)
+            report = audit(read, fold_while_others_write, lambda _done, _of: None, START)
         assert report.findings == ()
         after = kit.ledger.audit()
     assert after.clean

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from interact_ledger.audit import AuditReport, Folded, audit
-from interact_ledger.testing import ledger_kit
+from interact_ledger.testing import START, ledger_kit
 
 Damage = Callable[[sqlite3.Connection], object]
 
@@ -24,7 +24,7 @@ class Exposed:
         with ledger_kit(f"sqlite:///{path}") as kit, kit.ledger._log.at_one_moment() as read:
             self._folds: dict[str, Folded] = {}
             audit(read, lambda account_id, version: self._remember(account_id, kit.ledger._folded(account_id, version)),
-                  lambda _done, _of: None)  # fmt: skip
+                  lambda _done, _of: None, START)  # fmt: skip
         self.db = sqlite3.connect(path, isolation_level=None)
         for (trigger,) in self.db.execute("SELECT name FROM sqlite_master WHERE type='trigger'").fetchall():
             self.db.execute(f"DROP TRIGGER {trigger}")
@@ -45,6 +45,7 @@ class Exposed:
                 lambda sql, parameters: self.db.execute(sql, tuple(parameters)),
                 lambda account_id, _version: self._folds[account_id],
                 lambda _done, _of: None,
+                START,
             )
         finally:
             self.db.rollback()

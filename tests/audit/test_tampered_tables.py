@@ -12,7 +12,7 @@ from test_tampered_logs import LOG
 
 from interact_ledger.audit import ATTENTION, CODES, Folded, audit
 from interact_ledger.errors import Busy
-from interact_ledger.testing import ledger_kit
+from interact_ledger.testing import START, ledger_kit
 
 KEYS = {
     "operations": ("operation_id", "stream_id", "version"),
@@ -167,7 +167,7 @@ def test_a_fold_that_is_wrong_is_found(exercised_file, lie):
             folded = kit.ledger._folded(account_id, version)
             return folded._replace(**{part: getattr(folded, part) + by for part, by in lie.items()})
 
-        report = audit(read, lying, lambda _done, _of: None)
+        report = audit(read, lying, lambda _done, _of: None, START)
     assert report.counts == {"fold_differs": report.accounts}
 
 
@@ -176,7 +176,7 @@ def test_a_fold_that_fails_is_found(exercised_file):
         raise AssertionError("versions are contiguous")
 
     with ledger_kit(f"sqlite:///{exercised_file}") as kit, kit.ledger._log.at_one_moment() as read:
-        report = audit(read, failing, lambda _done, _of: None)
+        report = audit(read, failing, lambda _done, _of: None, START)
     assert report.counts == {"fold_differs": report.accounts}
     assert "versions are contiguous" in report.findings[0].message
 
@@ -190,7 +190,7 @@ def test_a_database_that_is_busy_is_no_finding(exercised_file):
         kit.ledger._log.at_one_moment() as read,
         pytest.raises(Busy),
     ):
-        audit(read, busy, lambda _done, _of: None)
+        audit(read, busy, lambda _done, _of: None, START)
 
 
 def test_every_code_is_found_by_some_test():

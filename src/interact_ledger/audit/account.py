@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 from interact_ledger.audit.amounts import decimal
 from interact_ledger.audit.book import Book
 from interact_ledger.audit.entries import MALFORMED, Entry
-from interact_ledger.audit.expected import Parts, Shelves
+from interact_ledger.audit.expected import Parts, Shelves, open_at_gateways
 from interact_ledger.audit.findings import Finding
 from interact_ledger.audit.posting import post
 from interact_ledger.audit.validators import AFTER, BEFORE
@@ -51,9 +51,12 @@ class AccountAudit:
         is_open = was_open or self._is_about_open_payment(entry)
         self._shelves.check_account(entry, book, before, about_open_payment=is_open)
 
-    def end(self, fold: Fold, version: int) -> Iterator[Finding]:
+    def end(self, fold: Fold, version: int, overdue_since: str) -> Iterator[Finding]:
         """Look at the account as a whole, when its stream was read to its end at `version`."""
         book = self.book
+        for kind, subject, due_at in open_at_gateways(book):
+            if due_at < overdue_since:
+                yield Finding("unsettled", book.stream_id, None, f"{kind} {subject} is open since {due_at}")
         try:
             self._shelves.check_present(book)
         except MALFORMED as error:

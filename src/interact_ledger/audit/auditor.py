@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
@@ -19,13 +20,16 @@ from interact_ledger.audit.findings import Finding, Findings
 from interact_ledger.audit.report import AuditReport, CurrencyTotals
 from interact_ledger.audit.sellers import SELLER_PREFIX, SellerAudit
 from interact_ledger.audit.tables import Read
+from interact_ledger.clock import iso
 
 __all__ = ["audit"]
 
+OVERDUE_AFTER = timedelta(days=1)
+"""What could have been decided at a gateway for so long and is not deserves a person's attention."""
 _PROGRESS_EVERY = 1000
 
 
-def audit(read: Read, fold: Fold, on_progress: Callable[[int, int], None]) -> AuditReport:
+def audit(read: Read, fold: Fold, on_progress: Callable[[int, int], None], now: datetime) -> AuditReport:
     """Audit a whole ledger: the log, all tables that follow from it, and the ledger's own fold.
 
     Memory holds one account at a time, and of that what is open, its payments and its quotes.
@@ -34,15 +38,17 @@ def audit(read: Read, fold: Fold, on_progress: Callable[[int, int], None]) -> Au
         read: reads the ledger's tables, all at one moment.
         fold: the ledger's own way from events to an account, to be compared.
         on_progress: called with how many events are done, of how many.
+        now: what time it is, to tell what has been open for too long.
     """
-    return _Auditor(read, fold, on_progress).run()
+    return _Auditor(read, fold, on_progress, now).run()
 
 
 class _Auditor:
-    def __init__(self, read: Read, fold: Fold, on_progress: Callable[[int, int], None]) -> None:
+    def __init__(self, read: Read, fold: Fold, on_progress: Callable[[int, int], None], now: datetime) -> None:
         self._read = read
         self._fold = fold
         self._on_progress = on_progress
+        self._overdue_since = iso(now - OVERDUE_AFTER)
         self._findings = Findings()
         self._shelves = Shelves(read, self._findings.add)
         self._find_purchase = lru_cache(maxsize=8)(purchase_finder(read))
@@ -81,7 +87,7 @@ class _Auditor:
     def _account(self, stream_id: str, rows: Iterable[Sequence[Any]]) -> None:
         account = AccountAudit(Book(stream_id, self._find_purchase), self._shelves)
         version = self._read_through(stream_id, rows, account.entry)
-        self._findings.extend(account.end(self._fold, version))
+        self._findings.extend(account.end(self._fold, version, self._overdue_since))
         self._accounts[account.book.currency] += 1
         self._totals[account.book.currency].add(account.book.money)
 

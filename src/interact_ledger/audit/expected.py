@@ -12,7 +12,7 @@ from interact_ledger.audit.findings import Finding
 from interact_ledger.audit.tables import ROWS, Read, Walk
 from interact_ledger.audit.topics import TOPICS
 
-__all__ = ["Parts", "Shelves"]
+__all__ = ["Parts", "Shelves", "open_at_gateways"]
 
 
 class Parts(NamedTuple):
@@ -129,8 +129,8 @@ def _receipt(entry: Entry, book: Book) -> tuple[Any, ...]:
     )
 
 
-def _agenda(book: Book) -> Iterator[tuple[str, str, str]]:
-    """Yield kind, subject and due time of all that is open."""
+def open_at_gateways(book: Book) -> Iterator[tuple[str, str, str]]:
+    """Yield kind, subject and due time of what a gateway has yet to decide or to confirm."""
     for operation_id, top_up in book.open_top_ups.items():
         yield "payment", operation_id, top_up.due_at
     for operation_id, saving in book.open_savings.items():
@@ -140,6 +140,11 @@ def _agenda(book: Book) -> Iterator[tuple[str, str, str]]:
             yield "card_removal", card_id, removal_asked_at
     for operation_id, refund in book.open_refunds.items():
         yield "refund", operation_id, refund.send_before
+
+
+def _agenda(book: Book) -> Iterator[tuple[str, str, str]]:
+    """Yield kind, subject and due time of all that is open."""
+    yield from open_at_gateways(book)
     for hold_id, hold in book.holds.items():
         yield "hold_expiry", hold_id, hold.expires_at
     for number, rented in book.numbers.items():

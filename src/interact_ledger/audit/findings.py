@@ -33,8 +33,10 @@ class Finding(NamedTuple):
         return self.code in ATTENTION
 
 
-ATTENTION = frozenset({"capture_late", "capture_mismatched", "refund_late", "refund_mismatched", "refund_returned"})
-"""What is always reported though nothing is wrong with the ledger: the gateway did something unasked for."""
+ATTENTION = frozenset(
+    {"capture_late", "capture_mismatched", "refund_late", "refund_mismatched", "refund_returned", "unsettled"}
+)
+"""What is reported though nothing is wrong with the ledger: what a gateway did unasked, or leaves open."""
 
 _LOG_CODES = {
     # The log itself
@@ -63,6 +65,7 @@ _LOG_CODES = {
     "capture_repeated": "I2: one charge at a gateway was credited twice",
     "capture_late": "a capture came after its attempt was thought to be over; the customer may have paid twice",
     "capture_mismatched": "a gateway captured another amount or currency than was asked for; nothing was credited",
+    "unsettled": "something could have been decided at a gateway for a day and is not; recover, or ask the gateway",
     "card_unknown": "a fact about a card that is not on the account, or not any more",
     # Refunds
     "refund_wrong": "a refund is of no charge of this account, or more than is left of it",

@@ -28,7 +28,7 @@ class OperationVerbs(Verbs):
         """Bring everything open at a gateway, of whatever kind, to its true end.
 
         Run it at start-up and every minute. It is safe at any moment and by several processes at once, and never
-        charges and never saves. What is younger than its `send_before` is left alone, as its sender may be at work;
+        charges, saves or pays back. What is younger than its `send_before` is left alone, as its sender may be at work;
         it comes back as "not due yet". What comes back with `is_over` false is still open.
 
         Args:
@@ -64,7 +64,7 @@ class OperationVerbs(Verbs):
             Busy, StorageUnavailable: if the database cannot be read.
         """
         with self._log.at_one_moment() as read:
-            return audit(read, self._folded, on_progress)
+            return audit(read, self._folded, on_progress, self._context.now())
 
     def _folded(self, account_id: str, version: int) -> Folded:
         account: Account | None = None
