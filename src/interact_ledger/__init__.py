@@ -20,6 +20,7 @@ from interact_ledger.processes.schedule import Done
 from interact_ledger.projections.checkouts import CheckoutSummary
 from interact_ledger.projections.receipts import Receipt
 from interact_ledger.projections.statement import Balance, Statement, StatementLine
+from interact_ledger.replica import LedgerReplica
 from interact_ledger.settings import Seller, Settings
 from interact_ledger.verbs.reading import AccountPage
 from interact_ledger.views import (
@@ -29,6 +30,7 @@ from interact_ledger.views import (
     PurchaseResult,
     RefundResult,
     RentedNumberDetails,
+    ReplicaLag,
     SavedCardDetails,
     Tax,
     TopUpResult,
@@ -50,6 +52,7 @@ __all__ = [
     "ItemEstimate",
     "Ledger",
     "LedgerError",
+    "LedgerReplica",
     "Message",
     "MovableClock",
     "NoticeOutcome",
@@ -61,6 +64,7 @@ __all__ = [
     "Recovered",
     "RefundResult",
     "RentedNumberDetails",
+    "ReplicaLag",
     "SavedCardDetails",
     "Seller",
     "Settings",

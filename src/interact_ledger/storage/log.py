@@ -88,13 +88,14 @@ class Log:
 
     def __init__(self, url: str, tables: Sequence[Table], *, deadline_seconds: float) -> None:
         self.tables = (*INDEX_TABLES, *tables)
+        self._deadline_seconds = deadline_seconds
         with storage_errors():
-            self._application = LedgerApplication(env=environment(url, deadline_seconds))
+            self._application = LedgerApplication(env=self._environment(url, deadline_seconds))
         recorder = self._application.recorder
         assert isinstance(recorder, LedgerRecorder), "our factories make recorders of ours"
         self.recorder: LedgerRecorder = recorder
         try:
-            migrate(self.recorder, self.tables, deadline_seconds=deadline_seconds)
+            self._make_ready()
         except BaseException:
             self.close()
             raise
@@ -236,6 +237,12 @@ class Log:
     def close(self) -> None:
         """Close every connection."""
         self._application.close()
+
+    def _environment(self, url: str, deadline_seconds: float) -> dict[str, str]:
+        return environment(url, deadline_seconds)
+
+    def _make_ready(self) -> None:
+        migrate(self.recorder, self.tables, deadline_seconds=self._deadline_seconds)
 
     def _linked(self, stored: StoredEvent) -> tuple[Recorded, Link]:
         chained = cast("Chained", self._application.mapper.to_domain_event(stored))

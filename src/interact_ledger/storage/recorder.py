@@ -9,8 +9,9 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 from eventsourcing.persistence import Notification, OperationalError, ProgrammingError, StoredEvent
 
 from interact_ledger.tables import RowChange, Table
+from interact_ledger.views import ReplicaLag
 
-__all__ = ["LedgerCursor", "LedgerRecorder", "NeverSent", "NotAllowed", "Read"]
+__all__ = ["LedgerCursor", "LedgerRecorder", "NeverSent", "NotAllowed", "Read", "ReplicaRecorder"]
 
 
 class NeverSent(OperationalError):
@@ -103,4 +104,13 @@ class LedgerRecorder(Protocol):
 
     def table_sql(self, table: Table) -> str:
         """Return the statement that creates a table, without its indexes, if it is not there."""
+        ...
+
+
+@runtime_checkable
+class ReplicaRecorder(Protocol):
+    """A recorder that reads from a server which may be behind another."""
+
+    def lag(self) -> ReplicaLag:
+        """Return how far it is behind, however far."""
         ...
