@@ -24,6 +24,7 @@ from servers.fixtures import (  # noqa: F401 - the same
     postgres_version,
     shared_clusters,
     store_url,
+    store_url_in_turn,
 )
 
 

@@ -31,6 +31,12 @@ def files(tmp_path: Path) -> Files:
 
 
 @pytest.fixture
+def files_of_store(store_url_in_turn: str, tmp_path: Path) -> Files:
+    """The same, with the ledger in a database of every kind."""
+    return Files(store_url_in_turn, str(tmp_path / "sandbox.db"))
+
+
+@pytest.fixture
 def together(processes: Pool) -> Together:
     """Run a function in all the processes, which begin together; each is told its number."""
 

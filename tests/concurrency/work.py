@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
@@ -61,6 +61,16 @@ def work(files: Files, account_id: str, commands: int, number: int) -> Tally:
         return Worker(ledger, account_id, f"process-{number}").work(range(commands))
 
 
+def append(url: str, account_ids: Sequence[str], commands: int, number: int) -> int:
+    """Append an event to one of the accounts again and again, an account for each process."""
+    with Ledger.open(url, gateways=[]) as ledger:
+        begin()
+        for key in range(commands):
+            ask = partial(ledger.adjust, account_ids[number], gbp("1"), "one more", idempotency_key=f"key-{key}")
+            insisting(ask)
+    return commands
+
+
 def spend_same(files: Files, account_id: str, keys: int, _number: int) -> list[tuple[str, Money]]:
     """Ask for the same purchases as every other process."""
     with opened(files) as (ledger, _):
@@ -80,14 +90,11 @@ def _pay(ledger: Ledger, account_id: str, quote: str, token: str = "tok_visa") -
     return ledger.top_up(account_id, quote, card_token=token, save_card=True, idempotency_key=quote)
 
 
-def open_first(directory: str, rounds: int, threads: int, _number: int) -> int:
-    """Open files that nobody opened before, in several threads, at the same moment as every other process."""
+def open_first(url: str, threads: int, _number: int) -> int:
+    """Open a database that nobody opened before, in several threads, at the same moment as every other process."""
+    begin()
     with ThreadPoolExecutor(threads) as pool:
-        succeeded = 0
-        for count in range(rounds):
-            begin()
-            succeeded += sum(pool.map(_open, [f"sqlite:///{directory}/ledger-{count}.db"] * threads))
-        return succeeded
+        return sum(pool.map(_open, [url] * threads))
 
 
 def _open(url: str) -> bool:

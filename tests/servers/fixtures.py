@@ -12,7 +12,15 @@ import pytest
 
 from servers.postgres import Cluster, installed
 
-__all__ = ["new_cluster", "postgres_server", "postgres_url", "postgres_version", "shared_clusters", "store_url"]
+__all__ = [
+    "new_cluster",
+    "postgres_server",
+    "postgres_url",
+    "postgres_version",
+    "shared_clusters",
+    "store_url",
+    "store_url_in_turn",
+]
 
 PROGRAMS = installed()
 NEWEST = 18
@@ -66,6 +74,19 @@ def store_url(
         yield f"sqlite:///{tmp_path / 'ledger.db'}"
         return
     with schema_on(shared_clusters(request.param)) as url:
+        yield url
+
+
+@pytest.fixture(params=[SQLITE, "PostgreSQL"])
+def store_url_in_turn(
+    request: pytest.FixtureRequest, part: range, tmp_path: Path, shared_clusters: Callable[[str], Cluster]
+) -> Iterator[str]:
+    """The same for a part of a test of the programme: each part has the next version of PostgreSQL."""
+    if request.param == SQLITE:
+        yield f"sqlite:///{tmp_path / 'ledger.db'}"
+        return
+    version = VERSIONS[part.start // len(part) % len(VERSIONS)]
+    with schema_on(shared_clusters(version)) as url:
         yield url
 
 

@@ -6,34 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from moneyed import Money
+from storage_helpers import gbp, put_through_its_paces
 
-from interact_ledger import Ledger, Message, Number, Settings
+from interact_ledger import Ledger, Message, Settings
 from interact_ledger.errors import InsufficientBalance, StorageUnavailable
 from interact_ledger.testing import SequentialIds
-
-
-def gbp(amount: str) -> Money:
-    return Money(amount, "GBP")
-
-
-def put_through_its_paces(kit):
-    """Do a bit of everything; return the account."""
-    ledger, account_id = kit.ledger, kit.account().account_id
-    paid = kit.top_up(account_id, gbp("50.00"), save_card=True)
-    assert paid.status == "succeeded"
-    for token in ("tok_pending", "tok_timeout_after_charging", "tok_declined_fraud"):
-        kit.top_up(account_id, gbp("10.00"), card_token=token)
-    bought = ledger.spend(account_id, Message("m-1", "GB", segments=2, quantity=3), idempotency_key="spend")
-    ledger.reverse_spend(account_id, bought.transaction_id, "lost", idempotency_key="back", lines=[("m-1", 1)])
-    ledger.spend(account_id, Number("n-1", "+442071234567", "GB"), idempotency_key="number")
-    held = ledger.hold(account_id, gbp("5.00"), "campaign", idempotency_key="hold")
-    ledger.settle(account_id, held.hold_id, [Message("m-2", "GB", segments=1)], idempotency_key="settle")
-    ledger.adjust(account_id, gbp("-0.000001"), "rounding of a partner", idempotency_key="adjust")
-    kit.clock.advance(timedelta(days=40))
-    ledger.recover()
-    ledger.run_due()
-    return account_id
 
 
 def test_a_ledger_that_did_everything_audits_clean(kit):

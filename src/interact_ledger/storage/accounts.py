@@ -160,7 +160,7 @@ class Accounts:
     ) -> Change:
         loaded, is_newest = self._cached(account_id), False
         in_doubt: StorageUnavailable | None = None  # why an append of ours may yet come
-        tries = 0
+        tries = races_lost = 0
         while True:
             try:
                 if loaded is None or tries:
@@ -178,12 +178,14 @@ class Accounts:
                     return self._unchanged(loaded)
             except Conflict as conflict:
                 in_doubt = conflict.storage_error or in_doubt
+                races_lost += conflict.storage_error is None
                 if time.monotonic() > give_up_at:
-                    busy = f"others kept changing the account through {tries} tries; try again"
-                    raise (in_doubt or Busy(busy, field="account_id")) from None
+                    raise (in_doubt or _outpaced(races_lost)) from None
                 if is_newest:
-                    time.sleep(self._jitter.uniform(0, min(_BACKOFF_SECONDS_MAX, 0.001 * tries)))
+                    time.sleep(self._jitter.uniform(0, _BACKOFF_SECONDS_MAX / max(1, 32 >> races_lost)))
             except (StorageUnavailable, Busy) as error:
+                if in_doubt is None and races_lost and time.monotonic() > give_up_at:
+                    raise _outpaced(races_lost) from error
                 raise (in_doubt or error) from error.__cause__
             except LedgerError as error:
                 if in_doubt is not None:
@@ -305,6 +307,10 @@ class Accounts:
             for reader in self._readers:
                 yield from reader(*step)
         yield from agenda_rows(steps[0].before, steps[-1].after)
+
+
+def _outpaced(races: int) -> Busy:
+    return Busy(f"others kept changing the account through {races} tries; try again", field="account_id")
 
 
 def _steps(account: Account, cause: Cause, recorded_at: datetime, events: Sequence[e.Event]) -> Iterable[_Step]:
