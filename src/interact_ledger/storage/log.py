@@ -106,7 +106,7 @@ class Log:
         Returns the new end of the stream.
 
         Raises:
-            Conflict: if the stream has moved on, a row that must be new is there, or the database failed.
+            Conflict: if the stream does not end there, a row that must be new is there, or the database failed.
             Busy: if the database stayed locked.
             StorageUnavailable: if it was not reached, refused what it was asked, or failed and cannot be asked either.
         """
@@ -117,7 +117,7 @@ class Log:
             chain = chain_value(stored[-1])
         try:
             with storage_errors():
-                self.recorder.insert_events(stored, changes=changes)
+                self.recorder.insert_events(stored, changes=changes, chain=link.chain)
         except IntegrityError as error:
             raise Conflict(str(error)) from error
         except StorageUnavailable as error:

@@ -43,7 +43,11 @@ class LedgerRecorder(Protocol):
     """A recorder that writes rows with its events. Its errors are those of the event-sourcing library."""
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
-        """Write events and the row changes given as `changes`, all or nothing, in one durable commit."""
+        """Write events and the row changes given as `changes`, all or nothing, in one durable commit.
+
+        Refuse it as an `IntegrityError` if the event before the first is not there or has not the chain value given
+        as `chain`: a database can go back, and then lacks what the writer remembers.
+        """
         ...
 
     def select_events(
