@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from everyday import everyday_schema, kit_of_each_store  # noqa: F401 - pytest finds its hooks and fixtures by name
 from interact_ledger.testing import LedgerKit, ledger_kit
 from programme import (  # noqa: F401 - pytest finds its hooks and fixtures by name
     pytest_addoption,

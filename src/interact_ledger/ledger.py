@@ -75,8 +75,7 @@ class Ledger(AccountVerbs, PaymentVerbs, SpendingVerbs, ReadingVerbs, OperationV
 
         Args:
             url: `sqlite:///relative.db`, `sqlite:////absolute.db`, or `sqlite://` for memory; or `postgresql://…` with
-                the extra `postgres`, a preview: it works and is tested for the everyday paths, and has not yet been
-                put through the crash programme.
+                the extra `postgres`. A role that may not make tables finds them made by `interact-ledger migrate`.
             gateways: the payment gateways, which stay the caller's to close.
             settings: prices, limits, taxes, methods, seller; the example settings if None.
             clock: what time it is; the system's if None.

@@ -27,11 +27,9 @@ Picked = TypeVar("Picked")
 class LedgerMachine(RuleBasedStateMachine):
     """A world, a model of each of its accounts, and every request made so far."""
 
-    on_file: bool
-
-    def __init__(self) -> None:
+    def __init__(self, url: str) -> None:
         super().__init__()
-        self.world = World(on_file=self.on_file)
+        self.world = World(url)
         self.accounts: list[ModelAccount] = []
         self.requests: list[tuple[ModelAccount, Callable[[], Any], Any]] = []
         """Requests that succeeded, to be repeated, with what they answered."""
@@ -91,6 +89,10 @@ class LedgerMachine(RuleBasedStateMachine):
             found = self.ledger.top_up_result(account.account_id, transaction_id)
             assert (found.credit.amount, found.total.amount) == (top_up.credit, top_up.total)
             account.top_up_is(transaction_id, found.status)
+        for refund_id, refund in account.refunds.items():
+            told = self.ledger.refund_result(account.account_id, refund_id)
+            assert (told.credit.amount, told.total.amount) == (refund.credit, refund.total)
+            account.refund_is(refund_id, told.status)
         history = self.ledger.history(account.account_id, limit=1000)
         for recorded in history:
             if isinstance(recorded.event, e.CardSaved):
@@ -167,6 +169,11 @@ class LedgerMachine(RuleBasedStateMachine):
                 total -= event.amount
             elif isinstance(event, e.SpendReversed | e.BalanceAdjusted):
                 total += event.amount
+            elif isinstance(event, e.Refunded):
+                assert event.total == event.credit + sum(tax.amount for tax in event.taxes)
+                total -= event.credit
+            elif isinstance(event, e.RefundReturned):
+                total += event.credit
         assert total == account.total
 
     def all_rows(self) -> dict[str, list[Any]]:
@@ -200,9 +207,11 @@ class LedgerMachine(RuleBasedStateMachine):
             self.world.clock.advance(timedelta(hours=3))
             recovered = self.ledger.recover()
         pending = {c.attempt_id.rpartition(".")[0] for c in self.world.sandbox.chargeable() if c.status == "pending"}
+        pending |= {refund_id for account in self.accounts for refund_id in account.pending_refunds(self.tokens)}
         for account in self.accounts:
             self.follow(account)
             statuses = {t: top_up.status for t, top_up in account.top_ups.items()} | account.savings
+            statuses |= {refund_id: refund.status for refund_id, refund in account.refunds.items()}
             assert {operation for operation, status in statuses.items() if status in UNDECIDED} <= pending
             known = self.ledger._account(account.account_id)
             kept = {k.card_token for k in self.world.sandbox.saved_cards() if k.account_id == account.account_id}

@@ -41,6 +41,15 @@ MAY_BECOME = {
     "mismatched": {"mismatched"},
 }
 
+REFUND_MAY_BECOME = {
+    "requested": {"requested", "unknown", "pending", "not_attempted", "declined", "succeeded"},
+    "unknown": {"unknown", "pending", "not_attempted", "declined", "succeeded"},
+    "pending": {"pending", "declined", "succeeded"},
+    "not_attempted": {"requested", "unknown", "pending", "not_attempted", "declined", "succeeded"},
+    "declined": {"declined"},
+    "succeeded": {"succeeded", "declined"},
+}
+
 SUCCEEDING = ("tok_visa", "tok_visa_debit", "tok_mastercard", "tok_duplicate_notices")
 LATER = {
     "tok_later_declined_off_session": "succeeded",
@@ -50,7 +59,7 @@ LATER = {
 }
 """What the saved card does while the customer is there."""
 OUTCOMES = {
-    **dict.fromkeys((*SUCCEEDING, *LATER), "succeeded"),
+    **dict.fromkeys((*SUCCEEDING, *LATER, "tok_refund_pending", "tok_refund_declined"), "succeeded"),
     "tok_declined_insufficient_funds": "declined",
     "tok_declined_fraud": "declined",
     "tok_authentication_required": "action_required",
@@ -88,6 +97,35 @@ class TopUp:
 
 
 @dataclass
+class ModelRefund:
+    transaction_id: str
+    credit: Decimal
+    total: Decimal
+    status: str
+    repeat: dict[str, Any]
+    """The arguments under which it was asked for."""
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether its charge is less by it."""
+        return self.status not in {"not_attempted", "declined"}
+
+
+@dataclass
+class Left:
+    """What may be paid back of a charge."""
+
+    credit: Decimal
+    total: Decimal
+
+    def share(self, total: Decimal, unit: Decimal) -> Left | None:
+        """Return what a gross amount takes, None if it cannot be taken."""
+        if not 0 < total <= self.total:
+            return None
+        return Left((total * self.credit / self.total / unit).quantize(D(1), ROUND_HALF_UP) * unit, total)
+
+
+@dataclass
 class Line:
     reference: str
     unit: Decimal
@@ -106,6 +144,7 @@ class ModelAccount:
     holds: dict[str, tuple[Decimal, datetime]] = field(default_factory=dict)
     ended_holds: set[str] = field(default_factory=set)
     top_ups: dict[str, TopUp] = field(default_factory=dict)
+    refunds: dict[str, ModelRefund] = field(default_factory=dict)
     savings: dict[str, str] = field(default_factory=dict)
     """Status by saving."""
     purchases: dict[str, list[Line]] = field(default_factory=dict)
@@ -124,7 +163,8 @@ class ModelAccount:
 
     @property
     def held(self) -> Decimal:
-        return sum((remaining for remaining, _ in self.holds.values()), D(0))
+        refunds = (refund.credit for refund in self.refunds.values() if refund.status in UNDECIDED)
+        return sum((remaining for remaining, _ in self.holds.values()), D(0)) + sum(refunds, D(0))
 
     @property
     def available(self) -> Decimal:
@@ -163,6 +203,32 @@ class ModelAccount:
         if status == "succeeded" and top_up.status != "succeeded":
             self.change("payment-captured", top_up.credit)
         top_up.status = status
+
+    def refund_is(self, refund_id: str, status: str) -> None:
+        """Take over a status that the ledger told, if it may follow; success debits, and a return gives back."""
+        refund = self.refunds[refund_id]
+        assert status in REFUND_MAY_BECOME[refund.status], f"{refund.status} became {status}"
+        if status == "succeeded" != refund.status:
+            self.change("refunded", -refund.credit)
+        if refund.status == "succeeded" != status:
+            self.change("refund-returned", refund.credit)
+        refund.status = status
+
+    def left_of(self, transaction_id: str) -> Left:
+        """Return what is neither paid back of a top-up nor about to be."""
+        top_up = self.top_ups[transaction_id]
+        taken = [r for r in self.refunds.values() if r.transaction_id == transaction_id and r.is_taken]
+        return Left(
+            top_up.credit - sum((r.credit for r in taken), D(0)), top_up.total - sum((r.total for r in taken), D(0))
+        )
+
+    def pending_refunds(self, tokens: dict[str, str]) -> set[str]:
+        """Return the refunds that wait for the customer's bank."""
+        return {
+            refund_id
+            for refund_id, refund in self.refunds.items()
+            if refund.status == "pending" and tokens[refund.transaction_id] == "tok_refund_pending"
+        }
 
     def saving_is(self, saving_id: str, status: str) -> None:
         before = self.savings.get(saving_id, "requested")

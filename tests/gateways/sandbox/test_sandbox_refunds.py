@@ -78,3 +78,22 @@ def test_a_lost_refund_is_found(gateway: SandboxGateway) -> None:
     found = gateway.find_refund(request)
     assert isinstance(found, Found)
     assert isinstance(found.result, Refunded)
+
+
+def test_a_pending_refund_is_nothing_that_can_be_charged_and_counts_as_given(gateway: SandboxGateway) -> None:
+    charged = paid(gateway, source="tok_refund_pending")
+    pending = gateway.refund(refund_of(charged.reference))
+    assert isinstance(pending, Pending)
+    assert gateway.chargeable() == []
+    assert isinstance(gateway.refund(refund_of(charged.reference, "ref_2")), Declined)
+    assert isinstance(gateway.settle(pending.reference, succeed=False), Declined)
+    assert isinstance(gateway.refund(refund_of(charged.reference, "ref_3")), Pending)
+
+
+def test_a_bank_may_send_a_refund_back(gateway: SandboxGateway) -> None:
+    charged = paid(gateway)
+    refunded = gateway.refund(refund_of(charged.reference))
+    assert isinstance(gateway.return_refund(refunded.reference), Declined)
+    assert gateway.refunded_total("GBP") == Money("0", "GBP")
+    with pytest.raises(GatewayInvalidRequest):
+        gateway.return_refund(charged.reference)

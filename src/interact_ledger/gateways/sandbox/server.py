@@ -91,7 +91,7 @@ class SandboxServer:
 
         A declined payment counts, since its browser may yet pay it; a declined saving is over.
         """
-        intents = (intent for intent in self._memory.intents() if intent.can_yet_succeed)
+        intents = (i for i in self._memory.intents() if i.can_yet_succeed and i.kind is not Kind.REFUND)
         return [*map(chargeable_intent, intents), *map(chargeable_card, self._memory.cards())]
 
     def notices_due(self) -> list[Delivery]:
