@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from interact_ledger import Ledger, Message
+from interact_ledger import Ledger, Message, Settings
 from interact_ledger.domain import events as e
 from interact_ledger.errors import TransactionNotFound
 from interact_ledger.gateways.sandbox import Fault
-from interact_ledger.testing import LedgerKit, SequentialIds, ledger_kit
+from interact_ledger.testing import LedgerKit, ledger_kit
 from ledger_helpers import available, gbp, opened, pay
 from servers.postgres import Cluster
 
@@ -71,9 +71,10 @@ def keys_in(kit: LedgerKit, account_id: str) -> set[str]:
 
 
 @contextmanager
-def reopened(kit: LedgerKit, url: str) -> Iterator[LedgerKit]:
+def reopened(kit: LedgerKit, url: str, settings: Settings | None = None) -> Iterator[LedgerKit]:
     """Open a restored database with the gateway that was there all the time."""
-    with Ledger.open(url, gateways=[kit.gateway], clock=kit.clock, ids=SequentialIds()) as ledger:
+    gateways = [kit.gateway]
+    with Ledger.open(url, gateways=gateways, settings=settings, clock=kit.clock) as ledger:
         yield LedgerKit(ledger, kit.clock, kit.gateway)
 
 
@@ -161,7 +162,7 @@ def test_a_lost_payment_that_is_repeated_under_its_key_is_credited_without_anoth
             assert len(kit.gateway.captured()) == 1
 
 
-def test_an_invoice_number_that_was_lost_is_given_again(cluster):
+def test_an_invoice_number_that_was_lost_is_given_again_unless_another_series_is_begun(cluster):
     with ledger_kit(cluster.url()) as kit:
         customer = opened(kit).account_id
         backup = cluster.copy()
@@ -169,9 +170,16 @@ def test_an_invoice_number_that_was_lost_is_given_again(cluster):
         opened(kit, "a commit behind the moment")
         lost = kit.ledger.receipt(pay(kit, customer, key="lost").transaction_id)
         cluster.archive_now()
-        with cluster.restored(backup, moment) as again, reopened(kit, again.url()) as restored:
-            other = restored.ledger.receipt(pay(restored, customer, key="other").transaction_id)
-            assert other.invoice_number == lost.invoice_number
+        seller = Settings.default().seller.model_copy(update={"id": "another-series"})
+        another_series = Settings.default().model_copy(update={"seller": seller})
+        with cluster.restored(backup, moment) as again:
+            with reopened(kit, again.url(), another_series) as restored:
+                other = restored.ledger.receipt(pay(restored, customer, key="other").transaction_id)
+                assert other.invoice_number == "another-series-000001"
+            with reopened(kit, again.url()) as restored:
+                third = restored.ledger.receipt(pay(restored, customer, key="third").transaction_id)
+                assert third.invoice_number == lost.invoice_number
+                assert restored.ledger.audit().clean
 
 
 def heard(kit: LedgerKit, body: bytes) -> list[object]:

@@ -76,10 +76,11 @@ def refuse_a_gap(first: StoredEvent, chain: str, before: tuple[str, bytes] | Non
     Raises:
         IntegrityError: if it does not: the database has gone back behind what the writer knows.
     """
-    found = CHAIN_START
-    if before is not None:
-        found = chain_value(StoredEvent(first.originator_id, first.originator_version - 1, *before))
-    if found != chain:
+    if before is None:
+        follows = first.originator_version == 1
+    else:
+        follows = chain_value(StoredEvent(first.originator_id, first.originator_version - 1, *before)) == chain
+    if not follows:
         raise IntegrityError("the event before it is not there, or is another")
 
 
