@@ -88,6 +88,27 @@ def test_every_command_counts_once_when_a_synchronous_standby_takes_over(part, n
         assert crew.check() > SOME
 
 
+@pytest.mark.programme(row=5, what="asynchronous failover, which loses", ci=0, release=1, each=1)
+def test_an_asynchronous_standby_that_takes_over_lacks_what_had_not_arrived(part, new_cluster):
+    """As the guide says; what is there is sound all the same."""
+    primary = new_cluster(**NO_POWER_CUT)
+    with primary.standby() as standby:
+        primary.wait_for_standby(state="async")
+        with ledger_kit(primary.url()) as kit:
+            account_id = kit.account().account_id
+            kit.ledger.adjust(account_id, gbp("1.00"), "arrives", idempotency_key="first")
+            ((position,),) = primary.execute("SELECT pg_current_wal_lsn()")
+            while standby.execute("SELECT pg_last_wal_replay_lsn() < %s::pg_lsn", position) == [(True,)]:
+                time.sleep(0.01)
+            standby.set(primary_conninfo="host=127.0.0.1 port=1")
+            kit.ledger.adjust(account_id, gbp("1.00"), "is acknowledged", idempotency_key="second")
+        primary.kill()
+        standby.promote()
+        with ledger_kit(standby.url()) as kit:
+            assert kit.ledger.balance(account_id).total == gbp("1.00")
+            assert kit.ledger.audit().clean
+
+
 def test_a_session_that_was_ended_while_idle_costs_no_command(new_cluster):
     cluster = new_cluster(**NO_POWER_CUT)
     with ledger_kit(cluster.url()) as kit, cluster.connect() as connection:
