@@ -41,6 +41,7 @@ LedgerError
 │   └── SchemaTooNew
 ├── Busy                           others kept changing the account until the deadline; try again
 ├── StorageUnavailable             the database could not be reached or written
+├── ReplicaTooFarBehind            the replica is, or may be, further behind than was allowed; ask the primary
 └── CorruptLog                     a stored event cannot be what we wrote
 """
 
@@ -88,6 +89,7 @@ __all__ = [
     "QuoteExpired",
     "QuoteNotFound",
     "Refused",
+    "ReplicaTooFarBehind",
     "SchemaTooNew",
     "StorageUnavailable",
     "TransactionNotFound",
@@ -282,6 +284,10 @@ class Busy(LedgerError):
 
 class StorageUnavailable(LedgerError):
     """The database could not be reached, read or written."""
+
+
+class ReplicaTooFarBehind(LedgerError):
+    """A replica is, or may be, further behind its primary than its reader allowed."""
 
 
 class CorruptLog(LedgerError):

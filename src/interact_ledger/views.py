@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from moneyed import Money
@@ -19,6 +19,7 @@ __all__ = [
     "PurchaseResult",
     "RefundResult",
     "RentedNumberDetails",
+    "ReplicaLag",
     "SavedCardDetails",
     "Tax",
     "TopUpResult",
@@ -53,6 +54,20 @@ class AccountDetails:
     opened_at: datetime
     version: int
     """How many events its history has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaLag:
+    """How far a replica is behind its primary."""
+
+    is_standby: bool
+    """False where the address leads to a primary, which is behind nothing."""
+    is_receiving: bool
+    """Whether the standby is connected and has heard from its primary."""
+    as_of: datetime | None
+    """All that was committed before this is there; by the primary's clock. None if that cannot be said."""
+    by: timedelta | None
+    """How long ago that is, by the standby's clock: it is behind by this or less. None if that cannot be said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -132,11 +132,12 @@ def expire(top_up: TopUp, now: datetime) -> list[e.Event]:
     return cancel(top_up, e.CancelReason.EXPIRED) if now >= top_up.action_expires_at else []
 
 
-def abandon(top_up: TopUp, reference: str) -> list[e.Event]:
-    """Cancel what was begun under this reference and, for sure, never sent."""
-    if top_up.is_over or top_up.cancelling:
+def abandon(top_up: TopUp, attempt_id: str, reference: str) -> list[e.Event]:
+    """Cancel what was begun for this attempt under this reference and, for sure, never sent."""
+    if attempt_id != top_up.intent.attempt_id:
         return []
-    return [*begun(top_up, top_up.intent.attempt_id, reference), *cancel(top_up, e.CancelReason.ABANDONED)]
+    called_off = cancel(top_up, e.CancelReason.ABANDONED)
+    return [*begun(top_up, attempt_id, reference), *called_off] if called_off else []
 
 
 def record_absence(top_up: TopUp, attempt_id: str) -> list[e.Event]:

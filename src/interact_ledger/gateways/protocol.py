@@ -386,7 +386,8 @@ class Capabilities:
     partial_refunds: bool
     refunds_before_settlement: bool
     replay_window: timedelta
-    """How long repeating an attempt's id is safe; zero if the gateway has no such keys."""
+    """How long repeating an attempt's id is safe; zero if the gateway has no such keys. An attempt is only repeated
+    where this covers `send_within`, the clocks' allowed difference and the safe delay together."""
     settles_within: timedelta
     """How long a request may still take effect after its answer timed out."""
     lookup_lag: timedelta

@@ -25,8 +25,10 @@ TOO_LATE = Unknown(why="too late to send; recovery looks it up")
 
 
 def can_replay(context: Context, attempt: TopUp | CardSaving | Refund) -> bool:
-    """Say whether the gateway remembers an attempt's key for as long as that may be sent."""
-    return context.gateway(attempt.intent.gateway).capabilities.replay_window >= context.settings.send_within
+    """Say whether the gateway remembers an attempt's key until the last of its tries has arrived or is lost."""
+    capabilities, settings = context.gateway(attempt.intent.gateway).capabilities, context.settings
+    last_arrival = settings.send_within + settings.clock_difference_max + capabilities.safe_delay
+    return capabilities.replay_window >= last_arrival
 
 
 def proof_from(context: Context, attempt: TopUp | CardSaving | Refund) -> datetime:

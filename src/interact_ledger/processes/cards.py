@@ -201,10 +201,11 @@ def _save(context: Context, account_id: str, gateway: Gateway, saving: CardSavin
 
 def _look_up(context: Context, account_id: str, gateway: Gateway, saving: CardSaving) -> CardResult | NotFound | None:
     """Return what the gateway says of the saving, or None while it cannot be known."""
+    waiting = context.now() < proof_from(context, saving)
     match gateway.find_card(_card_request(context, account_id, gateway, saving)):
         case Found(result=result):
             return result
-        case NotFound() as absent if context.now() >= proof_from(context, saving):
+        case NotFound() as absent if not waiting:
             return absent
     return None
 

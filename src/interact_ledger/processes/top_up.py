@@ -112,15 +112,15 @@ def settle(context: Context, account_id: str, operation_id: str) -> Progress:
     if found.cancelling:
         return _cancel_at_gateway(context, account_id, found)
     gateway = context.gateway(found.intent.gateway)
+    attempt_id = found.intent.attempt_id
     result = _look_up(context, account_id, gateway, found)
     if isinstance(result, Begun):
         reference = result.reference
-        context.transact(account_id, lambda _, history: life.abandon(_folded(history, operation_id), reference))
-    elif isinstance(result, NotFound):
         context.transact(
-            account_id,
-            lambda _, history: life.record_absence(_folded(history, operation_id), found.intent.attempt_id),
+            account_id, lambda _, history: life.abandon(_folded(history, operation_id), attempt_id, reference)
         )
+    elif isinstance(result, NotFound):
+        context.transact(account_id, lambda _, history: life.record_absence(_folded(history, operation_id), attempt_id))
     elif result is not None:
         _record(context, account_id, found, result)
     context.transact(account_id, lambda _, history: life.expire(_folded(history, operation_id), context.now()))

@@ -203,10 +203,18 @@ class Accounts:
     # Loading ------------------------------------------------------------------------------------------------------
 
     def _fresh(self, account_id: str) -> Loaded:
-        known = self._cached(account_id) or from_snapshot(self._log, account_id)
-        account, link = known or (None, START)
+        cached = self._cached(account_id)
+        if cached is None:
+            account, link = from_snapshot(self._log, account_id) or (None, START)
+            events = self._log.read(account_id, after=link.version)
+        else:
+            account, link = cached
+            events = self._log.read(account_id, after=link.version - 1)
+            if next(events, (None, START))[1] != link:
+                self._forget(account_id)  # the database has gone back: what is remembered was lost
+                return self._fresh(account_id)
         with localcontext(EXACT):
-            for recorded, next_link in self._log.read(account_id, after=link.version):
+            for recorded, next_link in events:
                 if account is None and not isinstance(recorded.event, e.AccountOpened):
                     break  # a seller's invoice book
                 account, link = evolve(account, recorded), next_link
@@ -231,6 +239,10 @@ class Accounts:
             if len(self._cache) > CACHED_ACCOUNTS_MAX:
                 self._cache.popitem(last=False)
         return loaded
+
+    def _forget(self, account_id: str) -> None:
+        with self._cache_lock:
+            self._cache.pop(account_id, None)
 
     def _history_of(self, loaded: Loaded) -> History:
         # Only up to the loaded version: a decision sees one moment, and a newer event makes the append conflict.

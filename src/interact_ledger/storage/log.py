@@ -101,13 +101,14 @@ class Log:
     ) -> None:
         self.tables = (*INDEX_TABLES, *tables)
         self._deadline_seconds = deadline_seconds
+        self._copy_of = copy_of
         with storage_errors():
-            self._application = LedgerApplication(env=environment(url, deadline_seconds))
+            self._application = LedgerApplication(env=self._environment(url, deadline_seconds))
         recorder = self._application.recorder
         assert isinstance(recorder, LedgerRecorder), "our factories make recorders of ours"
         self.recorder: LedgerRecorder = recorder
         try:
-            migrate(self.recorder, self.tables, deadline_seconds=deadline_seconds, copy_of=copy_of)
+            self._make_ready()
         except BaseException:
             self.close()
             raise
@@ -118,7 +119,7 @@ class Log:
         Returns the new end of the stream.
 
         Raises:
-            Conflict: if the stream has moved on, a row that must be new is there, or the database failed.
+            Conflict: if the stream does not end there, a row that must be new is there, or the database failed.
             Busy: if the database stayed locked.
             StorageUnavailable: if it was not reached, refused what it was asked, or failed and cannot be asked either.
         """
@@ -129,7 +130,7 @@ class Log:
             chain = chain_value(stored[-1])
         try:
             with storage_errors():
-                self._write(stored, changes)
+                self._write(stored, changes, link.chain)
         except IntegrityError as error:
             raise Conflict(str(error)) from error
         except StorageUnavailable as error:
@@ -262,9 +263,9 @@ class Log:
         """Close every connection."""
         self._application.close()
 
-    def _write(self, stored: Sequence[StoredEvent], changes: Sequence[RowChange]) -> None:
-        """Write events of one stream and rows; raises as the event-sourcing library does."""
-        self.recorder.insert_events(stored, changes=changes)
+    def _write(self, stored: Sequence[StoredEvent], changes: Sequence[RowChange], chain: str) -> None:
+        """Write events of one stream, behind a chain value, and rows; raises as the event-sourcing library does."""
+        self.recorder.insert_events(stored, changes=changes, chain=chain)
 
     def _select(
         self,
@@ -277,6 +278,12 @@ class Log:
     ) -> Sequence[StoredEvent]:
         """Read part of a stream; raises as the event-sourcing library does."""
         return self.recorder.select_events(stream_id, gt=after, lte=upto, limit=limit, desc=newest_first)
+
+    def _environment(self, url: str, deadline_seconds: float) -> dict[str, str]:
+        return environment(url, deadline_seconds)
+
+    def _make_ready(self) -> None:
+        migrate(self.recorder, self.tables, deadline_seconds=self._deadline_seconds, copy_of=self._copy_of)
 
     def _linked(self, stored: StoredEvent) -> tuple[Recorded, Link]:
         return self._chained(stored).recorded, Link(stored.originator_version, chain_value(stored))

@@ -46,6 +46,7 @@ from eventsourcing.utils import Environment
 from psycopg.rows import DictRow
 
 from interact_ledger.storage.deadline import deadline_of, over_by
+from interact_ledger.storage.mapper import refuse_a_gap
 from interact_ledger.storage.recorder import LedgerCursor, NeverSent, NotAllowed, Read
 from interact_ledger.storage.sessions import LedgerConnection, Sessions
 from interact_ledger.storage.sql import change_sql, create_table_sql
@@ -87,6 +88,7 @@ _INSERT_EVENT = (
     "INSERT INTO stored_events (originator_id, originator_version, topic, state) VALUES (%s, %s, %s, %s)"
     " RETURNING notification_id"
 )
+_EVENT_BEFORE = "SELECT topic, state FROM stored_events WHERE originator_id=%s AND originator_version=%s"
 _ERRORS: tuple[tuple[type[psycopg.Error], type[PersistenceError]], ...] = (
     (psycopg.errors.InsufficientPrivilege, NotAllowed),
     (psycopg.InterfaceError, InterfaceError),
@@ -169,7 +171,8 @@ class LedgerPostgresRecorder(PostgresApplicationRecorder):
         """Write events and rows in one commit.
 
         Raises:
-            IntegrityError: nothing was written, because an event or a row that must be new is there.
+            IntegrityError: nothing was written, because an event or a row that must be new is there, or the event
+                before is not.
             OperationalError: the answer was lost; whether it was written is unknown.
         """
         changes: Iterable[RowChange] = kwargs.get("changes", ())
@@ -177,12 +180,16 @@ class LedgerPostgresRecorder(PostgresApplicationRecorder):
             with connection.pipeline() as pipeline, connection.transaction():
                 cursor = connection.cursor()
                 cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [self._lock])
+                first = stored_events[0]
+                before = connection.cursor(row_factory=psycopg.rows.tuple_row)
+                before.execute(_EVENT_BEFORE, [first.originator_id, first.originator_version - 1])
                 for stored in stored_events:
                     cursor.execute(
                         _INSERT_EVENT, [stored.originator_id, stored.originator_version, stored.topic, stored.state]
                     )
                 self.write_changes(_Cursor(cursor), changes)
                 pipeline.sync()
+                refuse_a_gap(first, kwargs["chain"], before.fetchone())
             _refuse_if_warned(connection)
         return None
 

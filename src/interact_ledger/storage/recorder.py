@@ -9,8 +9,9 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 from eventsourcing.persistence import Notification, OperationalError, ProgrammingError, StoredEvent
 
 from interact_ledger.tables import RowChange, Table
+from interact_ledger.views import ReplicaLag
 
-__all__ = ["LedgerCursor", "LedgerRecorder", "NeverSent", "NotAllowed", "Read"]
+__all__ = ["LedgerCursor", "LedgerRecorder", "NeverSent", "NotAllowed", "Read", "ReplicaRecorder"]
 
 
 class NeverSent(OperationalError):
@@ -42,7 +43,11 @@ class LedgerRecorder(Protocol):
     """A recorder that writes rows with its events. Its errors are those of the event-sourcing library."""
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
-        """Write events and the row changes given as `changes`, all or nothing, in one durable commit."""
+        """Write events and the row changes given as `changes`, all or nothing, in one durable commit.
+
+        Refuse it as an `IntegrityError` if the event before the first is not there or has not the chain value given
+        as `chain`: a database can go back, and then lacks what the writer remembers.
+        """
         ...
 
     def select_events(
@@ -103,4 +108,13 @@ class LedgerRecorder(Protocol):
 
     def table_sql(self, table: Table) -> str:
         """Return the statement that creates a table, without its indexes, if it is not there."""
+        ...
+
+
+@runtime_checkable
+class ReplicaRecorder(Protocol):
+    """A recorder that reads from a server which may be behind another."""
+
+    def lag(self) -> ReplicaLag:
+        """Return how far it is behind, however far."""
         ...

@@ -17,7 +17,7 @@ from interact_ledger.storage.recorder import LedgerCursor, LedgerRecorder, NotAl
 from interact_ledger.storage.sql import create_index_sql
 from interact_ledger.tables import Table
 
-__all__ = ["SCHEMA_VERSION", "migrate"]
+__all__ = ["SCHEMA_VERSION", "migrate", "refuse_unless_ready"]
 
 SCHEMA_VERSION = 1
 _VERSION = "SELECT MAX(version) AS version FROM ledger_schema"
@@ -60,6 +60,21 @@ def migrate(
             raise StorageUnavailable(f"the database cannot be opened: {error}") from error
         else:
             return
+
+
+def refuse_unless_ready(recorder: LedgerRecorder, tables: Sequence[Table]) -> None:
+    """Look whether the database has this version's schema, and change nothing.
+
+    Raises:
+        ConfigurationError: if it has not, or its role may not read it.
+        SchemaTooNew: if a newer version of this library wrote it.
+    """
+    try:
+        is_ready = _is_up_to_date(recorder, tables, None)
+    except NotAllowed as error:
+        raise ConfigurationError(f"the database may not be read by this role ({error})", field="url") from error
+    if not is_ready:
+        raise ConfigurationError("the database is not ready for this release; migrate its primary first", field="url")
 
 
 def _is_up_to_date(recorder: LedgerRecorder, tables: Sequence[Table], copy_of: str | None) -> bool:

@@ -35,6 +35,7 @@ __all__ = [
     "position",
     "progress",
     "reference_or_none",
+    "silently",
 ]
 
 PAGE_MAX = 1000
@@ -114,6 +115,10 @@ def reference_or_none(value: object, field: str) -> None:
         raise InvalidText(f"is a {type(value).__name__}; pass text", field=field)
     if value is not None and value != storable(value, REFERENCE_LENGTH_MAX):
         raise InvalidText(f"is longer than {REFERENCE_LENGTH_MAX} characters, or cannot be stored", field=field)
+
+
+def silently(_done: int, _of: int) -> None:
+    """Tell nobody of progress."""
 
 
 def exact(money: object, field: str) -> str:

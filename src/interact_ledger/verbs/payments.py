@@ -264,14 +264,6 @@ class PaymentVerbs(Verbs):
         named(account_id=account_id, saving_id=saving_id)
         return self._saving(account_id, cards.cancel_saving(self._context, account_id, saving_id))
 
-    def cards(self, account_id: str) -> tuple[SavedCardDetails, ...]:
-        """Return the saved cards that can be charged, oldest first.
-
-        Raises:
-            AccountNotFound
-        """
-        return saved_cards(self._account(account_id))
-
     def choose_default_card(self, account_id: str, card_id: str) -> tuple[SavedCardDetails, ...]:
         """Make a saved card the one that is offered first; return all of them.
 
@@ -296,7 +288,7 @@ class PaymentVerbs(Verbs):
         named(card_id=card_id)
         request = self._request(account_id, idempotency_key, "remove_card", card_id)
         cards.remove_card(self._context, account_id, request, card_id)
-        return self.cards(account_id)
+        return saved_cards(self._account(account_id))
 
     def receive(self, gateway_id: str, body: bytes, headers: Mapping[str, str]) -> list[ReceivedNotice]:
         """Take a gateway's webhook request: verify it, look up what it is about, and record what is new.
