@@ -220,6 +220,30 @@ class LostRefundIsNotAttempted(Broken):
         return NotAttempted(why="timed out") if isinstance(result, Unknown) else result
 
 
+@breaks()
+class PaysBackHundredthsOfYen(Broken):
+    """Refunds in a currency without hundredths are sent as if it had them, where that still fits the charge."""
+
+    def refund(self, request: RefundRequest) -> RefundResult:
+        if request.amount.currency.code != "JPY":
+            return super().refund(request)
+        result = super().refund(replace(request, amount=Money(1, "JPY")))
+        return replace(result, amount=request.amount) if isinstance(result, Refunded) else result
+
+
+@breaks()
+class FindsRefundsItWasTold(Broken):
+    """It finds only refunds that it had an answer to."""
+
+    def refund(self, request: RefundRequest) -> RefundResult:
+        result = super().refund(request)
+        self._lost = isinstance(result, Unknown)
+        return result
+
+    def find_refund(self, request: RefundRequest) -> Any:
+        return NotFound() if getattr(self, "_lost", False) else super().find_refund(request)
+
+
 @breaks(
     "one_refund_from_several_threads_is_one_refund",
 )
