@@ -53,12 +53,15 @@ FOR_EVER = timedelta(days=3650)
     "a_repeated_saving_charge_keeps_one_card",
     "an_attempt_with_another_card_never_charges_it",
     "an_attempt_with_changed_parameters_never_charges",
+    "an_authentic_notice_names_the_object_and_our_id_for_it",
     "cancelling_a_captured_charge_says_that_it_succeeded",
+    "cancelling_after_a_fault_converges_on_unpayable",
     "each_attempt_is_found_as_its_own_and_not_as_its_neighbour",
     "looking_up_changes_nothing",
     "one_attempt_from_several_threads_is_one_charge",
     "repeating_a_charge_after_a_fault_converges_on_one",
     "the_same_attempt_twice_is_one_charge",
+    "what_is_cancelled_before_it_is_charged_cannot_be_charged_any_more",
 )
 class KeyPerCall(Broken):
     """A key for each call, and none for the attempt: every repeat charges again."""
@@ -82,14 +85,17 @@ class KeyPerCall(Broken):
     "a_look_up_that_fails_is_indeterminate",
     "a_notice_has_one_id_however_often_and_in_whatever_order_it_comes",
     "a_notice_signed_for_another_body_is_never_accepted",
+    "a_part_is_paid_back_exactly_in_every_currency",
     "a_pending_charge_is_pending_until_it_settles",
     "a_saved_card_pays_until_it_is_forgotten",
     "a_saved_card_pays_whoever_initiates",
     "a_saved_card_that_wants_its_owner_is_declined_off_session",
     "an_altered_notice_is_never_accepted",
     "an_attempt_with_changed_parameters_never_charges",
+    "an_authentic_notice_names_the_object_and_our_id_for_it",
     "any_amount_in_any_currency_is_captured_exactly",
     "cancelling_a_captured_charge_says_that_it_succeeded",
+    "cancelling_after_a_fault_converges_on_unpayable",
     "each_attempt_is_found_as_its_own_and_not_as_its_neighbour",
     "forgetting_one_card_keeps_the_others",
     "looking_up_changes_nothing",
@@ -99,6 +105,7 @@ class KeyPerCall(Broken):
     "the_next_attempt_of_a_top_up_is_a_charge_of_its_own",
     "threads_do_not_see_each_others_charges",
     "two_attempts_are_two_charges",
+    "what_is_cancelled_before_it_is_charged_cannot_be_charged_any_more",
 )
 class KeyPerAccount(Broken):
     """One key for all that an account ever pays."""
@@ -381,7 +388,9 @@ class HundredthsOfYen(Broken):
         return replace(result, amount=request.amount) if isinstance(result, Succeeded) else result
 
 
-@breaks("any_amount_in_any_currency_is_captured_exactly")
+@breaks(
+    "any_amount_in_any_currency_is_captured_exactly",
+)
 class AddsAStep(Broken):
     """Amounts that nobody thought of in a test are captured with a step too much."""
 
@@ -397,6 +406,7 @@ class AddsAStep(Broken):
 
 
 @breaks(
+    "any_amount_in_any_currency_is_captured_exactly",
     "the_bounds_of_every_currency_are_captured_exactly",
     "what_the_terms_exclude_is_refused_unsent",
 )
@@ -485,6 +495,7 @@ class BegunIsNothing(Broken):
     "a_charge_whose_answer_was_lost_is_found",
     "a_look_up_that_fails_is_indeterminate",
     "a_pending_charge_is_pending_until_it_settles",
+    "an_authentic_notice_names_the_object_and_our_id_for_it",
     "each_attempt_is_found_as_its_own_and_not_as_its_neighbour",
     "every_look_up_that_fails_is_indeterminate",
     "looking_up_changes_nothing",
