@@ -53,7 +53,6 @@ FOR_EVER = timedelta(days=3650)
     "a_repeated_saving_charge_keeps_one_card",
     "an_attempt_with_another_card_never_charges_it",
     "an_attempt_with_changed_parameters_never_charges",
-    "an_authentic_notice_names_the_object_and_our_id_for_it",
     "cancelling_a_captured_charge_says_that_it_succeeded",
     "cancelling_after_a_fault_converges_on_unpayable",
     "each_attempt_is_found_as_its_own_and_not_as_its_neighbour",
@@ -92,7 +91,6 @@ class KeyPerCall(Broken):
     "a_saved_card_that_wants_its_owner_is_declined_off_session",
     "an_altered_notice_is_never_accepted",
     "an_attempt_with_changed_parameters_never_charges",
-    "an_authentic_notice_names_the_object_and_our_id_for_it",
     "any_amount_in_any_currency_is_captured_exactly",
     "cancelling_a_captured_charge_says_that_it_succeeded",
     "cancelling_after_a_fault_converges_on_unpayable",
@@ -406,7 +404,6 @@ class AddsAStep(Broken):
 
 
 @breaks(
-    "any_amount_in_any_currency_is_captured_exactly",
     "the_bounds_of_every_currency_are_captured_exactly",
     "what_the_terms_exclude_is_refused_unsent",
 )
@@ -421,7 +418,7 @@ class RoundsAmounts(Broken):
 
 
 def _rounded(request: ChargeRequest) -> ChargeRequest:
-    if request.amount.amount > 1:
+    if request.amount.amount > Decimal("0.052"):
         return request
     return replace(request, amount=Money(request.amount.amount.quantize(Decimal("0.01")), request.amount.currency))
 
@@ -495,7 +492,6 @@ class BegunIsNothing(Broken):
     "a_charge_whose_answer_was_lost_is_found",
     "a_look_up_that_fails_is_indeterminate",
     "a_pending_charge_is_pending_until_it_settles",
-    "an_authentic_notice_names_the_object_and_our_id_for_it",
     "each_attempt_is_found_as_its_own_and_not_as_its_neighbour",
     "every_look_up_that_fails_is_indeterminate",
     "looking_up_changes_nothing",

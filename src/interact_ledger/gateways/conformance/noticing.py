@@ -13,7 +13,6 @@ import pytest
 from interact_ledger.errors import NoticeRejected
 from interact_ledger.gateways.conformance.bench import Bench, Delivery
 from interact_ledger.gateways.conformance.requests import (
-    found_charge,
     good_card,
     paid,
     payment,
@@ -41,8 +40,10 @@ class Noticing:
     """An age at which a notice is surely too old at this gateway; also how far in the future one surely lies."""
 
     def test_an_authentic_notice_names_the_object_and_our_id_for_it(self, bench: Bench) -> None:
-        known = {NoticeSubject.CHARGE: (_announced(bench), payment(bench).transaction_id)}
-        known |= _other_subjects(bench)
+        charge = paid(bench)
+        bench.settle(charge.reference)
+        known = {NoticeSubject.CHARGE: (charge.reference, payment(bench).transaction_id)}
+        known |= _other_subjects(bench, charge)
         for delivery in _due(bench):
             for notice in _understood(bench, delivery):
                 hold(Rule.AUTHENTIC, notice.occurred_at.utcoffset() is not None, f"{notice!r} bears no time zone")
@@ -131,17 +132,15 @@ class Noticing:
             hold(Rule.AUTHENTIC, same, "web servers change the case of header names, and then it is not understood")
 
 
-def _announced(bench: Bench, number: int = 1) -> str:
-    charge = paid(bench, payment(bench, number))
-    bench.settle(charge.reference)
-    return charge.reference
+def _announced(bench: Bench, number: int = 1) -> None:
+    bench.settle(paid(bench, payment(bench, number)).reference)
 
 
-def _other_subjects(bench: Bench) -> dict[NoticeSubject, tuple[str, str]]:
+def _other_subjects(bench: Bench, charge: Succeeded) -> dict[NoticeSubject, tuple[str, str]]:
     """Pay the charge back and save a card, as far as the gateway does so; returns what their notices must name."""
     can, known = bench.gateway.capabilities, {}
     if can.refunds:
-        refund = refund_of(bench, told(Succeeded, found_charge(bench, payment(bench)), "a charge"))
+        refund = refund_of(bench, charge)
         refunded = told(Refunded, bench.gateway.refund(refund), "refunding")
         known[NoticeSubject.REFUND] = (refunded.reference, refund.refund_id)
     if can.saves_without_charging:
