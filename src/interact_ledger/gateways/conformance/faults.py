@@ -147,7 +147,8 @@ class Faults:
         kept, customer_id = saved(bench), payment(bench).customer_id
         bench.fail_next("forget", fault)
         first = answer(f"{fault}: forgetting", lambda: bench.gateway.forget(kept, customer_id))
-        one_of((Unknown, *_allowed(fault, Forgotten)), first, f"{fault}: forgetting", Rule.FORGOTTEN)
+        allowed = (Unknown, NotAttempted) if fault is Fault.REFUSED else (Unknown, Forgotten)  # if that is true
+        one_of(allowed, first, f"{fault}: forgetting", Rule.FORGOTTEN)
         honest = not isinstance(first, Forgotten) or not bench.saved_cards()
         hold(Rule.FORGOTTEN, honest, f"{fault}: it said Forgotten, and yet it keeps {bench.saved_cards()!r}")
         for _ in range(2):
