@@ -185,9 +185,9 @@ def _record_as(patch: Patch, change: Callable[[TopUp, Any], tuple[TopUp, Any] | 
     """Plant what `change` makes of a top-up and the gateway's result; None drops the result."""
     original = life.record_result
 
-    def record(account: Any, present: TopUp, attempt_id: str, result: Any, **how: Any) -> Any:
+    def record(account: Any, present: TopUp, attempt: Any, result: Any, **how: Any) -> Any:
         changed = change(present, result)
-        return [] if changed is None else original(account, changed[0], attempt_id, changed[1], **how)
+        return [] if changed is None else original(account, changed[0], attempt, changed[1], **how)
 
     patch(life, "record_result", record)
 
@@ -464,10 +464,10 @@ def _second_attempt_after_unknown(patch: Patch) -> None:
     """A repeat opens the next attempt although the last one is unknown."""
     original = life.attempt_again
 
-    def again(account: Any, present: TopUp, send_before: datetime) -> Any:
+    def again(account: Any, present: TopUp, **how: Any) -> Any:
         if present.status is AttemptStatus.UNKNOWN and not present.cancelling:
             present = replace(present, status=AttemptStatus.NOT_ATTEMPTED)
-        return original(account, present, send_before)
+        return original(account, present, **how)
 
     patch(life, "attempt_again", again)
 
