@@ -1,0 +1,104 @@
+"""One request to Braintree, and whether it may have arrived when no answer came.
+
+Nothing is ever sent twice by this module. Every failure is one of: surely not sent (or refused outright), maybe
+arrived, not there, or a matter for an operator.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from interact_ledger.errors import GatewayMisconfigured, LedgerError
+from interact_ledger.gateways.braintree.sdk import exceptions, http_exceptions
+
+__all__ = ["Absent", "AnswerLost", "NotSent", "Tries", "call"]
+
+T = TypeVar("T")
+
+_REMEMBERED_MAX = 10_000
+
+
+class NotSent(Exception):
+    """No byte of the request was acted on: it was not sent, or refused outright."""
+
+
+class AnswerLost(Exception):
+    """The request may have arrived, and what came of it is not known."""
+
+
+class Absent(Exception):
+    """The gateway has no such object."""
+
+
+def call(request: Callable[[], T]) -> T:
+    """Make one request and return its answer.
+
+    Raises:
+        NotSent, AnswerLost, Absent: said without a cause, which might quote what was sent.
+        GatewayMisconfigured: if our credentials or our SDK are refused.
+    """
+    try:
+        answer = request()
+    except LedgerError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever happens after a request was sent, its effect is not known
+        raise _what_it_means(error) from None
+    if answer is None:
+        # What the SDK returns for a 200 that holds neither an object nor an error.
+        raise AnswerLost("the answer could not be understood")
+    return answer
+
+
+def _what_it_means(error: Exception) -> Exception:
+    name = type(error).__name__
+    match error:
+        case exceptions.NotFoundError():
+            return Absent("there is no such object")
+        case exceptions.AuthenticationError() | exceptions.AuthorizationError() | exceptions.UpgradeRequiredError():
+            return GatewayMisconfigured(f"Braintree refuses our credentials, role or SDK ({name})")
+        case exceptions.TooManyRequestsError():
+            return NotSent("too many requests")
+        case http_exceptions.ConnectTimeoutError():
+            return NotSent("connecting timed out")
+        case http_exceptions.ConnectionError() if _was_never_connected(error):
+            return NotSent("no connection could be made")
+    return AnswerLost(f"no answer that could be understood ({name})")
+
+
+def _was_never_connected(error: Exception) -> bool:
+    """Say whether the connection was refused or the host not found, which is before anything is sent."""
+    wrapped: Any = error.args[0] if error.args else None
+    pool_error: Any = wrapped.args[0] if getattr(wrapped, "args", None) else None
+    reason = getattr(pool_error, "reason", None)
+    return type(reason).__name__ in {"NewConnectionError", "NameResolutionError"}
+
+
+class Tries:
+    """Remembers which attempts this process sent and may have got through, the latest ten thousand of them.
+
+    It covers what one process forgets between two calls; across processes the ledger's log remembers.
+    """
+
+    def __init__(self) -> None:
+        self._attempts: OrderedDict[str, None] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def add(self, attempt_id: str) -> None:
+        """Remember, before sending, that this attempt may arrive."""
+        with self._lock:
+            self._attempts[attempt_id] = None
+            self._attempts.move_to_end(attempt_id)
+            while len(self._attempts) > _REMEMBERED_MAX:
+                self._attempts.popitem(last=False)
+
+    def discard(self, attempt_id: str) -> None:
+        """Forget an attempt whose one try surely did not arrive."""
+        with self._lock:
+            self._attempts.pop(attempt_id, None)
+
+    def __contains__(self, attempt_id: str) -> bool:
+        with self._lock:
+            return attempt_id in self._attempts
