@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from interact_ledger.errors import GatewayMisconfigured, LedgerError
-from interact_ledger.gateways.braintree.sdk import exceptions, http_exceptions
+from interact_ledger.gateways.braintree.sdk import ConnectionFailed, ConnectTimedOut, exceptions
+from interact_ledger.gateways.protocol import Declined
 
 __all__ = ["Absent", "AnswerLost", "NotSent", "Tries", "call"]
 
@@ -42,7 +43,7 @@ def call(request: Callable[[], T]) -> T:
     """
     try:
         answer = request()
-    except LedgerError:
+    except (LedgerError, NotSent, AnswerLost, Absent):
         raise
     except Exception as error:  # noqa: BLE001 - whatever happens after a request was sent, its effect is not known
         raise _what_it_means(error) from None
@@ -61,9 +62,9 @@ def _what_it_means(error: Exception) -> Exception:
             return GatewayMisconfigured(f"Braintree refuses our credentials, role or SDK ({name})")
         case exceptions.TooManyRequestsError():
             return NotSent("too many requests")
-        case http_exceptions.ConnectTimeoutError():
+        case ConnectTimedOut():
             return NotSent("connecting timed out")
-        case http_exceptions.ConnectionError() if _was_never_connected(error):
+        case ConnectionFailed() if _was_never_connected(error):
             return NotSent("no connection could be made")
     return AnswerLost(f"no answer that could be understood ({name})")
 
@@ -83,22 +84,34 @@ class Tries:
     """
 
     def __init__(self) -> None:
-        self._attempts: OrderedDict[str, None] = OrderedDict()
+        self._declined: OrderedDict[str, Declined | None] = OrderedDict()
         self._lock = threading.Lock()
 
-    def add(self, attempt_id: str) -> None:
-        """Remember, before sending, that this attempt may arrive."""
+    def begin(self, attempt_id: str) -> bool:
+        """Remember, before sending, that this attempt may arrive. Returns whether it may have arrived before."""
         with self._lock:
-            self._attempts[attempt_id] = None
-            self._attempts.move_to_end(attempt_id)
-            while len(self._attempts) > _REMEMBERED_MAX:
-                self._attempts.popitem(last=False)
+            known = attempt_id in self._declined
+            self._declined[attempt_id] = None
+            self._declined.move_to_end(attempt_id)
+            while len(self._declined) > _REMEMBERED_MAX:
+                self._declined.popitem(last=False)
+            return known
 
     def discard(self, attempt_id: str) -> None:
         """Forget an attempt whose one try surely did not arrive."""
         with self._lock:
-            self._attempts.pop(attempt_id, None)
+            self._declined.pop(attempt_id, None)
+
+    def decline(self, attempt_id: str, declined: Declined) -> None:
+        """Remember the definite no to an attempt that left nothing at the gateway to look up."""
+        with self._lock:
+            self._declined[attempt_id] = declined
+
+    def declined(self, attempt_id: str) -> Declined | None:
+        """Return the definite no to an attempt, None if there was none."""
+        with self._lock:
+            return self._declined.get(attempt_id)
 
     def __contains__(self, attempt_id: str) -> bool:
         with self._lock:
-            return attempt_id in self._attempts
+            return attempt_id in self._declined

@@ -43,7 +43,7 @@ DUPLICATE = "duplicate"
 _R, _A = DeclineReason, Advice
 
 _GROUPS: tuple[tuple[Decline, tuple[str, ...]], ...] = (
-    ((_R.DO_NOT_HONOUR, _A.LATER), ("2000", "2038", "2041", "2044", "2046", "2104", "2106")),
+    ((_R.DO_NOT_HONOUR, _A.LATER), ("2000", "2038", "2041", "2044", "2046", "2057", "2104", "2106")),
     ((_R.DO_NOT_HONOUR, _A.NEVER), ("2043",)),
     ((_R.INSUFFICIENT_FUNDS, _A.LATER), ("2001",)),
     ((_R.LIMIT_EXCEEDED, _A.LATER), ("2002", "2003", "2103")),
@@ -55,7 +55,6 @@ _GROUPS: tuple[tuple[Decline, tuple[str, ...]], ...] = (
     ((_R.FRAUD, _A.NEVER), ("2014", "2020", "2021")),
     ((_R.METHOD_UNUSABLE, _A.NEVER), ("2015", "2017", "2018", "2108")),
     ((_R.METHOD_UNUSABLE, _A.NEW_METHOD), ("2019", "2023", "2024", "2029", "2031", "2061", "2107")),
-    ((_R.METHOD_UNUSABLE, _A.LATER), ("2057",)),
     ((_R.AUTHENTICATION_REQUIRED, _A.CUSTOMER_PRESENT), ("2058", "2099", "2101")),
     ((_R.OTHER, _A.LATER), ("2016", "2033", "2034", "3000")),
 )
@@ -64,7 +63,7 @@ _BY_RESPONSE: Mapping[str, Decline] = MappingProxyType({code: no for no, codes i
 _BY_REJECTION: Mapping[str, Decline] = MappingProxyType(
     {
         "three_d_secure": (_R.AUTHENTICATION_REQUIRED, _A.CUSTOMER_PRESENT),
-        **dict.fromkeys(("avs", "cvv", "avs_and_cvv"), (_R.FRAUD, _A.NEW_METHOD)),
+        **dict.fromkeys(("avs", "cvv", "avs_and_cvv"), (_R.INCORRECT_DETAILS, _A.NEW_METHOD)),
         **dict.fromkeys(("fraud", "risk_threshold", "excessive_retry"), (_R.FRAUD, _A.NEVER)),
     }
 )
@@ -90,8 +89,8 @@ def declined_by_processor(code: str, kind: str | None) -> Decline:
 
 
 def declined_by_gateway(reason: str) -> Decline:
-    """Say why the gateway itself rejected; a reason that is not known is a matter of risk."""
-    return _BY_REJECTION.get(reason, (_R.FRAUD, _A.NEW_METHOD))
+    """Say why the gateway itself rejected."""
+    return _BY_REJECTION.get(reason, (_R.OTHER, _A.NEW_METHOD))
 
 
 def declined_by_error(codes: Iterable[str]) -> tuple[str, Decline] | None:

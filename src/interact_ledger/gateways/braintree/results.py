@@ -29,6 +29,7 @@ from interact_ledger.gateways.protocol import (
     CardDetails,
     CardFunding,
     CardSaved,
+    ChargeRequest,
     ChargeResult,
     Declined,
     DeclineReason,
@@ -77,14 +78,14 @@ _BRANDS = {
 }
 
 
-def charge_result(sale: Any, *, keeps_card: bool) -> ChargeResult:
-    """Return the present state of a sale; `keeps_card` if it was to save its card.
+def charge_result(sale: Any, request: ChargeRequest) -> ChargeResult:
+    """Return the present state of a sale.
 
     The amount and the currency are what Braintree says, whatever was asked for: the ledger compares.
     """
     status = sale.status
     if status in _CAPTURED:
-        return _succeeded(sale, keeps_card=keeps_card)
+        return _succeeded(sale, request)
     if status in _PENDING:
         return Pending(reference=sale.id)
     if status in _CANCELLED:
@@ -123,7 +124,7 @@ def is_captured(sale: Any) -> bool:
 
 def is_duplicate(sale: Any) -> bool:
     """Say whether a sale was rejected for being the repeat of another, which is the one that counts."""
-    return sale.status == "gateway_rejected" and sale.gateway_rejection_reason == DUPLICATE
+    return bool(sale.status == "gateway_rejected" and sale.gateway_rejection_reason == DUPLICATE)
 
 
 def is_misconfigured(sale: Any) -> bool:
@@ -197,18 +198,19 @@ def declined_verification(verification: Any) -> Declined:
     return Declined(reason=reason, advice=advice, raw_code=code)
 
 
-def _succeeded(sale: Any, *, keeps_card: bool) -> Succeeded | Unknown:
-    if getattr(sale, "partially_authorized", False) or sale.processor_response_code == _PARTLY_APPROVED:
-        # What of it will be settled is not in this answer. A person must look.
+def _succeeded(sale: Any, request: ChargeRequest) -> Succeeded | Unknown:
+    amount = money_of(sale)
+    if sale.processor_response_code == _PARTLY_APPROVED and amount == request.amount:
+        # A part was approved, and the answer names the whole: what will be settled is for a person to find out.
         return Unknown(why="the processor approved a part of the amount only (1004)", reference=sale.id)
     card = getattr(sale, "credit_card_details", None)
     token = getattr(card, "token", None)
     return Succeeded(
         reference=sale.id,
-        amount=money_of(sale),
+        amount=amount,
         captured_at=moment(sale.created_at),
         card=_details(card),
-        saved_card=card_saved(card) if keeps_card and token else None,
+        saved_card=card_saved(card) if request.save_card and token else None,
     )
 
 

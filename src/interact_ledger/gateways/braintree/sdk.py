@@ -19,10 +19,20 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"braintree\.")
     import braintree
     from braintree import exceptions
-    from braintree.exceptions import http as http_exceptions
+    from braintree.exceptions.http.connection_error import ConnectionError as ConnectionFailed
+    from braintree.exceptions.http.timeout_error import ConnectTimeoutError as ConnectTimedOut
     from braintree.util.xml_util import XmlUtil
 
-__all__ = ["ENVIRONMENTS", "Environment", "TransactionSearch", "exceptions", "http_exceptions", "open_sdk", "read_xml"]
+__all__ = [
+    "ENVIRONMENTS",
+    "ConnectTimedOut",
+    "ConnectionFailed",
+    "Environment",
+    "TransactionSearch",
+    "exceptions",
+    "open_sdk",
+    "read_xml",
+]
 
 Environment = braintree.Environment
 TransactionSearch = braintree.TransactionSearch
