@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
 __all__ = ["Many", "errors", "read", "write"]
@@ -55,12 +55,12 @@ def errors(about: str, code: str, attribute: str, **also: Any) -> str:
 
 def read(body: bytes) -> dict[str, Any]:
     """Read a request's document, without its root."""
-    content = _read(ElementTree.fromstring(body)) if body else {}
+    content = _read(ET.fromstring(body)) if body else {}
     assert isinstance(content, dict)
     return content
 
 
-def _read(element: ElementTree.Element) -> Any:
+def _read(element: ET.Element) -> Any:
     kind = element.get("type")
     if kind == "array":
         return [_read(child) for child in element]

@@ -75,7 +75,7 @@ class Charges:
             return charge_result(sale, request)
         codes = [] if sale is not None else error_codes(answer)
         if sale is not None or LOOK_IT_UP.intersection(codes):
-            return charge_result(self._sale_of(request), request)
+            return charge_result(self._connection.look_up_after(lambda: self._sale_of(request)), request)
         return self._connection.remember(request, refused_request(codes))
 
     def _sale_of(self, request: ChargeRequest) -> Any:

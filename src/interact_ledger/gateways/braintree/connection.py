@@ -89,6 +89,18 @@ class Connection:
         except Exception as error:  # noqa: BLE001 - it may have taken effect, whatever its answer is
             return Unknown(why=f"the answer could not be understood ({type(error).__name__})")
 
+    @staticmethod
+    def look_up_after(look_up: Callable[[], Result]) -> Result:
+        """Look up what became of something that was sent; not even refused credentials are a no to that.
+
+        Raises:
+            AnswerLost, Absent
+        """
+        try:
+            return call(look_up)
+        except (NotSent, GatewayError) as error:
+            raise AnswerLost(f"what was sent could not be looked up ({type(error).__name__})") from None
+
     def ask(self, request: Callable[[], Any]) -> Any:
         """Ask for something that has nothing to do with money.
 

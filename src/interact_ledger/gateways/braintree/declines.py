@@ -9,7 +9,6 @@ from interact_ledger.gateways.protocol import Advice, DeclineReason
 
 __all__ = [
     "ALREADY_REFUNDED",
-    "CANNOT_BE_VOIDED",
     "CUSTOMER_EXISTS",
     "DUPLICATE",
     "LOOK_IT_UP",
@@ -28,8 +27,8 @@ Decline = tuple[DeclineReason, Advice]
 # Codes of validation errors: the request did nothing.
 CUSTOMER_EXISTS = "91609"
 TOKEN_IN_USE = "91719"  # noqa: S105 - the code of an error, and no password
-CANNOT_BE_VOIDED = "91504"
-NOT_SETTLED = frozenset({"91506", "91574"})
+NOT_SETTLED = frozenset({"91504", "91506", "91574"})
+"""Too late to void and too early to refund."""
 ALREADY_REFUNDED = frozenset({"91512", "91521"})
 REQUEST_KEYS_OFF = "915231"
 MISCONFIGURED_ERRORS = frozenset({"91513", "91514", "91577", REQUEST_KEYS_OFF})

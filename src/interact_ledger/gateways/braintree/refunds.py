@@ -51,36 +51,38 @@ class Refunds:
         params = refund_params(request, request_keys=self._connection.request_keys)
         try:
             sale = self._connection.transaction(request.charge_reference)
-            known = self._refund_of(request, sale)
         except Absent:
             raise GatewayInvalidRequest("names no charge at Braintree", field="charge_reference") from None
         except (NotSent, AnswerLost) as error:
             return self._connection.not_sent(request, f"the charge could not be looked up: {error}")
-        if known is not None:
-            return known
-        return self._connection.understood(lambda: self._pay_back(request, sale, params))
+        try:
+            return self._refund_of(request, sale)
+        except Absent:
+            return self._connection.understood(lambda: self._pay_back(request, sale, params))
+        except (NotSent, AnswerLost) as error:
+            return self._connection.not_sent(request, f"the charge's refunds could not be looked up: {error}")
 
     def find(self, request: RefundRequest) -> Found[RefundResult] | NotFound | Indeterminate:
         """Tell the present state of a refund, found among those of its charge."""
 
-        def look_up() -> RefundResult:
-            known = self._refund_of(request, self._connection.transaction(request.charge_reference))
-            if known is None:
-                raise Absent("the charge has no such refund")
-            return known
+        return self._connection.found(lambda: self._known(request), lambda known: known)
 
-        return self._connection.found(look_up, lambda known: known)
+    def _known(self, request: RefundRequest) -> RefundResult:
+        return self._refund_of(request, self._connection.transaction(request.charge_reference))
 
-    def _refund_of(self, request: RefundRequest, sale: Any) -> RefundResult | None:
-        """Return what became of a refund, None if nothing did."""
-        if sale.status == "voided":
-            voided = void_result(sale)
-            return voided if voided.amount == request.amount else None
+    def _refund_of(self, request: RefundRequest, sale: Any) -> RefundResult:
+        """Return what became of a refund.
+
+        Raises:
+            Absent: if its charge knows no such refund.
+        """
+        if sale.status == "voided" and money_of(sale) == request.amount:
+            return void_result(sale)
         for refund_id in sale.refund_ids or ():
             refund = self._connection.transaction(refund_id)
             if refund.order_id == request.attempt_id:
                 return refund_result(refund)
-        return None
+        raise Absent("the charge has no such refund")
 
     def _pay_back(self, request: RefundRequest, sale: Any, params: dict[str, Any]) -> RefundResult:
         charged = money_of(sale)
@@ -106,11 +108,8 @@ class Refunds:
         if transaction is not None and not is_duplicate(transaction):
             return void_result(transaction) if transaction.status == "voided" else refund_result(transaction)
         codes = [] if transaction is not None else error_codes(answer)
-        known = self._refund_of(request, self._connection.transaction(request.charge_reference))
-        if known is not None:
-            return known
         if transaction is not None or LOOK_IT_UP.intersection(codes):
-            raise AnswerLost("a repeat was rejected, and the original is not to be seen yet")
+            return self._connection.look_up_after(lambda: self._known(request))
         if NOT_SETTLED.intersection(codes):
             raise _not_settled()
         return refused_request(codes)

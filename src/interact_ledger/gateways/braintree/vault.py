@@ -89,7 +89,8 @@ class Vault:
             return self._connection.remember(request, declined_verification(answer.credit_card_verification))
         codes = error_codes(answer)
         if TOKEN_IN_USE in codes or LOOK_IT_UP.intersection(codes):
-            return _own(request, call(lambda: self._sdk.payment_method.find(token_for(request))))
+            find = self._sdk.payment_method.find
+            return _own(request, self._connection.look_up_after(lambda: find(token_for(request))))
         return self._connection.remember(request, refused_request(codes))
 
 
