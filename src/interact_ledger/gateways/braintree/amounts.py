@@ -14,6 +14,7 @@ from moneyed import CurrencyDoesNotExist, Money, get_currency
 
 from interact_ledger.errors import GatewayInvalidRequest
 from interact_ledger.gateways.protocol import CurrencyTerms
+from interact_ledger.money import EXACT
 
 __all__ = ["TERMS", "read_money", "written"]
 
@@ -48,11 +49,11 @@ def written(amount: Money) -> str:
     if terms is None:
         raise GatewayInvalidRequest("is in a currency that this gateway does not take", field="amount")
     exact = amount.amount
-    if not exact.is_finite() or not terms.minimum <= exact <= terms.maximum or exact % terms.step:
+    if not exact.is_finite() or not terms.minimum <= exact <= terms.maximum or EXACT.remainder(exact, terms.step):
         raise GatewayInvalidRequest(
             f"is not a multiple of {terms.step} from {terms.minimum} to {terms.maximum}", field="amount"
         )
-    return format(exact.quantize(terms.step), "f")
+    return format(exact.quantize(terms.step, context=EXACT), "f")
 
 
 def read_money(amount: object, currency: object) -> Money:
@@ -68,5 +69,6 @@ def read_money(amount: object, currency: object) -> Money:
     except CurrencyDoesNotExist:
         raise ValueError("not a currency") from None
     terms = TERMS.get(currency)
-    exact = amount.quantize(terms.step) if terms is not None and not amount % terms.step else amount
-    return Money(exact, known)
+    if terms is not None and amount <= terms.maximum and not EXACT.remainder(amount, terms.step):
+        amount = amount.quantize(terms.step, context=EXACT)
+    return Money(amount, known)
