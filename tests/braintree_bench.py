@@ -30,6 +30,7 @@ CARDS: dict[Behaviour | DeclineReason, Plan] = {
     Behaviour.ASKS_WHEN_SAVED: Plan(last_4="3184", off_session="2099"),
     Behaviour.CAPTURES_LESS: Plan(partly=True),
     Behaviour.REFUND_PENDS: Plan(refund="pends"),
+    Behaviour.REFUND_RETURNS: Plan(last_4="0002"),
     Behaviour.REFUND_DECLINED: Plan(refund="declines"),
     DeclineReason.INSUFFICIENT_FUNDS: Plan(code="2001"),
     DeclineReason.EXPIRED_CARD: Plan(code="2004"),

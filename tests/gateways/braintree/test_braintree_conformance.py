@@ -8,6 +8,7 @@ from typing import ClassVar
 import pytest
 
 from braintree_bench import opened_bench
+from interact_ledger.gateways.braintree.notices import FUTURE, PAST
 from interact_ledger.gateways.conformance import Behaviour, Bench, GatewayConformance
 from interact_ledger.gateways.protocol import DeclineReason
 
@@ -18,6 +19,8 @@ class TestBraintree(GatewayConformance):
     lacks: ClassVar[frozenset[Behaviour | DeclineReason]] = frozenset(
         {Behaviour.ASKS_CUSTOMER, DeclineReason.AUTHENTICATION_FAILED}
     )
+
+    notice_too_old = PAST + FUTURE
 
     @pytest.fixture
     def bench(self) -> Iterator[Bench]:

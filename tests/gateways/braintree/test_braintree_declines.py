@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from braintree_helpers import charged, payment
+from moneyed import Money
 
 from braintree_bench import BraintreeBench
 from interact_ledger.errors import GatewayInvalidRequest, GatewayMisconfigured
@@ -73,6 +74,14 @@ def told(bench: BraintreeBench, plan: Plan) -> tuple[str, DeclineReason, Advice]
 @pytest.mark.parametrize(("code", "meaning"), BY_RESPONSE.items())
 def test_a_processors_code(bench, code, meaning):
     assert told(bench, Plan(code=code)) == (code, *meaning)
+
+
+@pytest.mark.parametrize(("amount", "code"), [("2000.00", "2000"), ("2015.00", "2015"), ("3000.00", "3000")])
+def test_the_amounts_that_the_vendors_sandbox_declines(bench, amount, code):
+    bench.books.amounts_decide = True
+    result = charged(bench, amount=Money(amount, "GBP"))
+    assert isinstance(result, Declined)
+    assert (result.raw_code, result.reason, result.advice) == (code, *BY_RESPONSE[code])
 
 
 @pytest.mark.parametrize(("reason", "meaning"), BY_REJECTION.items())

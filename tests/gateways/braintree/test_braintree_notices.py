@@ -265,7 +265,7 @@ def test_a_refund_that_comes_back_is_told_by_a_notice(bench):
     refund = bench.gateway.refund(request)
     assert isinstance(refund, Refunded)
     bench.return_refund(refund.reference)
-    (delivery,) = bench.notices_due()
+    delivery = bench.notices_due()[-1]
     (notice,) = bench.gateway.notices(delivery.body, delivery.headers)
     assert (notice.subject, notice.reference) == (NoticeSubject.REFUND, refund.reference)
     assert notice.operation_id == request.refund_id
