@@ -220,7 +220,7 @@ class AnyTokenPays(Broken):
     "looking_up_changes_nothing",
     "nothing_is_charged_at_or_after_send_before",
     "the_next_attempt_of_a_top_up_is_a_charge_of_its_own",
-    "what_was_begun_and_cancelled_cannot_be_charged_any_more",
+    "what_is_cancelled_before_it_is_charged_cannot_be_charged_any_more",
     "what_was_begun_and_never_charged_is_found_as_begun",
 )
 class BeginCharges(Broken):
@@ -528,7 +528,7 @@ class AnOutageIsAbsence(Broken):
     "a_declined_and_abandoned_charge_cannot_be_paid_any_more",
     "a_declined_card_is_not_kept",
     "cancelling_after_a_fault_converges_on_unpayable",
-    "what_was_begun_and_cancelled_cannot_be_charged_any_more",
+    "what_is_cancelled_before_it_is_charged_cannot_be_charged_any_more",
 )
 class CancelsNothing(Broken):
     """It says Cancelled and leaves everything as it is."""

@@ -106,8 +106,8 @@ class Faults:
     @pytest.mark.parametrize("fault", list(Fault))
     def test_cancelling_after_a_fault_converges_on_unpayable(self, bench: Bench, fault: Fault) -> None:
         ready = begun(bench, payment(bench))
-        if ready.reference is None:
-            return  # there is nothing to cancel before it is charged
+        if ready.reference is None and not isinstance(bench.gateway.cancel(payment(bench, 2)), Cancelled):
+            return  # with nothing begun, a gateway may have nothing to cancel
         bench.fail_next("cancel", fault)
         last = bench.gateway.cancel(ready)
         one_of((Cancelled, NotAttempted, Unknown), last, f"{fault}: cancelling", Rule.UNPAYABLE)
