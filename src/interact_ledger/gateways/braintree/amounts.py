@@ -23,7 +23,7 @@ _TWO_DECIMALS = (
     *("NZD", "PHP", "PLN", "RON", "SEK", "SGD", "THB", "TRY", "TWD", "USD", "ZAR"),
 )
 _NO_DECIMALS = ("CLP", "ISK", "JPY", "KRW", "VND")
-# No currency with three decimals: an amount with more than two is refused there (81503).
+# None with three decimals: amounts there are written with two.
 
 _MAXIMUM = Decimal(999_999)
 
