@@ -131,7 +131,7 @@ def test_a_card_that_was_forgotten_or_is_anothers_is_declined_as_unusable(bench)
 def test_a_customer_is_created_once_and_linking_says_if_it_fails(bench):
     assert bench.gateway.link_customer(ACCOUNT) == bench.gateway.link_customer(ACCOUNT) == ACCOUNT
     assert bench.books.customers == {ACCOUNT}
-    for fault in (WireFault.BEFORE, WireFault.REFUSED, WireFault.ERROR):
+    for fault in (WireFault.BEFORE, WireFault.REFUSED, WireFault.ERROR, WireFault.EMPTY, WireFault.GARBAGE):
         bench.server.fail_next("link_customer", fault)
         with pytest.raises(GatewayError):
             bench.gateway.link_customer(ACCOUNT)
