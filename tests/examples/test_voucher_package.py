@@ -52,7 +52,7 @@ def test_the_command_line_lists_the_installed_gateway(installed):
 
 
 def test_the_installed_gateway_passes_the_conformance_kit(installed):
-    report = run(installed, "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(installed))
+    report = run(installed, "pytest", "-q", "-p", "no:cacheprovider", "test_voucher_gateway.py")
     assert re.search(r"^\d{3,} passed in ", report, re.MULTILINE), report
     assert not re.search(r"skipped|xfailed|deselected|warning", report), report
 

@@ -187,9 +187,11 @@ def _charged_behind_our_back(kit: Two, account_id: str, opened: e.PaymentAttempt
     context = kit.ledger._context
     attempt = TopUp(intent=opened)
     request = process._charge_request(account_id, context.customer_at(account_id, kit.gateway), attempt)
-    result = kit.gateway.charge(request, NewCard("tok_visa"))
+    result = kit.gateway.charge(replace(request, send_before=kit.clock.now() + PROOF), NewCard("tok_visa"))
     assert isinstance(result, Succeeded)
-    process._record(context, account_id, attempt, result)
+    (due,) = kit.gateway.notices_due()
+    (heard,) = kit.ledger.receive("first", due.body, due.headers)
+    assert heard.outcome == "recorded"
     return result.reference
 
 

@@ -118,13 +118,14 @@ class Faults:
         bench.gateway.charge(ready, good_card(bench))
         captures(bench, 0, Rule.UNPAYABLE)
 
-    @pytest.mark.parametrize("fault", LOST)
+    @pytest.mark.parametrize("fault", list(Fault))
     def test_a_saving_whose_answer_is_lost_is_unknown_and_then_found(self, bench: Bench, fault: Fault) -> None:
         if not bench.gateway.capabilities.saves_without_charging:
             return  # that it is refused is checked where saving alone is
         request, card = saving(bench), good_card(bench)
         bench.fail_next("save", fault)
-        one_of((Unknown, CardSaved), bench.gateway.save(request, card), f"{fault}: saving a card", Rule.UNKNOWN)
+        allowed = (NotAttempted,) if fault is Fault.REFUSED else (Unknown, CardSaved)
+        one_of(allowed, bench.gateway.save(request, card), f"{fault}: saving a card", Rule.UNKNOWN)
         for _ in range(2):
             last = bench.gateway.save(request, card)
         told(CardSaved, last, f"{fault}, then without a fault: saving a card", Rule.ONE_CHARGE)
@@ -162,5 +163,21 @@ class Faults:
         for _ in range(2):
             last = bench.gateway.refund(request)
         told(Refunded, last, f"{fault}, then without a fault: refunding", Rule.REFUND_ONCE)
+        (captured,) = captures(bench, 1)
+        hold(Rule.REFUND_ONCE, captured.refunded == charge.amount, f"{fault}: {captured.refunded} was paid back")
+
+    @pytest.mark.parametrize("fault", EFFECTIVE)
+    def test_a_refund_whose_answer_was_lost_is_found(self, bench: Bench, fault: Fault) -> None:
+        if not bench.gateway.capabilities.refunds:
+            return  # that it is refused is checked where refunds are
+        charge = paid(bench)
+        bench.settle(charge.reference)
+        request = refund_of(bench, charge)
+        bench.fail_next("refund", fault)
+        bench.gateway.refund(request)
+        bench.clock.set(request.send_before + bench.gateway.capabilities.safe_delay)
+        found = bench.gateway.find_refund(request)
+        wanted = isinstance(found, Found) and isinstance(found.result, Refunded)
+        hold(Rule.FINDING, wanted, f"{fault}: it was paid back, and is found as {found!r}")
         (captured,) = captures(bench, 1)
         hold(Rule.REFUND_ONCE, captured.refunded == charge.amount, f"{fault}: {captured.refunded} was paid back")

@@ -138,5 +138,6 @@ class Violation(AssertionError):
 
 def hold(rule: Rule, condition: bool, seen: str) -> None:  # noqa: FBT001 - reads as a sentence, like assert
     """Hold an adapter to a rule; `seen` says in one sentence what it did instead."""
+    __tracebackhide__ = True  # pytest then shows the check that failed, and not this line
     if not condition:
         raise Violation(rule, seen)
