@@ -164,6 +164,17 @@ def test_a_merchant_without_request_keys_is_told_so_before_anything_is_charged(b
     assert bench.books.transactions == {}
 
 
+@pytest.mark.parametrize("code", ["915233", "915234", "915235"])
+def test_a_key_that_is_in_use_or_failed_is_looked_up_and_unknown_until_it_is_found(bench, code):
+    request, card = payment(bench), NewCard(bench.books.nonce())
+    first = bench.gateway.charge(request, card)
+    bench.books.key_error = code
+    assert bench.gateway.charge(request, card) == first
+    bench.books.search_lag = timedelta(seconds=30)
+    assert isinstance(bench.gateway.charge(request, card), Unknown)
+    assert len(bench.captured()) == 1
+
+
 def test_without_request_keys_nothing_is_sent_twice_and_no_replay_is_promised(keyless):
     request, card = payment(keyless), NewCard(keyless.books.nonce())
     assert keyless.gateway.capabilities.replay_window == timedelta(0)
@@ -230,6 +241,12 @@ def test_only_the_very_order_id_is_found(bench):
     result = paid(bench)
     bench.books.transactions[result.reference].order_id = payment(bench).attempt_id.upper()
     assert bench.gateway.find_charge(payment(bench)) == NotFound()
+
+
+def test_a_reference_of_another_attempt_is_not_believed(bench):
+    first, second = paid(bench), paid(bench, name="2")
+    assert bench.gateway.find_charge(payment(bench, reference=second.reference)) == Found(first)
+    assert bench.gateway.find_charge(payment(bench, "3", reference=second.reference)) == NotFound()
 
 
 def test_of_several_sales_of_one_attempt_the_captured_one_counts(bench):

@@ -14,7 +14,7 @@ from interact_ledger import Ledger, NoticeOutcome
 from interact_ledger.errors import GatewayUnsupported, NoticeRejected
 from interact_ledger.testing import SequentialIds
 from servers.braintree import Plan, WireFault
-from servers.braintree.webhooks import transaction_notice
+from servers.braintree.webhooks import signed, transaction_notice
 
 CREDIT = Money("50.00", "GBP")
 
@@ -156,3 +156,13 @@ def test_a_cancelled_top_up_that_never_arrived_ends_once_it_cannot_arrive(bench,
     ledger.recover()
     assert ledger.recover() == []
     assert ledger.top_up_result(account_id, unknown.transaction_id).status == "cancelled"
+
+
+def test_a_dispute_of_our_payment_is_never_taken_for_handled(bench, ledger, account_id):
+    paid = pay(ledger, account_id, bench.books.nonce())
+    sale = bench.books.transactions[paid.gateway_reference]
+    subject = {"dispute": {"id": "dp1", "status": "open", "transaction": {"id": sale.id, "order-id": sale.order_id}}}
+    body = signed("dispute_opened", subject, bench.clock.now())
+    assert ledger.receive("braintree", body, {})[0].outcome is NoticeOutcome.LATER
+    bench.clock.advance(timedelta(hours=24, minutes=30))
+    assert ledger.receive("braintree", body, {})[0].outcome is NoticeOutcome.UNEXPLAINED

@@ -189,7 +189,7 @@ def test_an_authentic_payload_that_is_not_xml_is_rejected(monkeypatch):
 def mutated(chance: random.Random) -> tuple[bytes, datetime]:
     """Return a request that nobody signed so, or an authentic one at a wrong time, of one of many sorts."""
     text = {**FIELDS}
-    match chance.randrange(10):
+    match chance.randrange(11):
         case 0:  # a byte of the request changed
             place = chance.randrange(len(BODY))
             wrong = chance.choice([byte for byte in range(256) if byte != BODY[place]])
@@ -222,6 +222,10 @@ def mutated(chance: random.Random) -> tuple[bytes, datetime]:
             return BODY[: chance.randrange(len(BODY) - len(quote("\n")))], NOON
         case 9:  # nothing but noise
             return chance.randbytes(chance.randrange(200)), NOON
+        case 10:  # one digit of the signature wrong
+            place = len(PUBLIC_KEY) + 1 + chance.randrange(40)
+            wrong = chance.choice([digit for digit in "0123456789abcdef" if digit != text["bt_signature"][place]])
+            text["bt_signature"] = text["bt_signature"][:place] + wrong + text["bt_signature"][place + 1 :]
     return urlencode(text).encode(), NOON
 
 

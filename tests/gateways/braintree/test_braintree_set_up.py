@@ -133,6 +133,15 @@ def test_no_secret_shows_in_a_repr_a_log_an_error_or_a_pickle(bench, caplog):
         pickle.dumps(bench.gateway)
 
 
+def test_a_closed_gateway_connects_again(bench):
+    paid(bench)
+    sdk = bench.gateway._connection.sdk
+    assert hasattr(sdk.config.http_strategy()._thread_local, "session")
+    bench.gateway.close()
+    assert not hasattr(sdk.config.http_strategy()._thread_local, "session")
+    paid(bench, name="2")
+
+
 def test_several_threads_may_charge_one_attempt_at_once(bench):
     request, card = payment(bench), NewCard(bench.books.nonce())
     results: list[object] = []

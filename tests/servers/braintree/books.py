@@ -140,6 +140,8 @@ class Books:
         self.merchant_accounts = merchant_accounts
         """By id, the currency."""
         self.request_keys = True
+        self.key_error: str | None = None
+        """The code with which a request whose key is known is refused, if it is not answered."""
         self.duplicate_window = timedelta(seconds=30)
         self.search_lag = timedelta(0)
         self.amounts_decide = False
@@ -228,6 +230,8 @@ class Books:
             return 422, errors(about, "915231", "api_request_key")
         if key in self._keys:
             first, transaction_id = self._keys[key]
+            if self.key_error is not None:
+                return 422, errors(about, self.key_error, "api_request_key")
             if first != params:
                 return 422, errors(about, "915232", "api_request_key")
             return self.told(self.transactions[transaction_id])

@@ -127,6 +127,10 @@ class BraintreeGateway:
         """
         return cls(**settings_from_env(environ))
 
+    def close(self) -> None:
+        """Close this thread's connection to Braintree; the next call opens another."""
+        self._connection.sdk.config.close()
+
     def __getstate__(self) -> NoReturn:
         """Refuse to be pickled: a pickle would hold the private key."""
         raise TypeError("a BraintreeGateway holds credentials and cannot be pickled")

@@ -85,11 +85,9 @@ class Charges:
             Absent: if there is none.
             NotSent, AnswerLost: if it cannot be known.
         """
-        if request.reference is not None:
-            try:
-                return self._connection.transaction(request.reference)
-            except Absent:
-                pass
+        known = self._under_reference(request)
+        if known is not None:
+            return known
         sales = call(lambda: self._sales(request.attempt_id))
         sale = latest_fact(sales)
         if sale is None and sales:
@@ -97,6 +95,16 @@ class Charges:
         if sale is None:
             raise Absent("there is no such transaction")
         return sale
+
+    def _under_reference(self, request: ChargeRequest) -> Any | None:
+        """Return the sale under the request's reference, which a search may not show yet."""
+        if request.reference is None:
+            return None
+        try:
+            sale = self._connection.transaction(request.reference)
+        except Absent:
+            return None
+        return sale if sale.order_id == request.attempt_id else None
 
     def _sales(self, attempt_id: str) -> list[Any]:
         found = self._sdk.transaction.search(TransactionSearch.order_id == attempt_id)
