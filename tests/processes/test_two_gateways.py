@@ -24,7 +24,7 @@ from interact_ledger.errors import (
     QuoteExpired,
     TransactionNotFound,
 )
-from interact_ledger.gateways.protocol import Capabilities, NewCard, Succeeded
+from interact_ledger.gateways.protocol import Capabilities, CurrencyTerms, NewCard, Succeeded
 from interact_ledger.gateways.sandbox import Fault, SandboxGateway
 from interact_ledger.processes import top_up as process
 from interact_ledger.testing import START, LedgerKit, SequentialIds
@@ -262,3 +262,24 @@ def test_a_gateway_that_pays_nothing_back_is_not_asked_to(kit, account_id):
     with pytest.raises(GatewayUnsupported, match="pays nothing back"):
         kit.ledger.refund(account_id, paid.transaction_id, None, "asked", idempotency_key="refund")
     assert stored(kit) == before
+
+
+@pytest.mark.parametrize(
+    ("less", "refusal"),
+    [
+        ({"countries": frozenset({"FR"})}, MethodNotOffered),
+        ({"brands": frozenset({"visa"})}, MethodNotOffered),
+        (
+            {"currencies": {"GBP": CurrencyTerms(step=Decimal("0.01"), minimum=Decimal(1), maximum=Decimal(20))}},
+            InvalidAmount,
+        ),
+    ],
+    ids=["country", "brand", "amount"],
+)
+def test_a_saved_card_pays_only_what_its_own_gateway_takes(kit, account_id, less, refusal):
+    card_id = kit.elsewhere(unreachable(kit, account_id, save_card=True), account_id).saved_card.card_id
+    kit.other.less = less
+    before = len(events_of(kit, account_id, e.TopUpRequested))
+    with pytest.raises(refusal):
+        pay(kit, account_id, key="next", card_id=card_id)
+    assert len(events_of(kit, account_id, e.TopUpRequested)) == before

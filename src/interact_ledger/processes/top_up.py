@@ -42,7 +42,7 @@ from interact_ledger.gateways.protocol import (
     Unknown,
 )
 from interact_ledger.processes.attempts import TOO_LATE, Marked, can_replay, makers, nothing, proof_from, refused
-from interact_ledger.processes.checkout import refuse_gateway, refuse_unoffered_brand
+from interact_ledger.processes.checkout import refuse_gateway
 from interact_ledger.processes.context import Context
 from interact_ledger.storage.accounts import Change, Decide, History
 
@@ -81,7 +81,7 @@ def top_up(
 
     def decide(account: Account, history: History) -> Sequence[e.Event]:
         quote = checkout.usable_quote(history(quote_id), context.now())
-        saved = _usable_saved_card(context, account, history, card)
+        saved = _usable_saved_card(context, account, history, quote, card)
         gateway_id = saved.gateway if saved else quote.gateway
         _refuse_unsupported(context, gateway_id, save_card=save_card)
         return life.request_top_up(
@@ -122,7 +122,7 @@ def top_up_elsewhere(context: Context, account_id: str, operation_id: str, gatew
         if again:
             quote = _quote(history, operation_id)
             checkout.refuse_expired(quote, context.now())
-            refuse_gateway(context, account, quote, gateway_id)
+            refuse_gateway(context, account, quote, gateway_id, quote.method)
             _refuse_unsupported(context, gateway_id, save_card=latest.intent.save_card)
         return again
 
@@ -218,8 +218,9 @@ def _repeat(context: Context, account_id: str, operation_id: str, card: NewCard 
             account, latest, gateway=first.gateway, card_id=first.card_id, send_before=send_before
         )
         if again:
-            _usable_saved_card(context, account, history, card)
-            checkout.refuse_expired(_quote(history, operation_id), context.now())
+            quote = _quote(history, operation_id)
+            _usable_saved_card(context, account, history, quote, card)
+            checkout.refuse_expired(quote, context.now())
         return again
 
     change = context.accounts.transact(account_id, context.cause, decide)
@@ -243,16 +244,18 @@ def _quote(history: History, operation_id: str) -> e.CheckoutQuoted:
     return quote
 
 
-def _usable_saved_card(context: Context, account: Account, history: History, card: NewCard | str) -> Card | None:
-    """Return the saved card that is to be charged, None for a new one.
+def _usable_saved_card(
+    context: Context, account: Account, history: History, quote: e.CheckoutQuoted, card: NewCard | str
+) -> Card | None:
+    """Return the saved card that is to be charged, None for a new one. It pays at the gateway that keeps it.
 
     Raises:
-        CardNotFound, CardRemoved, MethodNotOffered
+        CardNotFound, CardRemoved, MethodNotOffered, InvalidAmount
     """
     if isinstance(card, NewCard):
         return None
     saved = usable_card(account, card, history(card))
-    refuse_unoffered_brand(context, account, saved.brand)
+    refuse_gateway(context, account, quote, saved.gateway, saved.brand)
     return saved
 
 

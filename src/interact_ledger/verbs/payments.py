@@ -102,7 +102,7 @@ class PaymentVerbs(Verbs):
             save_card: whether the customer chose to save the new card.
 
         Raises:
-            QuoteNotFound, QuoteExpired, QuoteAlreadyUsed, CardNotFound, CardRemoved, MethodNotOffered,
+            QuoteNotFound, QuoteExpired, QuoteAlreadyUsed, CardNotFound, CardRemoved, MethodNotOffered, InvalidAmount,
             AccountClosed, IdempotencyConflict, InvalidRequest: nothing was stored or sent.
             GatewayUnsupported: the gateway saves no cards; nothing was stored or sent.
             GatewayError: the gateway refuses us, or the token; nothing was charged.

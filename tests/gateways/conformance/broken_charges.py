@@ -13,7 +13,7 @@ from typing import Any
 from kit_runner import Broken, breaks
 from moneyed import Money
 
-from interact_ledger.errors import GatewayInvalidRequest
+from interact_ledger.errors import GatewayError, GatewayInvalidRequest
 from interact_ledger.gateways.protocol import (
     ActionRequired,
     Advice,
@@ -605,6 +605,38 @@ class LostIsNotAttempted(Broken):
     def charge(self, request: ChargeRequest, source: PaymentSource) -> ChargeResult:
         result = super().charge(request, source)
         return NotAttempted(why="timed out") if isinstance(result, Unknown) else result
+
+
+@breaks(
+    "a_charge_that_never_arrived_is_not_found_as_charged",
+    "a_charge_whose_answer_is_lost_is_unknown",
+    "a_charge_whose_answer_was_lost_is_found",
+    "repeating_a_charge_after_a_fault_converges_on_one",
+)
+class RaisesWhenLost(Broken):
+    """A lost answer is an error of the gateway's, as if it had refused."""
+
+    def charge(self, request: ChargeRequest, source: PaymentSource) -> ChargeResult:
+        result = super().charge(request, source)
+        if isinstance(result, Unknown):
+            raise GatewayError("timed out")
+        return result
+
+
+@breaks(
+    "a_customer_who_cannot_be_linked_now_is_linked_later",
+)
+class LinksAnewWhenLost(Broken):
+    """A customer whose linking timed out is made anew."""
+
+    def link_customer(self, account_id: str) -> str:
+        self._failed = getattr(self, "_failed", 0)
+        try:
+            customer_id = super().link_customer(account_id)
+        except GatewayError:
+            self._failed += 1
+            return f"cus_{self._failed}"
+        return customer_id
 
 
 @breaks(

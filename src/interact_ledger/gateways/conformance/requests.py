@@ -35,6 +35,7 @@ __all__ = [
     "ACCOUNT",
     "OTHER_ACCOUNT",
     "SEND_WITHIN",
+    "answer",
     "begin_and_charge",
     "begun",
     "captures",
@@ -178,6 +179,15 @@ def told(kind: type[Result], result: object, what: str, rule: Rule = Rule.OUTCOM
     if not isinstance(result, kind):
         raise Violation(rule, f"{what} came out as {result!r} and not as {kind.__name__}")
     return result
+
+
+def answer(what: str, call: Callable[[], Result]) -> Result:
+    """Return what an adapter answers although something fails; an exception is no answer about money."""
+    __tracebackhide__ = True
+    try:
+        return call()
+    except Exception as raised:
+        raise Violation(Rule.VALUES, f"{what} raised {type(raised).__name__}: {raised}") from raised
 
 
 def one_of(kinds: tuple[type, ...], result: object, what: str, rule: Rule = Rule.OUTCOME) -> None:

@@ -22,6 +22,10 @@ class Rule(Enum):
         "protocol, rule 2: one try that may have arrived makes the outcome Unknown, whatever later tries said",
         "a false no opens a second attempt, perhaps at another gateway, and the customer pays twice",
     )
+    VALUES = (
+        "protocol: money results are values; exceptions are for what is not about money",
+        "an error after sending is taken for a refusal or a crash, while the customer may have paid",
+    )
     SURELY_NOT_SENT = (
         "protocol, rule 2: when every try surely failed before it was sent, the outcome is NotAttempted",
         "a customer waits for the safe delay although nothing can have happened",
