@@ -6,7 +6,7 @@ import logging
 import pickle
 import subprocess
 import sys
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from braintree_helpers import ACCOUNT, charged, paid, payment, refund_of, saved, saving
@@ -14,7 +14,7 @@ from braintree_helpers import ACCOUNT, charged, paid, payment, refund_of, saved,
 from braintree_bench import ACCOUNTS, NOON, gateway_at, opened_bench
 from interact_ledger.clock import MovableClock
 from interact_ledger.errors import GatewayError, GatewayMisconfigured, LedgerError
-from interact_ledger.gateways.braintree import BraintreeGateway
+from interact_ledger.gateways.braintree import BraintreeGateway, calls
 from interact_ledger.gateways.braintree.merchant import settings_from_env
 from interact_ledger.gateways.protocol import Gateway, NewCard
 from servers.braintree import PRIVATE_KEY, WireFault
@@ -144,12 +144,8 @@ def test_a_closed_gateway_connects_again(bench):
 
 def test_several_threads_may_charge_one_attempt_at_once(bench):
     request, card = payment(bench), NewCard(bench.books.nonce())
-    results: list[object] = []
-    threads = [threading.Thread(target=lambda: results.append(bench.gateway.charge(request, card))) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(lambda _: bench.gateway.charge(request, card), range(8)))
     assert len(bench.captured()) == 1
     assert len(set(results)) == 1
 
@@ -172,3 +168,24 @@ def test_a_closed_port_and_a_silent_name_are_told_apart_from_a_lost_answer():
         opened.server.refuse()
         with pytest.raises(GatewayError, match="no connection could be made"):
             gateway_at(opened.server.port, MovableClock(NOON))
+
+
+def test_tries_are_counted_and_only_so_many_remembered(monkeypatch):
+    monkeypatch.setattr(calls, "_REMEMBERED_MAX", 2)
+    tries = calls.Tries()
+    assert [tries.begin("a"), tries.begin("a"), tries.begin("b")] == [False, True, False]
+    tries.discard("a")
+    assert "a" in tries  # the other try may have arrived
+    tries.discard("a")
+    assert "a" not in tries
+    tries.begin("a")
+    tries.begin("c")
+    assert [name in tries for name in "abc"] == [True, False, True]
+
+
+def test_several_threads_without_request_keys_send_one_attempt_once(keyless):
+    request, card = payment(keyless), saved(keyless)
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(lambda _: keyless.gateway.charge(request, card), range(8)))
+    assert len(keyless.captured()) == 1
+    assert sorted(type(result).__name__ for result in results) == ["Succeeded", *["Unknown"] * 7]

@@ -84,28 +84,30 @@ class Tries:
     """
 
     def __init__(self) -> None:
-        self._declined: OrderedDict[str, Declined | None] = OrderedDict()
+        self._tries: OrderedDict[str, int] = OrderedDict()
+        self._declined: OrderedDict[str, Declined] = OrderedDict()
         self._lock = threading.Lock()
 
     def begin(self, attempt_id: str) -> bool:
-        """Remember, before sending, that this attempt may arrive. Returns whether it may have arrived before."""
+        """Remember, before sending, that this try may arrive. Returns whether an earlier one may have."""
         with self._lock:
-            known = attempt_id in self._declined
-            self._declined[attempt_id] = None
-            self._declined.move_to_end(attempt_id)
-            while len(self._declined) > _REMEMBERED_MAX:
-                self._declined.popitem(last=False)
-            return known
+            earlier = self._tries.pop(attempt_id, 0)
+            self._tries[attempt_id] = earlier + 1
+            _trim(self._tries)
+            return earlier > 0
 
     def discard(self, attempt_id: str) -> None:
-        """Forget an attempt whose one try surely did not arrive."""
+        """Forget one try, which surely did not arrive."""
         with self._lock:
-            self._declined.pop(attempt_id, None)
+            left = self._tries.pop(attempt_id, 0) - 1
+            if left > 0:
+                self._tries[attempt_id] = left
 
     def decline(self, attempt_id: str, declined: Declined) -> None:
         """Remember the definite no to an attempt that left nothing at the gateway to look up."""
         with self._lock:
             self._declined[attempt_id] = declined
+            _trim(self._declined)
 
     def declined(self, attempt_id: str) -> Declined | None:
         """Return the definite no to an attempt, None if there was none."""
@@ -114,4 +116,9 @@ class Tries:
 
     def __contains__(self, attempt_id: str) -> bool:
         with self._lock:
-            return attempt_id in self._declined
+            return attempt_id in self._tries
+
+
+def _trim(remembered: OrderedDict[str, Any]) -> None:
+    while len(remembered) > _REMEMBERED_MAX:
+        remembered.popitem(last=False)

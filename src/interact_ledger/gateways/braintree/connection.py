@@ -53,14 +53,13 @@ class Connection:
         """
         if self.clock.now() >= request.send_before:
             return self.not_sent(request, "send_before has passed")
-        if not repeatable and request.attempt_id in self._tries:
+        if self._tries.begin(request.attempt_id) and not repeatable:
+            self._tries.discard(request.attempt_id)
             return Unknown(why="it was sent before, and this merchant's requests bear no keys")
-        tried = self._tries.begin(request.attempt_id)
         try:
             return call(send)
         except NotSent as error:
-            if not tried:
-                self._tries.discard(request.attempt_id)
+            self._tries.discard(request.attempt_id)
             return self.not_sent(request, str(error))
         except AnswerLost as error:
             return Unknown(why=str(error))
