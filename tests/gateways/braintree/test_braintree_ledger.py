@@ -160,9 +160,12 @@ def test_a_cancelled_top_up_that_never_arrived_ends_once_it_cannot_arrive(bench,
 
 def test_a_dispute_of_our_payment_is_never_taken_for_handled(bench, ledger, account_id):
     paid = pay(ledger, account_id, bench.books.nonce())
-    sale = bench.books.transactions[paid.gateway_reference]
-    subject = {"dispute": {"id": "dp1", "status": "open", "transaction": {"id": sale.id, "order-id": sale.order_id}}}
-    body = signed("dispute_opened", subject, bench.clock.now())
+    dispute = bench.books.open_dispute(paid.gateway_reference)
+    body = signed("dispute_opened", {"dispute": dispute}, bench.clock.now())
     assert ledger.receive("braintree", body, {})[0].outcome is NoticeOutcome.LATER
     bench.clock.advance(timedelta(hours=24, minutes=30))
     assert ledger.receive("braintree", body, {})[0].outcome is NoticeOutcome.UNEXPLAINED
+    disputes = bench.gateway._connection.sdk.dispute
+    assert disputes.find(dispute["id"]).status == "open"
+    assert disputes.accept(dispute["id"]).is_success
+    assert disputes.find(dispute["id"]).status == "accepted"

@@ -149,6 +149,7 @@ class Books:
         self.customers: set[str] = set()
         self.vault: dict[str, Vaulted] = {}
         self.transactions: dict[str, Transaction] = {}
+        self.disputes: dict[str, dict[str, Any]] = {}
         self.verifications = 0
         self.events: list[tuple[str, Transaction]] = []
         """Kinds of webhooks, with what they are about."""
@@ -407,6 +408,35 @@ class Books:
                 if not succeed and found.type == "credit":
                     self.events.append(("refund_failed", found))
             return 200, write("transaction", found.document())
+
+    def open_dispute(self, transaction_id: str) -> dict[str, Any]:
+        """Play the card's bank; returns the dispute as the gateway tells it."""
+        with self.lock:
+            sale = self.transactions[transaction_id]
+            dispute = {
+                "id": f"dp{next(self._numbers):08d}",
+                "status": "open",
+                "kind": "chargeback",
+                "amount-disputed": sale.amount,
+                "currency-iso-code": sale.currency,
+                "transaction": {"id": sale.id, "order-id": sale.order_id, "amount": sale.amount},
+            }
+            self.disputes[dispute["id"]] = dispute
+            return dispute
+
+    def find_dispute(self, dispute_id: str) -> Answer:
+        found = self.disputes.get(dispute_id)
+        return (404, "") if found is None else (200, write("dispute", found))
+
+    def accept_dispute(self, dispute_id: str) -> Answer:
+        with self.lock:
+            found = self.disputes.get(dispute_id)
+            if found is None:
+                return 404, ""
+            if found["status"] != "open":
+                return 422, errors("dispute", "95701", "status")
+            found["status"] = "accepted"
+            return 200, write("dispute", found)
 
     def _move(self, transaction: Transaction, status: str) -> None:
         transaction.status, transaction.updated_at = status, self.clock.now()

@@ -214,6 +214,8 @@ class BraintreeServer:
             r"PUT /transactions/(\w+)/settlement_decline": lambda found: books.settle(found, succeed=False),
             r"POST /transactions/advanced_search_ids": lambda: books.search_ids(params),
             r"POST /transactions/advanced_search": lambda: books.search(params),
+            r"GET /disputes/(\w+)": books.find_dispute,
+            r"PUT /disputes/(\w+)/accept": books.accept_dispute,
             r"GET /merchant_accounts/(\S+)": books.merchant_account,
         }
         for route, act in routes.items():
