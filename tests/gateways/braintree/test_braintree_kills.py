@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from braintree_scenes import CREDIT, SCENES, Kit, Scene, opened
 
+import interact_ledger
 from braintree_bench import ACCOUNTS, NOON, BraintreeBench, gateway_at
 from interact_ledger.clock import MovableClock
 from servers.braintree import BraintreeServer
@@ -31,7 +32,8 @@ PROVEN = timedelta(minutes=10)
 def process() -> Iterator[subprocess.Popen[str]]:
     """The process whose children are killed."""
     here = Path(__file__).resolve().parent
-    path = os.pathsep.join([str(here), str(here.parents[1]), *sys.path])
+    package = Path(interact_ledger.__file__).parents[1]
+    path = os.pathsep.join(map(str, [here, here.parents[1], package]))
     arguments = [sys.executable, str(here / "braintree_victim.py")]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(arguments, env={**os.environ, "PYTHONPATH": path}, **pipes) as started:
