@@ -163,6 +163,22 @@ def test_the_sdk_is_imported_with_the_adapter_only_and_without_a_warning():
     assert (done.returncode, done.stderr) == (0, "")
 
 
+MISSING = """
+import sys
+sys.modules["braintree"] = None
+from interact_ledger.errors import GatewayMisconfigured
+try:
+    import interact_ledger.gateways.braintree
+except GatewayMisconfigured as told:
+    print(told)
+"""
+
+
+def test_without_the_sdk_it_is_said_how_to_install_it():
+    done = subprocess.run([sys.executable, "-c", MISSING], capture_output=True, text=True, check=True)
+    assert "interact_ledger[braintree]" in done.stdout
+
+
 def test_a_closed_port_and_a_silent_name_are_told_apart_from_a_lost_answer():
     with opened_bench() as opened:
         opened.server.refuse()

@@ -14,14 +14,17 @@ from typing import Any
 
 from interact_ledger.errors import GatewayMisconfigured
 
-with warnings.catch_warnings():
-    # Two of its class bodies warn of attributes that we do not use.
-    warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"braintree\.")
-    import braintree
-    from braintree import exceptions
-    from braintree.exceptions.http.connection_error import ConnectionError as ConnectionFailed
-    from braintree.exceptions.http.timeout_error import ConnectTimeoutError as ConnectTimedOut
-    from braintree.util.xml_util import XmlUtil
+try:
+    with warnings.catch_warnings():
+        # Two of its class bodies warn of attributes that we do not use.
+        warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"braintree\.")
+        import braintree
+        from braintree import exceptions
+        from braintree.exceptions.http.connection_error import ConnectionError as ConnectionFailed
+        from braintree.exceptions.http.timeout_error import ConnectTimeoutError as ConnectTimedOut
+        from braintree.util.xml_util import XmlUtil
+except ModuleNotFoundError as missing:
+    raise GatewayMisconfigured("needs the vendor's library: pip install 'interact_ledger[braintree]'") from missing
 
 __all__ = [
     "ENVIRONMENTS",
