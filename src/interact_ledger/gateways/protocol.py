@@ -374,7 +374,11 @@ class CurrencyTerms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a gateway can do, declared once and checked by the conformance kit."""
+    """What a gateway can do, declared once and checked by the conformance kit.
+
+    Charging, finding, cancelling and repeating are what a gateway is; there is no word for being without them. For
+    whatever else is not declared here the adapter raises `GatewayUnsupported`, before anything is sent.
+    """
 
     currencies: Mapping[str, CurrencyTerms]
     """By ISO 4217 code."""
@@ -382,9 +386,15 @@ class Capabilities:
     """ISO 3166-1 alpha-2 codes of customers served, None for all."""
     brands: frozenset[str]
     """Card brands, named as in `CardDetails.brand`."""
+    saves_cards: bool
+    """Whether it keeps cards at all, and forgets them: while they pay, `charge` with a `SavedCard`, and `forget`."""
     saves_without_charging: bool
+    """Whether it keeps a card that does not pay: `save` and what belongs to it. Never without `saves_cards`."""
+    refunds: bool
+    """Whether it pays back at all: `refund` and `find_refund`."""
     partial_refunds: bool
     refunds_before_settlement: bool
+    """Whether what was captured and is not settled yet can be paid back, in part too if `partial_refunds`."""
     replay_window: timedelta
     """How long repeating an attempt's id is safe; zero if the gateway has no such keys. An attempt is only repeated
     where this covers `send_within`, the clocks' allowed difference and the safe delay together."""
