@@ -141,7 +141,7 @@ def test_gateways_that_cannot_be_opened_say_why_and_no_credential(cli: Cli, monk
 def test_gateways_that_are_asked_for_and_not_installed_are_named(cli: Cli):
     ran = cli.run("gateways", "--gateways", "acme,sandbox,nope")
     assert (ran.exit_code, ran.stderr) == (2, "")
-    assert [line.split() for line in ran.stdout.split("\n\n")[1].splitlines()] == [
+    assert [line.split() for line in ran.stdout.split("\n\n")[-2].splitlines()] == [
         ["gateway", "acme"],
         ["in", "use", "yes"],
         ["error", "not", "installed"],

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 
+from braintree_bench import opened_bench
 from interact_ledger.gateways.discovery import gateway_names
 from interact_ledger.gateways.protocol import Capabilities
 from interact_ledger.gateways.sandbox import SandboxGateway
 
-LACKING: dict[str, set[str]] = {"sandbox": set()}
+LACKING: dict[str, set[str]] = {"braintree": {"refunds_before_settlement"}, "sandbox": set()}
 """By the name of its entry point, the capabilities that a gateway declares not to have."""
 
 
 def capabilities_of(name: str) -> Capabilities:
     match name:
+        case "braintree":
+            with opened_bench() as bench:
+                return bench.gateway.capabilities
         case "sandbox":
             with SandboxGateway() as gateway:
                 return gateway.capabilities
