@@ -456,8 +456,8 @@ def _invalid(refusal: Refusal, field: str) -> GatewayInvalidRequest:
 
 def _refused_source(refusal: Refusal, source: PaymentSource, reference: str) -> Declined:
     """A saved card that Stripe does not charge any more is declined; anything else is a request that makes no sense."""
-    is_gone = refusal.param == "payment_method" and refusal.code != _MISSING
-    if isinstance(source, NewCard) or not is_gone:
+    is_gone = refusal.kind == "invalid_request_error" and refusal.param in {None, "payment_method"}
+    if isinstance(source, NewCard) or not is_gone or refusal.code == _MISSING:
         raise _invalid(refusal, "source")
     return Declined(
         reason=DeclineReason.METHOD_UNUSABLE,

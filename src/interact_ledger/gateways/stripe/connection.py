@@ -40,6 +40,7 @@ _UNUSABLE_ACCOUNT = frozenset(
 _TOO_MANY_REQUESTS = 429
 _KEY_IN_USE = 409
 _SERVER_ERRORS = 500
+_FAILED_AUTHENTICATION = frozenset({"payment_intent_authentication_failure", "setup_intent_authentication_failure"})
 _UNEXPECTED_STATE = frozenset({"payment_intent_unexpected_state", "setup_intent_unexpected_state"})
 
 _SECRET_TEXT = re.compile(r"(?:sk|rk|whsec)_\w+|pm_\w+|card_\w+|src_\w+|\w+_secret_\w+")
@@ -68,7 +69,7 @@ class Refusal:
     @property
     def is_decline(self) -> bool:
         """Whether it is the card that was refused."""
-        return self.kind == "card_error"
+        return self.kind == "card_error" or self.code in _FAILED_AUTHENTICATION
 
     @property
     def is_about_the_object(self) -> bool:

@@ -107,7 +107,7 @@ def found_in_pages(
         GatewayMisconfigured: if Stripe does not know what the list is of.
     """
     while True:
-        sent = connection.send(lambda v1, asked=params: service(v1).list(params=asked))
+        sent = _page(connection, service, params)
         if isinstance(sent, NotAttempted | Unknown):
             return Indeterminate(why=sent.why)
         if isinstance(sent, Refusal):
@@ -122,6 +122,10 @@ def found_in_pages(
             params = {**params, "starting_after": text(page[-1]["id"])}
         except (*UNREADABLE, IndexError) as error:
             return Indeterminate(why=f"the answer was not understood ({type(error).__name__})")
+
+
+def _page(connection: Connection, service: Callable[[Any], Any], params: dict[str, Any]) -> Sent:
+    return connection.send(lambda v1: service(v1).list(params=params))
 
 
 def _most_advanced(named: Sequence[Object]) -> Object:
