@@ -294,7 +294,7 @@ def _repeated(kept: _Kept, asked: Asked) -> Answered:
     if (kept.path, kept.encoded) != (asked.path, asked.encoded):
         error = {
             "type": "idempotency_error",
-            "message": "Keys for idempotent requests can only be used with the same parameters they were first used with.",
+            "message": "Keys for idempotent requests can only be used with the parameters they were first used with.",
         }
         return Answered(400, {"error": error})
     if kept.answer is None:

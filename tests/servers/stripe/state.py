@@ -101,7 +101,7 @@ class State:
             raise invalid(f"The payment method {name} belongs to another customer.", param="payment_method")
         if name in self.used_up:
             raise invalid(
-                f"The provided PaymentMethod {name} was previously used with a PaymentIntent without Customer attachment,"
+                f"The provided PaymentMethod {name} was previously used without Customer attachment,"
                 " or was detached from a Customer. It may not be used again."
             )
         if off_session and method["customer"] is None:
