@@ -20,6 +20,7 @@ _CARDS = {
     Behaviour.ASKS_WHEN_SAVED: "tok_later_authentication_required",
     Behaviour.CAPTURES_LESS: "tok_captures_less",
     Behaviour.REFUND_PENDS: "tok_refund_pending",
+    Behaviour.REFUND_RETURNS: "tok_visa",
     Behaviour.REFUND_DECLINED: "tok_refund_declined",
 }
 _FAULTS = {

@@ -35,6 +35,8 @@ class Behaviour(StrEnum):
     """Pays, but the gateway captures another amount than was asked for."""
     REFUND_PENDS = "refund_pends"
     """Pays; a refund of it is pending until `settle`."""
+    REFUND_RETURNS = "refund_returns"
+    """Pays; a refund of it is paid, and sent back by the bank with `return_refund`."""
     REFUND_DECLINED = "refund_declined"
     """Pays; a refund of it is declined."""
 
@@ -150,17 +152,20 @@ class Bench(Protocol):
         ...
 
     def return_refund(self, reference: str) -> object:
-        """Play the bank that sends back what was refunded already, where such a thing is known."""
+        """Play the bank that sends back what was refunded already."""
         ...
 
     def notices_due(self) -> Sequence[Delivery]:
-        """Return the webhooks to deliver, signed at the present time; each comes until it is acknowledged."""
+        """Return the webhooks to deliver, signed at the present time; each comes until it is acknowledged.
+
+        After a charge was captured and settled there is at least one about it.
+        """
         ...
 
     def acknowledge(self, notice_id: str) -> None:
         """Take the receiver's yes."""
         ...
 
-    def foreign_notice(self) -> Delivery | None:
-        """Return an authentic webhook about something that is not ours, or None where that cannot come."""
+    def foreign_notice(self) -> Delivery:
+        """Return an authentic webhook about something that is not ours, such as a payment made by hand."""
         ...

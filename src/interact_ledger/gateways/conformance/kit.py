@@ -6,18 +6,38 @@ from collections.abc import Iterator
 
 import pytest
 
+from interact_ledger.gateways.conformance.amounts import Amounts
 from interact_ledger.gateways.conformance.bench import Bench
 from interact_ledger.gateways.conformance.cancelling import Cancelling
 from interact_ledger.gateways.conformance.charging import Charging
+from interact_ledger.gateways.conformance.declared import Declared
 from interact_ledger.gateways.conformance.faults import Faults
 from interact_ledger.gateways.conformance.finding import Finding
+from interact_ledger.gateways.conformance.noticing import Noticing
 from interact_ledger.gateways.conformance.outcomes import Outcomes
+from interact_ledger.gateways.conformance.refunding import Refunding
 from interact_ledger.gateways.conformance.saving import Saving, SavingAlone
+from interact_ledger.gateways.conformance.secrecy import Secrecy
+from interact_ledger.gateways.conformance.threads import Threads
 
 __all__ = ["GatewayConformance"]
 
 
-class GatewayConformance(Charging, Outcomes, Finding, Cancelling, Saving, SavingAlone, Faults):
+class GatewayConformance(
+    Charging,
+    Outcomes,
+    Amounts,
+    Finding,
+    Cancelling,
+    Saving,
+    SavingAlone,
+    Refunding,
+    Faults,
+    Noticing,
+    Threads,
+    Secrecy,
+    Declared,
+):
     """Subclass it as `Test…`, give it a fixture `bench`, and name in `lacks` what no card does at the gateway."""
 
     @pytest.fixture
