@@ -13,7 +13,7 @@ SUITABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 PROCESSES ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format docs clean
+.PHONY: help demo test torture simulate model lint format docs clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -23,6 +23,16 @@ demo: $(INSTALLED) ## Tell the story of a prepaid balance; the ledger stays in b
 
 test: $(INSTALLED) ## Run all tests, those of the documentation included, with the coverage gate.
 	$(PYTHON_IN_VENV) -m pytest -n $(PROCESSES) --cov --cov-report=term
+
+torture: $(INSTALLED) ## Run the whole reliability programme, for hours; ROW=3 runs one row. Ends with a table, in build/torture.md.
+	$(PYTHON_IN_VENV) -m pytest -n $(PROCESSES) -q -m programme --tier release $(if $(ROW),--row $(ROW))
+
+simulate: $(INSTALLED) ## Simulate the library: SEEDS=2000 of them, or one with its trace: SEED=7.
+	@PYTHONPATH=src:tests $(PYTHON_IN_VENV) -m simulation.run $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),2000)) \
+		$(if $(BUG),--bug "$(BUG)")
+
+model: $(INSTALLED) ## Check the model of the top-up in docs/model, and that it finds what is broken; needs Java.
+	$(PYTHON_IN_VENV) docs/model/top_up_model.py
 
 lint: $(INSTALLED) ## Check style, format, types, and who may import whom.
 	$(PYTHON_IN_VENV) -m ruff check .

@@ -11,7 +11,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 import interact_ledger
-from interact_ledger import Ledger, testing
+from interact_ledger import Ledger, LedgerReplica, testing
 from interact_ledger.audit.report import CurrencyTotals
 from interact_ledger.clock import Clock, MovableClock, SystemClock
 from interact_ledger.domain.account import AttemptStatus
@@ -48,7 +48,18 @@ VERBS: tuple[tuple[str, ModuleType, type], ...] = (
     ("Operations", operations, operations.OperationVerbs),
 )
 
-ELSEWHERE = {"Ledger", "LedgerError", "Seller", "Settings", "Item", "Message", "Number", "Clock", "MovableClock"} | {
+ELSEWHERE = {
+    "Ledger",
+    "LedgerError",
+    "LedgerReplica",
+    "Seller",
+    "Settings",
+    "Item",
+    "Message",
+    "Number",
+    "Clock",
+    "MovableClock",
+} | {
     "SystemClock",
     "EventsElsewhere",
     "read_campaign",
@@ -146,6 +157,9 @@ def page() -> list[str]:
         parts += [f"## {title}", paragraph(module.__doc__), rest_of(module.__doc__)]
         for name, function in public_functions(cls):
             parts += callable_parts(name, function)
+    parts += ["## Replicas", *documented(LedgerReplica)]
+    for name in ("open", "behind", "close"):
+        parts += callable_parts(f"LedgerReplica.{name}", getattr(LedgerReplica, name))
     parts += ["## What can be bought", "`Item` is a `Message` or a `Number`."]
     parts += [
         "### Message",

@@ -67,7 +67,7 @@ ENVIRONMENT = "`Ledger.from_env` and the command line read these variables. Gate
 VARIABLES = (
     (
         "`INTERACT_LEDGER_URL`",
-        "the database: `sqlite:///relative.db`, `sqlite:////absolute.db`, or `postgresql://…` (a preview)",
+        "the database: `sqlite:///relative.db`, `sqlite:////absolute.db`, or `postgresql://…`",
         "`sqlite:///interact_ledger.db`",
     ),
     (

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from everyday import everyday_schema, kit_of_each_store  # noqa: F401 - pytest finds its hooks and fixtures by name
 from interact_ledger.testing import LedgerKit, ledger_kit
 from other_store import UmaServer, uma_server
 from programme import (  # noqa: F401 - pytest finds its hooks and fixtures by name
@@ -17,6 +18,15 @@ from programme import (  # noqa: F401 - pytest finds its hooks and fixtures by n
     pytest_runtest_setup,
     pytest_terminal_summary,
     tried,
+)
+from servers.fixtures import (  # noqa: F401 - the same
+    new_cluster,
+    postgres_server,
+    postgres_url,
+    postgres_version,
+    shared_clusters,
+    store_url,
+    store_url_in_turn,
 )
 
 

@@ -59,7 +59,7 @@ def events_of(kit: LedgerKit, account_id: str, kind: type[e.Event]) -> list[Any]
 def stored(kit: LedgerKit) -> dict[str, list[dict[str, Any]]]:
     """Return every row of every table of the ledger's database."""
     query = kit.ledger._log.query
-    names = [row["name"] for row in query("SELECT name FROM sqlite_master WHERE type='table' ORDER BY name")]
+    names = sorted(kit.ledger._log.recorder.table_names())
     assert {"stored_events", "operations", "agenda", "statement_lines"} <= set(names)
     return {name: query(f"SELECT * FROM {name}") for name in names}
 

@@ -5,17 +5,23 @@ A test takes its share of the work as `part`, a range of numbers:
     @pytest.mark.programme(row=5, what="sessions terminated", ci=300, release=3_000, each=100)
     def test_commands_go_on_while_their_sessions_are_killed(part): ...
 
-`pytest` runs the small size and `pytest -m programme --tier release` the large one. A size of 0 leaves the test out.
+`pytest` runs the small size and `make torture` the large one. A size of 0 leaves the test out.
 """
 
 from __future__ import annotations
 
+import os
+import platform
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+import progress
 
 __all__ = [
     "pytest_addoption",
@@ -28,7 +34,7 @@ __all__ = [
 ]
 
 HEADER = ("row", "what", "tried", "failed", "seconds")
-TABLE = Path("build") / "programme.md"
+TABLES = {"ci": Path("build") / "programme.md", "release": Path("build") / "torture.md"}
 
 
 @dataclass
@@ -48,6 +54,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "programme(row, what, ci, release, each): a test of the reliability programme")
+    if config.getoption("tier") == "release" and progress.wanted(config):
+        config.pluginmanager.register(progress.ProgressBar())
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -109,10 +117,17 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if not lines:
         return
     table = _as_table(lines)
-    terminalreporter.section(f"what the reliability programme tried, tier {config.getoption('tier')}")
+    tier = config.getoption("tier")
+    terminalreporter.section(f"what the reliability programme tried, tier {tier}")
     terminalreporter.write_line(table)
-    TABLE.parent.mkdir(exist_ok=True)
-    TABLE.write_text(table + "\n")
+    TABLES[tier].parent.mkdir(exist_ok=True)
+    TABLES[tier].write_text(f"Tier {tier}, {_where()}\n\n{table}\n")
+
+
+def _where() -> str:
+    """Say when, and on what, as somebody who compares two tables wants to know."""
+    today = datetime.now(UTC).date()
+    return f"{today}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {os.cpu_count()} cores"
 
 
 def _lines(reports: Iterable[pytest.TestReport]) -> dict[tuple[int, str], Line]:

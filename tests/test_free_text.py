@@ -21,7 +21,7 @@ from stdnum import luhn
 
 from card_numbers import ALL_TEST_CARD_NUMBERS
 from interact_ledger.errors import CardNumberRefused, InvalidText, LedgerError
-from interact_ledger.free_text import free_text, free_texts, from_outside, looks_like_card_number, refuse_card_number
+from interact_ledger.free_text import free_text, free_texts, from_outside, looks_like_card_number, refuse_secrets
 from interact_ledger.ids import operation_id
 
 IDENTIFIERS = int(os.environ.get("INTERACT_LEDGER_TEST_IDS", "20000"))
@@ -142,7 +142,7 @@ def test_a_card_number_is_refused_and_never_repeated(number: str) -> None:
     assert refused.value.field == "reference"
     assert not any(number[i : i + 4] in f"{refused.value} {refused.value!r}" for i in range(len(number) - 3))
     with pytest.raises(CardNumberRefused):
-        refuse_card_number(number, "reference")
+        refuse_secrets(number, "reference")
 
 
 @every_card_number

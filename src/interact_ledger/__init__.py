@@ -20,6 +20,7 @@ from interact_ledger.processes.schedule import Done
 from interact_ledger.projections.checkouts import CheckoutSummary
 from interact_ledger.projections.receipts import Receipt
 from interact_ledger.projections.statement import Balance, Statement, StatementLine
+from interact_ledger.replica import LedgerReplica
 from interact_ledger.settings import Seller, Settings
 from interact_ledger.storage.elsewhere import EventsElsewhere
 from interact_ledger.storage.guarantees import Guarantees
@@ -31,6 +32,7 @@ from interact_ledger.views import (
     PurchaseResult,
     RefundResult,
     RentedNumberDetails,
+    ReplicaLag,
     SavedCardDetails,
     Tax,
     TopUpResult,
@@ -54,6 +56,7 @@ __all__ = [
     "ItemEstimate",
     "Ledger",
     "LedgerError",
+    "LedgerReplica",
     "Message",
     "MovableClock",
     "NoticeOutcome",
@@ -65,6 +68,7 @@ __all__ = [
     "Recovered",
     "RefundResult",
     "RentedNumberDetails",
+    "ReplicaLag",
     "SavedCardDetails",
     "Seller",
     "Settings",

@@ -7,7 +7,8 @@ LedgerError
 │   │   └── AboveMaximum
 │   ├── CurrencyMismatch
 │   ├── InvalidText
-│   │   └── CardNumberRefused
+│   │   ├── CardNumberRefused
+│   │   └── CredentialRefused
 │   ├── MethodNotOffered
 │   ├── PriceNotFound
 │   └── IdempotencyConflict
@@ -40,6 +41,7 @@ LedgerError
 │   └── SchemaTooNew
 ├── Busy                           others kept changing the account until the deadline; try again
 ├── StorageUnavailable             the database could not be reached or written
+├── ReplicaTooFarBehind            the replica is, or may be, further behind than was allowed; ask the primary
 └── CorruptLog                     a stored event cannot be what we wrote
 """
 
@@ -60,6 +62,7 @@ __all__ = [
     "CardRemoved",
     "ConfigurationError",
     "CorruptLog",
+    "CredentialRefused",
     "CurrencyMismatch",
     "GatewayError",
     "GatewayInvalidRequest",
@@ -86,6 +89,7 @@ __all__ = [
     "QuoteExpired",
     "QuoteNotFound",
     "Refused",
+    "ReplicaTooFarBehind",
     "SchemaTooNew",
     "StorageUnavailable",
     "TransactionNotFound",
@@ -148,6 +152,10 @@ class InvalidText(InvalidRequest):
 
 class CardNumberRefused(InvalidText):
     """A free field that holds what looks like a card number (product rule 5). The message never repeats it."""
+
+
+class CredentialRefused(InvalidText):
+    """A free field that holds what looks like a key, a secret or a password. The message never repeats it."""
 
 
 class MethodNotOffered(InvalidRequest):
@@ -276,6 +284,10 @@ class Busy(LedgerError):
 
 class StorageUnavailable(LedgerError):
     """The database could not be reached, read or written."""
+
+
+class ReplicaTooFarBehind(LedgerError):
+    """A replica is, or may be, further behind its primary than its reader allowed."""
 
 
 class CorruptLog(LedgerError):

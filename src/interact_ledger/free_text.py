@@ -1,4 +1,4 @@
-"""What every free field must pass: text that can be stored and read again, and that holds no card number.
+"""What every free field must pass: text that can be stored and read again, with no card number and no credential.
 
 References, reasons, names and keys come from people and from other programs, and sooner or later somebody puts a
 card number into one (product rule 5: it is refused wherever it turns up). Text *looks like* a card number if,
@@ -33,10 +33,11 @@ from typing import TypeGuard
 
 from stdnum import luhn
 
-from interact_ledger.errors import CardNumberRefused, InvalidText
+from interact_ledger.credentials import looks_like_credential
+from interact_ledger.errors import CardNumberRefused, CredentialRefused, InvalidText
 from interact_ledger.ids import is_own_id
 
-__all__ = ["free_text", "free_texts", "from_outside", "looks_like_card_number", "refuse_card_number"]
+__all__ = ["free_text", "free_texts", "from_outside", "looks_like_card_number", "refuse_secrets", "storable"]
 
 LENGTH_MAX = 200
 
@@ -93,6 +94,7 @@ def free_text(value: object, field: str, *, length_max: int = LENGTH_MAX) -> str
         InvalidText: if it is not text, is empty or only white space, is too long, or holds a control character or
             a lone surrogate, which a database or JSON cannot hold.
         CardNumberRefused: if it holds what looks like a card number (product rule 5).
+        CredentialRefused: if it holds what looks like a key, a secret or a password.
     """
     if not isinstance(value, str):
         raise InvalidText(f"is a {type(value).__name__}; pass text", field=field)
@@ -102,7 +104,7 @@ def free_text(value: object, field: str, *, length_max: int = LENGTH_MAX) -> str
         raise InvalidText("is empty", field=field)
     if _UNSTORABLE.search(value):
         raise InvalidText("holds a control character or half of a surrogate pair", field=field)
-    refuse_card_number(value, field)
+    refuse_secrets(value, field)
     return value
 
 
@@ -115,28 +117,43 @@ def free_texts(values: Sequence[object], field_of: Callable[[int], str], *, leng
         length_max: how many characters (code points) each may have.
 
     Raises:
-        InvalidText, CardNumberRefused: as `free_text` does.
+        InvalidText, CardNumberRefused, CredentialRefused: as `free_text` does.
     """
     if _all_plainly_fine(values, length_max):
         return list(values)
     return [free_text(value, field_of(i), length_max=length_max) for i, value in enumerate(values)]
 
 
-def from_outside(text: str, *, length_max: int = LENGTH_MAX) -> str:
-    """Return what a gateway said if it may be stored, and what can be kept of it otherwise.
+def from_outside(text: object, *, length_max: int = LENGTH_MAX) -> str:
+    """Return what a gateway, a file or an operator said if it may be stored and shown, else what can be kept of it.
 
     A fact about money is never dropped for the words that it came in.
     """
-    storable = _UNSTORABLE.sub("?", str(text)[:length_max])
-    return "(withheld: looks like a card number)" if looks_like_card_number(storable) else storable
+    kept = storable(text, length_max)
+    if looks_like_card_number(kept):
+        return "(withheld: looks like a card number)"
+    return "(withheld: looks like a credential)" if looks_like_credential(kept) else kept
 
 
-def refuse_card_number(text: str, field: str) -> None:
-    """Raise `CardNumberRefused`, without repeating the text, if it looks like a card number (product rule 5)."""
+def storable(text: object, length_max: int) -> str:
+    """Return what of a text every database can hold, and JSON too."""
+    return _UNSTORABLE.sub("?", str(text)[:length_max])
+
+
+def refuse_secrets(text: str, field: str) -> None:
+    """Refuse, without repeating it, a text that looks like a card number (product rule 5) or like a credential.
+
+    Raises:
+        CardNumberRefused, CredentialRefused
+    """
     if looks_like_card_number(text):
         raise CardNumberRefused(
             "looks like a card number, which is never stored; if it is none, put a letter between its numbers",
             field=field,
+        )
+    if looks_like_credential(text):
+        raise CredentialRefused(
+            "looks like a key, a secret or an address with a password, which is never stored", field=field
         )
 
 
@@ -156,7 +173,7 @@ def _all_plainly_fine(values: Sequence[object], length_max: int) -> TypeGuard[Se
     if not _are_texts(values) or max(map(len, values), default=0) > length_max or not all(map(str.strip, values)):
         return False
     joined = _BARRIER.join(values)
-    return joined.isprintable() and not _has_enough_digits(joined)
+    return joined.isprintable() and not _has_enough_digits(joined) and not looks_like_credential(joined)
 
 
 def _are_texts(values: Sequence[object]) -> TypeGuard[Sequence[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
@@ -31,6 +32,8 @@ from interact_ledger.verbs.reading import ReadingVerbs
 from interact_ledger.verbs.spending import SpendingVerbs
 
 __all__ = ["Ledger"]
+
+_GATEWAY_ID = re.compile("[A-Za-z0-9_]{1,64}")
 
 TABLES = (
     accounts.ACCOUNTS,
@@ -80,8 +83,7 @@ class Ledger(AccountVerbs, PaymentVerbs, SpendingVerbs, ReadingVerbs, OperationV
 
         Args:
             url: `sqlite:///relative.db`, `sqlite:////absolute.db`, or `sqlite://` for memory; or `postgresql://…` with
-                the extra `postgres`, a preview: it works and is tested for the everyday paths, and has not yet been
-                put through the crash programme.
+                the extra `postgres`. A role that may not make tables finds them made by `interact-ledger migrate`.
             gateways: the payment gateways, which stay the caller's to close.
             settings: prices, limits, taxes, methods, seller; the example settings if None.
             clock: what time it is; the system's if None.
@@ -96,6 +98,8 @@ class Ledger(AccountVerbs, PaymentVerbs, SpendingVerbs, ReadingVerbs, OperationV
         """
         if not isinstance(gateways, Sequence):
             raise ConfigurationError("pass a list, such as [gateway]", field="gateways")
+        if settings is not None and not isinstance(settings, Settings):
+            raise ConfigurationError("pass Settings, such as Settings.load(path)", field="settings")
         settings, clock, ids = settings or Settings.default(), clock or SystemClock(), ids or RandomIds()
         return cls._wired(url, events, gateways, settings, clock, ids)
 
@@ -110,7 +114,7 @@ class Ledger(AccountVerbs, PaymentVerbs, SpendingVerbs, ReadingVerbs, OperationV
         ids: IdSource,
         owned_gateways: Sequence[Gateway] = (),
     ) -> Self:
-        by_id = {gateway.gateway_id: gateway for gateway in gateways}
+        by_id = {_id_of(gateway): gateway for gateway in gateways}
         if len(by_id) < len(gateways):
             raise ConfigurationError("two gateways have the same gateway_id", field="gateways")
         log = _log(url, events, settings.command_deadline.total_seconds())
@@ -163,6 +167,9 @@ class Ledger(AccountVerbs, PaymentVerbs, SpendingVerbs, ReadingVerbs, OperationV
         Args:
             actor: who or what acts, as the service names it: "customer", "support:7", "cron".
             correlation_id: the request or job, as the service names it.
+
+        Raises:
+            InvalidText, CardNumberRefused, CredentialRefused
         """
         free_text(actor, "actor")
         if correlation_id is not None:
@@ -198,6 +205,15 @@ def _log(url: str, events: EventsElsewhere | None, deadline_seconds: float) -> L
         "events are kept by %s, so that these guarantees are off: %s", events.module, ", ".join(log.guarantees.off)
     )
     return log
+
+
+def _id_of(gateway: Gateway) -> str:
+    gateway_id = getattr(gateway, "gateway_id", None)
+    if not isinstance(gateway_id, str) or not _GATEWAY_ID.fullmatch(gateway_id):
+        raise ConfigurationError(
+            "are not all gateways: an id of 1 to 64 letters, digits, underscores", field="gateways"
+        )
+    return gateway_id
 
 
 def _close(gateways: Sequence[Gateway]) -> None:

@@ -91,6 +91,7 @@ def _bounded(value: Decimal, field: str) -> Decimal:
         raise InvalidAmount("is not a finite number", field=field)
     if value and value.adjusted() >= WHOLE_DIGITS_MAX:
         raise InvalidAmount(f"has more than {WHOLE_DIGITS_MAX} digits before the point", field=field)
+    value = EXACT.plus(value)  # what is longer than any amount loses its tail, and keeps too many decimal places
     if _places(value) > USAGE_DECIMAL_PLACES:
         raise InvalidAmount(f"has more than {USAGE_DECIMAL_PLACES} decimal places", field=field)
     return Decimal(int(value)) if not value or _exponent(value) > 0 else value

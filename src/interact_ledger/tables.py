@@ -6,6 +6,7 @@ them in the same transaction as the events that they follow from.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,10 +14,16 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, TypeAlias
 
+from interact_ledger.errors import ConfigurationError
+
 __all__ = ["ColumnType", "Query", "RowChange", "RowChangeKind", "Table"]
 
 Query: TypeAlias = Callable[[str, Sequence[object]], Sequence[Mapping[str, Any]]]
 """Runs a reading statement with `?` for each parameter and returns rows by column name."""
+
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+"""Needs no quotes in either database, and leaves room for the names of indexes, which are made of several."""
 
 
 class ColumnType(StrEnum):
@@ -60,6 +67,21 @@ class Table:
     key: Sequence[str]
     nullable: frozenset[str] = frozenset()
     indexes: Sequence[Sequence[str]] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a declaration whose names cannot stand in a statement as they are.
+
+        Raises:
+            ConfigurationError
+        """
+        for name in (self.name, *self.columns):
+            if not isinstance(name, str) or not _NAME.fullmatch(name):
+                raise ConfigurationError(f"{name!r:.100} is no name of a table or column", field="name")
+        for field, columns in (("key", self.key), ("nullable", self.nullable), *(("indexes", i) for i in self.indexes)):
+            if isinstance(columns, str) or not set(columns) <= set(self.columns):
+                raise ConfigurationError(f"the table {self.name} has no such columns", field=field)
+        if not self.key:
+            raise ConfigurationError(f"the table {self.name} has no key", field="key")
 
     def insert(self, **values: Any) -> RowChange:
         return RowChange(RowChangeKind.INSERT, self, values)

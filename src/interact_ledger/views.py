@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from moneyed import Money
@@ -19,6 +19,7 @@ __all__ = [
     "PurchaseResult",
     "RefundResult",
     "RentedNumberDetails",
+    "ReplicaLag",
     "SavedCardDetails",
     "Tax",
     "TopUpResult",
@@ -53,6 +54,20 @@ class AccountDetails:
     opened_at: datetime
     version: int
     """How many events its history has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaLag:
+    """How far a replica is behind its primary."""
+
+    is_standby: bool
+    """False where the address leads to a primary, which is behind nothing."""
+    is_receiving: bool
+    """Whether the standby is connected and has heard from its primary."""
+    as_of: datetime | None
+    """All that was committed before this is there; by the primary's clock. None if that cannot be said."""
+    by: timedelta | None
+    """How long ago that is, by the standby's clock: it is behind by this or less. None if that cannot be said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,7 +270,7 @@ def card_saving_result(account: Account, saving: CardSaving, client_secret: str 
 
 
 def refund_result(account: Account, refund: Refund) -> RefundResult:
-    intent, refunded, failure = refund.intent, refund.refunded, refund.failure
+    intent, failure = refund.intent, refund.failure
     return RefundResult(
         refund_id=refund.operation_id,
         transaction_id=intent.transaction_id,
@@ -264,7 +279,7 @@ def refund_result(account: Account, refund: Refund) -> RefundResult:
         taxes=tuple(_tax(tax, intent.currency) for tax in intent.taxes),
         total=Money(intent.total, intent.currency),
         balance=Money(account.balance, account.currency),
-        refunded_at=refunded.refunded_at if refunded else None,
+        refunded_at=refund.paid[0].refunded_at if refund.paid else None,
         decline_reason=failure.reason.value if failure and failure.reason else None,
         gateway=intent.gateway,
         gateway_reference=refund.reference,

@@ -122,7 +122,7 @@ def other_commands(cli: Cli) -> Iterator[Words]:
     yield "receipt", cli.top_up(account, "--save-card")["transaction_id"]
     for name in ("balance", "receipts", "statement", "history"):
         yield name, account
-    for name in ("recover", "run-due", "rebuild", "audit", "gateways"):
+    for name in ("recover", "run-due", "migrate", "rebuild", "audit", "gateways"):
         yield (name,)
     yield "settings", "check"
     for name in ("tokens", "captured", "chargeable"):

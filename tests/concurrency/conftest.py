@@ -37,6 +37,12 @@ def any_files(request: pytest.FixtureRequest, files: Files) -> Files:
 
 
 @pytest.fixture
+def files_of_store(store_url_in_turn: str, tmp_path: Path) -> Files:
+    """The same, with the ledger in a database of every kind."""
+    return Files(store_url_in_turn, str(tmp_path / "sandbox.db"))
+
+
+@pytest.fixture
 def together(processes: Pool) -> Together:
     """Run a function in all the processes, which begin together; each is told its number."""
 

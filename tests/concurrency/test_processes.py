@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 
+import pytest
 import work
-from work import PROCESSES, Files, Tally, Worker, gbp, opened
+from work import PROCESSES, Files, opened
 
 from interact_ledger import Ledger
 from interact_ledger.domain import events as e
+from tellers import Tally, Worker, gbp
 
 START = gbp("30")
 WORKER_COMMANDS = 85
@@ -46,18 +49,47 @@ def events_of(ledger: Ledger, account_id: str, kind: type[e.Event]) -> int:
     return sum(isinstance(recorded.event, kind) for recorded in ledger.history(account_id, limit=1000))
 
 
-def test_eight_processes_on_one_account_leave_an_exact_balance_and_never_overdraw(any_files, together):
-    account_id, _ = prepared(any_files)
-    tallies = together(work.work, any_files, account_id, WORKER_COMMANDS)
-    with opened(any_files) as (ledger, _):
+@pytest.mark.programme(row=6, what="commands of 8 processes on one account", ci=2_000, release=50_000, each=1_000)
+def test_eight_processes_on_one_account_leave_an_exact_balance_and_never_overdraw(part, files_of_store, together):
+    account_id, _ = prepared(files_of_store)
+    tallies = together(work.work, files_of_store, account_id, -(-len(part) // PROCESSES))
+    with opened(files_of_store) as (ledger, _):
         assert_adds_up(ledger, account_id, tallies)
+
+
+def test_eight_processes_do_the_same_where_another_event_store_keeps_the_events(files, umadb, together):
+    files = files._replace(events=umadb.events)
+    account_id, _ = prepared(files)
+    tallies = together(work.work, files, account_id, WORKER_COMMANDS)
+    with opened(files) as (ledger, _):
+        assert_adds_up(ledger, account_id, tallies)
+
+
+@pytest.mark.programme(row=7, what="events of 8 writers, tailed", ci=7_000, release=500_000, each=3_500)
+def test_a_reader_of_the_whole_log_passes_over_no_event_of_eight_writing_processes(part, store_url_in_turn, processes):
+    with Ledger.open(store_url_in_turn, gateways=[]) as ledger:
+        account_ids = [ledger.open_account(f"customer-{n}", "GBP", "GB").account_id for n in range(PROCESSES)]
+        commands = -(-len(part) // PROCESSES)
+        numbered = [(store_url_in_turn, account_ids, commands, number) for number in range(PROCESSES)]
+        writing = processes.starmap_async(work.append, numbered, chunksize=1)
+        read, looks = [], 0
+        is_over = False
+        while not is_over:
+            is_over = writing.ready()
+            looks += 1
+            read.extend(ledger._log.all_events(after=read[-1].position if read else 0))
+            time.sleep(0.01)
+        assert writing.get() == [commands] * PROCESSES
+        seen = [(logged.recorded.stream_id, logged.recorded.version) for logged in read]
+        assert sorted(seen) == sorted((one, version) for one in account_ids for version in range(1, commands + 2))
+        assert looks > 20
 
 
 def test_eight_threads_on_one_ledger_leave_an_exact_balance_and_never_overdraw(files):
     account_id, _ = prepared(files)
     with opened(files) as (ledger, _), ThreadPoolExecutor(8) as threads:
         workers = [Worker(ledger, account_id, f"thread-{number}") for number in range(8)]
-        tallies = list(threads.map(lambda worker: worker.work(THREAD_COMMANDS), workers))
+        tallies = list(threads.map(lambda worker: worker.work(range(THREAD_COMMANDS)), workers))
         assert_adds_up(ledger, account_id, tallies)
 
 
@@ -98,13 +130,11 @@ def test_processes_that_recover_while_others_pay_credit_each_capture_once(files,
         assert_clean(ledger)
 
 
-def test_forty_first_openings_of_a_file_at_the_same_moment_all_succeed(tmp_path, together):
-    rounds, threads = 2, 40 // PROCESSES
-    assert sum(together(work.open_first, str(tmp_path), rounds, threads)) == 40 * rounds
-    for number in range(rounds):
-        with Ledger.open(f"sqlite:///{tmp_path / f'ledger-{number}.db'}", gateways=[]) as ledger:
-            assert len(ledger.accounts().accounts) == 1
-            assert_clean(ledger)
+def test_160_first_openings_of_a_database_at_the_same_moment_all_succeed(store_url, together):
+    assert sum(together(work.open_first, store_url, 160 // PROCESSES)) == 160
+    with Ledger.open(store_url, gateways=[]) as ledger:
+        assert len(ledger.accounts().accounts) == 1
+        assert_clean(ledger)
 
 
 def test_a_first_opening_waits_for_one_that_is_at_work(tmp_path):

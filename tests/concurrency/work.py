@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import random
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import timedelta
-from decimal import Decimal
 from functools import partial
 from multiprocessing.synchronize import Barrier
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from moneyed import Money
 
-from interact_ledger import EventsElsewhere, Ledger, Message, Settings, TopUpResult
+from interact_ledger import EventsElsewhere, Ledger, Settings, TopUpResult
 from interact_ledger.domain.events import TopUpRequested
-from interact_ledger.errors import Busy, InsufficientBalance
 from interact_ledger.gateways.sandbox import SandboxGateway
-
-Answer = TypeVar("Answer")
+from tellers import ONE_SEGMENT, Tally, Worker, gbp, insisting
 
 PROCESSES = 8
-ZERO = Decimal(0)
-ONE_SEGMENT = Message("m", "GB", segments=1)
 OVER = frozenset({"succeeded", "declined", "not_attempted"})
 
 _barriers: list[Barrier] = []
@@ -60,110 +53,23 @@ def opened(
         yield ledger, gateway
 
 
-def gbp(amount: str | Decimal) -> Money:
-    return Money(amount, "GBP")
-
-
-def insisting(call: Callable[[], Answer]) -> Answer:
-    """Repeat a request as a service does that is told to try again, but not for ever."""
-    for _ in range(3):
-        with suppress(Busy):
-            return call()
-    return call()
-
-
-class Tally(NamedTuple):
-    """What a worker's acknowledged commands come to."""
-
-    available: Decimal
-    held: Decimal
-    done: Counter[str]
-
-
-class Worker:
-    """Spends, holds, settles, gives back and adjusts at random, and adds up what the ledger acknowledged."""
-
-    def __init__(self, ledger: Ledger, account_id: str, name: str) -> None:
-        self._ledger = ledger
-        self._account_id = account_id
-        self._name = name
-        self._chance = random.Random(name)
-        self._available = self._held = Decimal(0)
-        self._done: Counter[str] = Counter()
-        self._bought: list[tuple[str, Decimal]] = []
-        self._holds: list[tuple[str, Decimal]] = []
-
-    def work(self, commands: int) -> Tally:
-        """Do as many commands, each under a key of its own; one in eight is repeated."""
-        for number in range(commands):
-            ways = [self._spend, self._spend, self._hold, self._adjust]
-            ways += [self._give_back] if self._bought else []
-            ways += [self._settle, self._release] if self._holds else []
-            way = self._chance.choice(ways)
-            try:
-                way(f"{self._name}-{number}")
-                self._done[way.__name__] += 1
-            except InsufficientBalance:
-                self._done["refused"] += 1
-        return Tally(self._available, self._held, self._done)
-
-    def _ask(self, verb: Callable[..., Answer], *arguments: object, key: str) -> Answer:
-        request = partial(verb, self._account_id, *arguments, idempotency_key=key)
-        answer = insisting(request)
-        if self._chance.random() < 1 / 8:
-            insisting(request)
-        return answer
-
-    def _moved(self, *, available: Decimal = ZERO, held: Decimal = ZERO) -> None:
-        self._available += available
-        self._held += held
-
-    def _spend(self, key: str) -> None:
-        message = Message("m", "GB", segments=1, quantity=self._chance.randint(1, 40))
-        bought = self._ask(self._ledger.spend, message, key=key)
-        assert bought.balance.amount >= 0
-        self._moved(available=-bought.amount.amount)
-        self._bought.append((bought.transaction_id, bought.amount.amount))
-
-    def _hold(self, key: str) -> None:
-        amount = Decimal(self._chance.randint(40_000, 2_000_000)).scaleb(-6)
-        hold = self._ask(self._ledger.hold, gbp(amount), "campaign", key=key)
-        assert hold.balance.amount >= 0
-        self._moved(available=-amount, held=amount)
-        self._holds.append((hold.hold_id, amount))
-
-    def _settle(self, key: str) -> None:
-        hold_id, left = self._holds.pop(0)
-        paid = self._ask(self._ledger.settle, hold_id, [ONE_SEGMENT], key=key).amount.amount
-        self._moved(held=-paid)
-        if left - paid >= paid:
-            self._holds.append((hold_id, left - paid))
-        else:  # too little for another message: nothing more is asked of this hold
-            self._done["used up"] += 1
-
-    def _release(self, key: str) -> None:
-        hold_id, left = self._holds.pop()
-        assert self._ask(self._ledger.release, hold_id, key=key).remaining.amount == 0
-        self._moved(available=left, held=-left)
-
-    def _give_back(self, key: str) -> None:
-        transaction_id, amount = self._bought.pop()
-        assert self._ask(self._ledger.reverse_spend, transaction_id, "undelivered", key=key).amount.amount == amount
-        self._moved(available=amount)
-
-    def _adjust(self, key: str) -> None:
-        amount = Decimal(self._chance.randint(-3_000_000, 1_500_000)).scaleb(-6)
-        assert self._ask(self._ledger.adjust, gbp(amount), "by hand", key=key).amount >= 0
-        self._moved(available=amount)
-
-
 # What a process does, given its number last ------------------------------------------------------------------------
 
 
 def work(files: Files, account_id: str, commands: int, number: int) -> Tally:
     with opened(files) as (ledger, _):
         begin()
-        return Worker(ledger, account_id, f"process-{number}").work(commands)
+        return Worker(ledger, account_id, f"process-{number}").work(range(commands))
+
+
+def append(url: str, account_ids: Sequence[str], commands: int, number: int) -> int:
+    """Append an event to one of the accounts again and again, an account for each process."""
+    with Ledger.open(url, gateways=[]) as ledger:
+        begin()
+        for key in range(commands):
+            ask = partial(ledger.adjust, account_ids[number], gbp("1"), "one more", idempotency_key=f"key-{key}")
+            insisting(ask)
+    return commands
 
 
 def spend_same(files: Files, account_id: str, keys: int, _number: int) -> list[tuple[str, Money]]:
@@ -185,14 +91,11 @@ def _pay(ledger: Ledger, account_id: str, quote: str, token: str = "tok_visa") -
     return ledger.top_up(account_id, quote, card_token=token, save_card=True, idempotency_key=quote)
 
 
-def open_first(directory: str, rounds: int, threads: int, _number: int) -> int:
-    """Open files that nobody opened before, in several threads, at the same moment as every other process."""
+def open_first(url: str, threads: int, _number: int) -> int:
+    """Open a database that nobody opened before, in several threads, at the same moment as every other process."""
+    begin()
     with ThreadPoolExecutor(threads) as pool:
-        succeeded = 0
-        for count in range(rounds):
-            begin()
-            succeeded += sum(pool.map(_open, [f"sqlite:///{directory}/ledger-{count}.db"] * threads))
-        return succeeded
+        return sum(pool.map(_open, [url] * threads))
 
 
 def _open(url: str) -> bool:

@@ -2,115 +2,406 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from functools import partial
-from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-from moneyed import Money
+import crash_commands as do
+from crash_commands import WAITING, Ready, Step, done, fails
+from crash_places import Place
 
 from interact_ledger import Ledger, Settings
 from interact_ledger.clock import MovableClock
-from interact_ledger.domain.events import CardSaved
 from interact_ledger.gateways.sandbox import Fault, SandboxGateway
 from interact_ledger.testing import START, LedgerKit, SequentialIds
 
-BEFORE = Money("7.000001", "GBP")
-"""On the account before anything is paid, so that a lost balance shows."""
-CREDIT = Money("50", "GBP")
-QUOTE_ID = SequentialIds().new("quote")
 SETTINGS = Settings.default()
+HASTY = SETTINGS.model_copy(update={"command_deadline": timedelta(milliseconds=200)})
+"""Gives up soon on a disk that goes on failing."""
 SEND = SETTINGS.send_within
 with SandboxGateway() as _gateway:
     PROVEN = SEND + _gateway.capabilities.safe_delay + timedelta(minutes=1)
     """So long after a command, what the gateway does not know was never sent."""
+EXPIRED = SETTINGS.authentication_within + PROVEN
+"""So long after a command, its customer may no longer authenticate."""
 
-Call = Callable[[], Any]
+
+class State(NamedTuple):
+    """What there is of money and cards, on the account and at the gateway."""
+
+    available: Decimal
+    held: Decimal
+    pending: Decimal
+    captured: int
+    refunded: Decimal
+    cards: int
+    numbers: int
+    invoices: int
+    standing: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """A command to be killed. Each function makes a call ready, so that making it ready is not killed."""
+    """A command to be killed. What makes it ready is not killed."""
 
-    request: Callable[[LedgerKit], Call]
-    """What the customer asks for, under a key: it may be repeated at any time."""
-    prepare: Callable[[LedgerKit], object]
+    name: str
+    prepare: Sequence[Step]
     """What goes before."""
-    killed: Callable[[LedgerKit], Call] | None = None
+    request: Ready
+    """What the customer asks for, under a key: it may be repeated at any time."""
+    killed: Ready | None = None
     """What is killed, if not the request."""
     after: timedelta = timedelta(0)
     """How long after the preparation it is killed."""
+    over: timedelta = PROVEN
+    """How long after the kill recovery can bring everything to its end."""
+    finish: Sequence[Step] = ()
+    """What the world does after the request; until then, it may wait for that."""
     captures: int = 0
     """How many payments it comes to."""
+    refunded: str = "0"
+    """How much is paid back of them."""
     cards: int = 0
     """How many saved cards there are in the end."""
+    numbers: int = 0
+    """How many rented numbers."""
+    moved: str = "0"
+    """What it adds to the available balance, payments aside."""
+    held: str = "0"
+    """What is held in the end."""
+    standing: str = "open"
+    """The account's, in the end."""
+
+    @property
+    def end(self) -> State:
+        return State(
+            available=do.BEFORE.amount + self.captures * do.CREDIT.amount + Decimal(self.moved),
+            held=Decimal(self.held),
+            pending=Decimal(0),
+            captured=self.captures,
+            refunded=Decimal(self.refunded),
+            cards=self.cards,
+            numbers=self.numbers,
+            invoices=self.captures,
+            standing=self.standing,
+        )
 
 
-def account_id(kit: LedgerKit) -> str:
-    return kit.ledger.open_account("customer-1", "GBP", "GB", idempotency_key="open").account_id
+FUNDED = (do.fund,)
+QUOTED = (do.fund, do.quote)
+SAVED = (do.fund, done(do.save))
 
+pay_waiting = partial(do.pay, token=WAITING)
+save_waiting = partial(do.save, token=WAITING)
+PAID = (*QUOTED, done(do.pay))
+PAYMENT_WAITS = (*QUOTED, done(pay_waiting))
+SAVING_WAITS = (do.fund, done(save_waiting))
 
-def _quote(kit: LedgerKit) -> None:
-    kit.ledger.adjust(account_id(kit), BEFORE, "carried over", idempotency_key="before")
-    assert kit.ledger.checkout(account_id(kit), CREDIT).quote_id == QUOTE_ID
-
-
-def _pay(kit: LedgerKit, token: str = "tok_visa") -> Call:
-    key = {"idempotency_key": "pay"}
-    return partial(kit.ledger.top_up, account_id(kit), QUOTE_ID, card_token=token, save_card=True, **key)
-
-
-def _save(kit: LedgerKit) -> Call:
-    return partial(kit.ledger.save_card, account_id(kit), "tok_visa", idempotency_key="save")
-
-
-def _remove(kit: LedgerKit) -> Call:
-    events = (recorded.event for recorded in kit.ledger.history(account_id(kit), limit=1000))
-    card_id = next(event.card_id for event in events if isinstance(event, CardSaved))
-    return partial(kit.ledger.remove_card, account_id(kit), card_id, idempotency_key="remove")
-
-
-def _quote_and_save(kit: LedgerKit) -> None:
-    _quote(kit)
-    _save(kit)()
-
-
-def _quote_and_pay_without_an_answer(kit: LedgerKit) -> None:
-    _quote(kit)
-    kit.gateway.fail_next("charge", Fault.AFTER)
-    assert _pay(kit)().status == "unknown"
-
-
-def _recover(kit: LedgerKit) -> Call:
-    return kit.ledger.recover
-
-
-SCENES = {
-    "a top-up that saves its card": Scene(request=_pay, prepare=_quote, captures=1, cards=1),
-    "a top-up that is declined": Scene(request=partial(_pay, token="tok_declined_insufficient_funds"), prepare=_quote),
-    "the saving of a card": Scene(request=_save, prepare=_quote, cards=1),
-    "the removal of a card": Scene(request=_remove, prepare=_quote_and_save),
-    "the recovery of a charge without an answer": Scene(
-        request=_pay,
-        prepare=_quote_and_pay_without_an_answer,
-        killed=_recover,
+TOP_UPS = (
+    Scene(name="a top-up that saves its card", prepare=QUOTED, request=do.pay, captures=1, cards=1),
+    Scene(
+        name="a top-up that does not save its card",
+        prepare=QUOTED,
+        request=partial(do.pay, save_card=False),
+        captures=1,
+    ),
+    Scene(
+        name="a top-up with a saved card",
+        prepare=(*SAVED, do.quote),
+        request=do.pay_with_saved_card,
+        captures=1,
+        cards=1,
+    ),
+    Scene(
+        name="a top-up that is declined",
+        prepare=QUOTED,
+        request=partial(do.pay, token="tok_declined_insufficient_funds"),
+    ),
+    Scene(
+        name="a top-up that its customer then authenticates",
+        prepare=QUOTED,
+        request=pay_waiting,
+        finish=(do.authenticate, done(do.complete)),
+        captures=1,
+        cards=1,
+    ),
+    Scene(
+        name="the completion of a top-up",
+        prepare=(*PAYMENT_WAITS, do.authenticate),
+        request=do.complete,
+        over=EXPIRED,
+        captures=1,
+        cards=1,
+    ),
+    Scene(
+        name="a top-up that the network then settles",
+        prepare=QUOTED,
+        request=partial(do.pay, token="tok_pending"),
+        finish=(do.settle_at_network, done(do.complete)),
+        captures=1,
+        cards=1,
+    ),
+    Scene(name="the cancellation of a top-up", prepare=PAYMENT_WAITS, request=do.cancel, over=EXPIRED),
+    Scene(
+        name="the second attempt of a top-up that reached nobody",
+        prepare=(*QUOTED, fails("charge", Fault.REFUSED), done(do.pay)),
+        request=do.pay,
+        captures=1,
+        cards=1,
+    ),
+    Scene(
+        name="the repeat of a top-up without an answer",
+        prepare=(*QUOTED, fails("charge", Fault.AFTER), done(do.pay)),
+        request=do.pay,
+        captures=1,
+        cards=1,
+    ),
+)
+CARDS = (
+    Scene(name="the saving of a card", prepare=FUNDED, request=do.save, cards=1),
+    Scene(
+        name="the saving of a card that its customer then authenticates",
+        prepare=FUNDED,
+        request=save_waiting,
+        finish=(do.authenticate_saving, done(do.complete_saving)),
+        cards=1,
+    ),
+    Scene(
+        name="the completion of a saving",
+        prepare=(*SAVING_WAITS, do.authenticate_saving),
+        request=do.complete_saving,
+        over=EXPIRED,
+        cards=1,
+    ),
+    Scene(name="the cancellation of a saving", prepare=SAVING_WAITS, request=do.cancel_saving, over=EXPIRED),
+    Scene(
+        name="the choice of a default card",
+        prepare=(*SAVED, done(partial(do.save, token="tok_mastercard", key="save another"))),
+        request=do.choose_default,
+        cards=2,
+    ),
+    Scene(name="the removal of a card", prepare=SAVED, request=do.remove),
+)
+REFUNDS = (
+    Scene(name="a refund", prepare=PAID, request=do.refund, captures=1, cards=1, moved="-10", refunded="12"),
+    Scene(
+        name="the repeat of a refund without an answer",
+        prepare=(*PAID, fails("refund", Fault.AFTER), done(do.refund)),
+        request=do.refund,
+        captures=1,
+        cards=1,
+        moved="-10",
+        refunded="12",
+    ),
+    Scene(
+        name="the second attempt of a refund that reached nobody",
+        prepare=(*PAID, fails("refund", Fault.REFUSED), done(do.refund)),
+        request=do.refund,
+        captures=1,
+        cards=1,
+        moved="-10",
+        refunded="12",
+    ),
+    Scene(
+        name="the recovery of a refund without an answer",
+        prepare=(*PAID, fails("refund", Fault.AFTER), done(do.refund)),
+        request=do.refund,
+        killed=do.recover,
+        after=PROVEN,
+        captures=1,
+        cards=1,
+        moved="-10",
+        refunded="12",
+    ),
+    Scene(
+        name="the recovery of a refund that never arrived",
+        prepare=(*PAID, fails("refund", Fault.BEFORE), done(do.refund)),
+        request=do.refund,
+        killed=do.recover,
+        after=PROVEN,
+        captures=1,
+        cards=1,
+        moved="-10",
+        refunded="12",
+    ),
+)
+NOTICES = (
+    Scene(
+        name="the notices of a payment that was settled",
+        prepare=(*QUOTED, done(partial(do.pay, token="tok_pending")), do.settle_at_network),
+        request=do.receive,
+        captures=1,
+        cards=1,
+    ),
+    Scene(
+        name="the notices of a payment that was authenticated",
+        prepare=(*PAYMENT_WAITS, do.authenticate),
+        request=do.receive,
+        over=EXPIRED,
+        captures=1,
+        cards=1,
+    ),
+    Scene(
+        name="the notices of a saving that was authenticated",
+        prepare=(*SAVING_WAITS, do.authenticate_saving),
+        request=do.receive,
+        over=EXPIRED,
+        cards=1,
+    ),
+)
+RECOVERIES = (
+    Scene(
+        name="the recovery of a charge without an answer",
+        prepare=(*QUOTED, fails("charge", Fault.AFTER), done(do.pay)),
+        request=do.pay,
+        killed=do.recover,
         after=PROVEN,
         captures=1,
         cards=1,
     ),
-}
+    Scene(
+        name="the recovery of a charge that never arrived",
+        prepare=(*QUOTED, fails("charge", Fault.BEFORE), done(do.pay)),
+        request=do.pay,
+        killed=do.recover,
+        after=PROVEN,
+        captures=1,
+        cards=1,
+    ),
+    Scene(
+        name="the recovery of a payment that nobody authenticated",
+        prepare=PAYMENT_WAITS,
+        request=pay_waiting,
+        killed=do.recover,
+        after=EXPIRED,
+    ),
+    Scene(
+        name="the recovery of a payment's cancellation without an answer",
+        prepare=(*PAYMENT_WAITS, fails("cancel", Fault.BEFORE), done(do.cancel)),
+        request=do.cancel,
+        killed=do.recover,
+        after=EXPIRED,
+    ),
+    Scene(
+        name="the recovery of a saving without an answer",
+        prepare=(do.fund, fails("save", Fault.AFTER), done(do.save)),
+        request=do.save,
+        killed=do.recover,
+        after=PROVEN,
+        cards=1,
+    ),
+    Scene(
+        name="the recovery of a saving that never arrived",
+        prepare=(do.fund, fails("save", Fault.BEFORE), done(do.save)),
+        request=do.save,
+        killed=do.recover,
+        after=PROVEN,
+        cards=1,
+    ),
+    Scene(
+        name="the recovery of a saving's cancellation without an answer",
+        prepare=(*SAVING_WAITS, fails("cancel_save", Fault.BEFORE), done(do.cancel_saving)),
+        request=do.cancel_saving,
+        killed=do.recover,
+        after=EXPIRED,
+    ),
+    Scene(
+        name="the recovery of a removal without an answer",
+        prepare=(*SAVED, fails("forget", Fault.BEFORE), done(do.remove)),
+        request=do.remove,
+        killed=do.recover,
+        after=PROVEN,
+    ),
+)
+SPENDING = (
+    Scene(name="a purchase", prepare=FUNDED, request=do.spend, moved="-0.0975"),
+    Scene(name="a campaign", prepare=FUNDED, request=do.spend_many, moved="-3.9000"),
+    Scene(name="the reversal of a purchase", prepare=(do.fund, done(do.spend)), request=do.reverse, moved="-0.0325"),
+    Scene(name="a hold", prepare=FUNDED, request=do.hold, moved="-2", held="2"),
+    Scene(
+        name="the settlement of a hold", prepare=(do.fund, done(do.hold)), request=do.settle, moved="-2", held="1.675"
+    ),
+    Scene(name="the release of a hold", prepare=(do.fund, done(do.hold)), request=do.release),
+    Scene(name="an adjustment upwards", prepare=FUNDED, request=partial(do.adjust, amount="1.25"), moved="1.25"),
+    Scene(name="an adjustment downwards", prepare=FUNDED, request=partial(do.adjust, amount="-1.25"), moved="-1.25"),
+    Scene(name="the renting of a number", prepare=FUNDED, request=do.rent_number, moved="-2", numbers=1),
+    Scene(
+        name="the release of a number", prepare=(do.fund, done(do.rent_number)), request=do.release_number, moved="-2"
+    ),
+    Scene(
+        name="the closing of an account", prepare=FUNDED, request=do.close_account, moved="-7.000001", standing="closed"
+    ),
+)
+SCHEDULE = (
+    Scene(
+        name="two months' rent",
+        prepare=(do.fund, done(do.rent_number)),
+        request=do.run_due,
+        after=timedelta(days=65),
+        moved="-4",
+        numbers=1,
+    ),
+    Scene(
+        name="the expiry of a hold",
+        prepare=(do.fund, done(do.hold)),
+        request=do.run_due,
+        after=SETTINGS.hold_lifetime + timedelta(hours=1),
+    ),
+    Scene(
+        name="the numbering of invoices",
+        prepare=(do.fund, do.pay_twice_without_invoices),
+        request=do.run_due,
+        captures=2,
+        cards=2,
+    ),
+)
+TOP_UP = TOP_UPS[0]
+SCENES = {scene.name: scene for scene in (*TOP_UPS, *CARDS, *REFUNDS, *NOTICES, *RECOVERIES, *SPENDING, *SCHEDULE)}
 
 
 @contextmanager
-def opened(directory: Path, after: timedelta = timedelta(0)) -> Iterator[LedgerKit]:
-    """Open the ledger and the sandbox that are in a directory, so long after the beginning."""
+def opened(place: Place, after: timedelta = timedelta(0), settings: Settings = SETTINGS) -> Iterator[LedgerKit]:
+    """Open the ledger and the sandbox of a place, so long after the beginning."""
     clock = MovableClock(START + after)
-    url = f"sqlite:///{directory / 'ledger.db'}"
     with (
-        SandboxGateway(directory / "sandbox.db", clock=clock) as gateway,
-        Ledger.open(url, gateways=[gateway], settings=SETTINGS, clock=clock, ids=SequentialIds()) as ledger,
+        SandboxGateway(place.sandbox, clock=clock) as gateway,
+        Ledger.open(place.url, gateways=[gateway], settings=settings, clock=clock, ids=SequentialIds()) as ledger,
     ):
         yield LedgerKit(ledger, clock, gateway)
+
+
+def state_of(kit: LedgerKit) -> State:
+    account_id = do.account_id(kit)
+    balance = kit.ledger.balance(account_id)
+    payments = kit.gateway.captured()
+    [invoices] = kit.ledger._log.query("SELECT COUNT(*) AS count FROM invoices")
+    return State(
+        available=balance.available.amount,
+        held=balance.held.amount,
+        pending=balance.pending.amount,
+        captured=len(payments),
+        refunded=sum((payment.refunded.amount for payment in payments), Decimal(0)),
+        cards=len(kit.ledger.cards(account_id)),
+        numbers=len(kit.ledger.numbers(account_id)),
+        invoices=invoices["count"],
+        standing=kit.ledger.account(account_id).standing,
+    )
+
+
+def prepare(scene: Scene, place: Place) -> None:
+    """Do what goes before a scene's command."""
+    if scene.prepare:
+        with opened(place) as kit:
+            for step in scene.prepare:
+                step(kit)
+
+
+def recovered(kit: LedgerKit) -> State:
+    """Bring everything to its end that does not wait for the customer or the calendar, and say what there is."""
+    kit.ledger.recover()
+    kit.ledger.run_due()
+    return state_of(kit)

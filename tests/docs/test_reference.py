@@ -15,7 +15,7 @@ PAGES = generate.pages()
 VERBS = [name for name in dir(Ledger) if not name.startswith("_") and callable(getattr(Ledger, name))]
 OUTCOMES = generate.REFERENCE.parent / "how-to" / "handle-payment-outcomes.md"
 TUTORIAL = generate.REFERENCE.parent / "tutorial" / "first-top-up.md"
-ON_OTHER_PAGES = {"Item", "LedgerError", "Ledger", "Seller", "Settings", "__version__"}
+ON_OTHER_PAGES = {"Item", "LedgerError", "Ledger", "LedgerReplica", "Seller", "Settings", "__version__"}
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)

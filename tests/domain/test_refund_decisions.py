@@ -243,6 +243,21 @@ def test_a_late_confirmation_of_an_attempt_given_up_is_debited_and_marked():
     assert charges_after(*late)["pay_1"].total == D(36)
 
 
+def test_a_late_refund_of_an_earlier_attempt_may_return_and_leaves_the_latest_as_it_is():
+    events = heard(asked(PAID), NOBODY)
+    events += heard(asked(PAID, "30.00", 3), paid_back("30.00", "rfd_3"), number=3, attempt="txn_3.1")[len(PAID) :]
+    charge = charges_after(*events)["pay_1"]
+    events += refunds.attempt_refund_again(account(*events), refund_after(*events), charge, LATER)
+    late = heard(events, paid_back())
+    assert (late[-1].credit, late[-1].late) == (D(10), True)
+    returned = heard(late, declined())
+    assert isinstance(returned[-1], e.RefundReturned)
+    assert balances(*returned) == (D(25), D(10))
+    assert refund_after(*returned).status is AttemptStatus.REQUESTED
+    assert heard(returned, declined(), paid_back()) == returned
+    assert charges_after(*returned)["pay_1"].total == D(18)
+
+
 def test_the_next_attempt_follows_only_on_one_that_reached_nobody():
     for result in (PENDING, UNKNOWN, declined(), paid_back()):
         events = heard(asked(PAID), result)

@@ -326,8 +326,18 @@ def test_only_what_waits_for_the_customer_expires_and_not_before_its_time(state)
 
 
 def test_what_is_abandoned_ends_as_not_attempted():
-    (wish,) = life.abandon(top_up_after(*BEGUN), "pay_1")
+    (wish,) = life.abandon(top_up_after(*BEGUN), "txn_1.1", "pay_1")
     assert top_up_after(*then([*BEGUN, wish], CANCELLED)).status is AttemptStatus.NOT_ATTEMPTED
+
+
+def test_only_the_attempt_that_was_found_begun_is_abandoned_and_only_while_it_is_open():
+    assert life.abandon(top_up_after(*BEGUN), "txn_1.0", "pay_0") == []
+    for state in ("called off", "declined", "not attempted", "captured"):
+        assert life.abandon(top_up_after(*STATES[state]), "txn_1.1", "pay_1") == []
+    assert [event.TOPIC for event in life.abandon(top_up_after(*REQUESTED), "txn_1.1", "pay_1")] == [
+        "payment-begun",
+        WANTED,
+    ]
 
 
 def test_no_attempt_no_top_up():

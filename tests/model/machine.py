@@ -27,11 +27,9 @@ Picked = TypeVar("Picked")
 class LedgerMachine(RuleBasedStateMachine):
     """A world, a model of each of its accounts, and every request made so far."""
 
-    on_file: bool
-
-    def __init__(self) -> None:
+    def __init__(self, url: str) -> None:
         super().__init__()
-        self.world = World(on_file=self.on_file)
+        self.world = World(url)
         self.accounts: list[ModelAccount] = []
         self.requests: list[tuple[ModelAccount, Callable[[], Any], Any]] = []
         """Requests that succeeded, to be repeated, with what they answered."""
@@ -208,10 +206,11 @@ class LedgerMachine(RuleBasedStateMachine):
         for _ in range(2):
             self.world.clock.advance(timedelta(hours=3))
             recovered = self.ledger.recover()
+        for account in self.accounts:
+            self.follow(account)
         pending = {c.attempt_id.rpartition(".")[0] for c in self.world.sandbox.chargeable() if c.status == "pending"}
         pending |= {refund_id for account in self.accounts for refund_id in account.pending_refunds(self.tokens)}
         for account in self.accounts:
-            self.follow(account)
             statuses = {t: top_up.status for t, top_up in account.top_ups.items()} | account.savings
             statuses |= {refund_id: refund.status for refund_id, refund in account.refunds.items()}
             assert {operation for operation, status in statuses.items() if status in UNDECIDED} <= pending

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
+from hashlib import sha256
+from itertools import count
 
 import hypothesis.strategies as st
-from hypothesis.stateful import invariant, rule
+import pytest
+from hypothesis import Phase, seed, settings
+from hypothesis.stateful import invariant, rule, run_state_machine_as_test
 from payment_rules import ASKING_FAULTS, PICKS
 from refund_rules import RefundRules
 from spending_rules import SpendingRules
+from world import IN_MEMORY
 
+from everyday import wipe
 from interact_ledger.clock import END
 from interact_ledger.domain.agenda import AgendaKind
 from interact_ledger.storage import accounts as storage_accounts
 from interact_ledger.storage.index import due_items
+from servers.fixtures import VERSIONS, schema_on
+
+STEPS = 50
 
 JUMPS = st.sampled_from(
     [
@@ -36,11 +47,15 @@ RARELY = [
 class EverythingAtOnce(RefundRules, SpendingRules):
     """All rules, time, recovery, the schedule, crashes; and what must hold after every step."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, url: str, *, looks_after_each_step: bool, digests: list[str]) -> None:
+        super().__init__(url)
+        self._looks_after_each_step = looks_after_each_step
+        self._digests = digests
         self._snapshot_every, storage_accounts.SNAPSHOT_EVERY = storage_accounts.SNAPSHOT_EVERY, 7
 
     def teardown(self) -> None:
+        self._look()
+        self._digests.append(self.digest())
         storage_accounts.SNAPSHOT_EVERY = self._snapshot_every
         super().teardown()
 
@@ -103,22 +118,61 @@ class EverythingAtOnce(RefundRules, SpendingRules):
                 self.change_details(pick, country)
 
     @invariant()
-    def the_balance_is_what_the_model_says(self) -> None:
+    def the_ledger_is_what_the_model_says(self) -> None:
+        if self._looks_after_each_step:
+            self._look()
+
+    def _look(self) -> None:
         for account in self.accounts:
             self.compare(account)
-
-    @invariant()
-    def the_gateway_and_the_log_know_of_each_other(self) -> None:
         self.compare_with_gateway()
 
+    def digest(self) -> str:
+        """Return what the bytes of all events come to."""
+        rows = self.ledger._log.query(
+            "SELECT originator_id, originator_version, topic, state FROM stored_events"
+            " ORDER BY originator_id, originator_version"
+        )
+        return sha256(repr([(*row.values(),) for row in rows]).encode()).hexdigest()
 
-class InMemory(EverythingAtOnce):
-    on_file = False
+
+def run_machine(seed_: int, runs: int, new_url: Callable[[], str], *, looks_after_each_step: bool) -> list[str]:
+    """Run the machine as a seed says, each time on another empty database; return the digests of what was stored.
+
+    The same seed takes the same steps as long as the ledger gives the same answers.
+    """
+    digests: list[str] = []
+
+    def machine() -> EverythingAtOnce:
+        return EverythingAtOnce(new_url(), looks_after_each_step=looks_after_each_step, digests=digests)
+
+    steps = settings(max_examples=runs, stateful_step_count=STEPS, database=None, phases=(Phase.generate, Phase.shrink))
+    run_state_machine_as_test(seed(seed_)(machine), settings=steps)
+    return digests
 
 
-class OnFile(EverythingAtOnce):
-    on_file = True
+SERVERS_IN_TURN = (None, VERSIONS[0], None, None, VERSIONS[-1], None)
+"""On every CI run a part in three is repeated on a server, and the others on a file; before a release, each on both."""
 
 
-TestLedgerInMemory = InMemory.TestCase
-TestLedgerOnFile = OnFile.TestCase
+@pytest.mark.programme(row=8, what="runs of the machine, each on two stores or three", ci=300, release=5_000, each=50)
+def test_every_store_does_what_the_model_says_and_keeps_the_same_bytes(part, request, tmp_path, shared_clusters):
+    numbers = count()
+    number = part.start // len(part)
+    run = partial(run_machine, part.start, len(part))
+    in_memory = run(lambda: IN_MEMORY, looks_after_each_step=True)
+    assert len(set(in_memory)) > len(part) / 2, "the runs differ from one another"
+
+    is_release = request.config.getoption("tier") == "release"
+    server = VERSIONS[number % len(VERSIONS)] if is_release else SERVERS_IN_TURN[number % len(SERVERS_IN_TURN)]
+    if server is None or is_release:
+        on_file = run(lambda: f"sqlite:///{tmp_path}/{next(numbers)}.db", looks_after_each_step=is_release)
+        assert on_file == in_memory
+    if server is not None:
+        with schema_on(shared_clusters(server)) as address:
+
+            def wiped() -> str:
+                wipe(address)
+                return address
+
+            assert run(wiped, looks_after_each_step=is_release) == in_memory

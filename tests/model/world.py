@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from interact_ledger import Ledger, MovableClock
@@ -61,25 +58,27 @@ class Cable:
             self.asleep.pop()()
 
 
-class World:
-    """A ledger in memory or on a file, and what is around it."""
+IN_MEMORY = "sqlite://"
 
-    def __init__(self, *, on_file: bool) -> None:
+
+class World:
+    """A ledger in an empty database, and what is around it."""
+
+    def __init__(self, url: str) -> None:
         self.clock = MovableClock(START)
         self.sandbox = SandboxGateway(clock=self.clock)
         self.gateway = Cable(self.sandbox)
         self._ids = SequentialIds()
-        self._directory = Path(tempfile.mkdtemp()) if on_file else None
+        self._url = url
         self.ledger = self._opened()
 
     def _opened(self) -> Ledger:
-        url = f"sqlite:///{self._directory}/ledger.db" if self._directory else "sqlite://"
-        return Ledger.open(url, gateways=[self.gateway], clock=self.clock, ids=self._ids)
+        return Ledger.open(self._url, gateways=[self.gateway], clock=self.clock, ids=self._ids)
 
     def restart(self) -> None:
         """Forget all that was in memory; a ledger that is in memory only forgets what it cached."""
         self.gateway.trouble = None
-        if self._directory is None:
+        if self._url == IN_MEMORY:
             self.ledger._context.accounts._cache.clear()
             return
         self.ledger.close()
@@ -98,5 +97,3 @@ class World:
     def close(self) -> None:
         self.ledger.close()
         self.sandbox.close()
-        if self._directory is not None:
-            shutil.rmtree(self._directory)

@@ -54,7 +54,7 @@ def test_blanks_at_the_end_of_a_line_are_counted(tmp_path):
 
 def test_a_text_too_long_is_refused_by_file_and_line(tmp_path):
     path = campaign(tmp_path, "Hi\n" + "a" * 40_000)
-    with pytest.raises(InvalidText, match=r"text: .*campaign\.txt, line 2: takes 262 segments"):
+    with pytest.raises(InvalidText, match=r"path: .*campaign\.txt, line 2: takes 262 segments"):
         read_campaign(path, "GB")
 
 

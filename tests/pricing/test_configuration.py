@@ -27,7 +27,7 @@ def written(tmp_path, name, content):
     [
         ("a.toml", b"x = ", "is not valid TOML"),
         ("a.toml", b"x = 1\nx = 2", "is not valid TOML"),
-        ("a.toml", b"x = '\xff'", "is not valid TOML"),
+        ("a.toml", b"x = '\xff'", "is not UTF-8 text"),
         ("a.json", b"{", "is not valid JSON"),
         ("a.json", b'{"x": 1, "y": {"z": 1, "z": 2}}', "'z' is given twice in one table"),
         ("a.json", b'{"x": NaN}', "NaN is not a JSON value"),

@@ -80,7 +80,7 @@ def test_items_may_come_from_a_generator():
 def test_a_destination_without_a_price_is_refused_and_what_to_do_said():
     with pytest.raises(PriceNotFound) as refused:
         LIST.price([Message("m1", "JP", segments=1)], "GBP")
-    assert refused.value.field == "destination"
+    assert refused.value.field == "items[0].destination"
     assert refused.value.message == (
         "price list 2025-01 has no price for messages to JP in GBP; add one, or choose from FR, GB"
     )
@@ -118,7 +118,7 @@ def test_a_long_list_of_alternatives_is_cut():
     ],
 )
 def test_a_reference_that_comes_twice_is_refused(items):
-    with pytest.raises(InvalidRequest, match=r"reference: comes twice, on lines [12] and [23]"):
+    with pytest.raises(InvalidRequest, match=r"items: comes twice, on lines [12] and [23]"):
         LIST.price(items, "GBP")
 
 

@@ -56,5 +56,5 @@ def test_a_number_in_another_form_is_refused_and_not_repeated(country, number):
 
 @pytest.mark.parametrize("country", ["US", "JP", "EL", "EU", "gb", ""])
 def test_a_country_whose_numbers_we_know_nothing_of_is_refused(country):
-    with pytest.raises(InvalidRequest, match="country: tax numbers of"):
+    with pytest.raises(InvalidRequest, match="tax_number: tax numbers of"):
         check_tax_number_form(country, "980780684")

@@ -224,7 +224,7 @@ rule_lists = st.lists(
         rates,
         st.booleans(),
         st.booleans(),
-        st.integers(),
+        st.integers(0, 10**9),
     ),
     max_size=5,
 )

@@ -152,6 +152,22 @@ def test_a_saving_whose_answer_was_lost_is_settled_by_recovery(kit, account_id, 
     assert one_is_kept(kit, account_id)
 
 
+def test_a_look_up_proves_nothing_if_it_was_made_too_early_and_read_late(kit, account_id, monkeypatch):
+    kit.gateway.fail_next("save", Fault.BEFORE)
+    assert save(kit, account_id).status == "unknown"
+    kit.clock.set(START + SAFE - timedelta(seconds=1))
+    find = kit.gateway.find_card
+
+    def slow(request):
+        found = find(request)
+        kit.clock.set(START + SAFE)
+        return found
+
+    monkeypatch.setattr(kit.gateway, "find_card", slow)
+    assert [one.outcome for one in kit.ledger.recover()] == ["unknown"]
+    assert [one.outcome for one in kit.ledger.recover()] == ["not_attempted"]
+
+
 def test_a_saving_that_surely_reached_nobody_goes_on_under_the_same_key(kit, account_id):
     kit.gateway.fail_next("save", Fault.REFUSED)
     assert save(kit, account_id).status == "not_attempted"

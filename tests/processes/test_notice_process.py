@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from itertools import permutations
+from typing import Any
 
 import pytest
 
 from interact_ledger import NoticeOutcome, ReceivedNotice
-from interact_ledger.clock import iso
+from interact_ledger.clock import END, iso
 from interact_ledger.domain import events as e
 from interact_ledger.errors import ConfigurationError, NoticeRejected
-from interact_ledger.gateways.protocol import NoticeSubject
+from interact_ledger.gateways.protocol import NoticeSubject, Unknown
 from interact_ledger.gateways.sandbox import Delivery, Fault
 from interact_ledger.testing import LedgerKit
 from ledger_helpers import at_gateway, available, events_of, gbp, pay, stored, topics
@@ -105,6 +108,51 @@ def test_a_late_capture_of_a_cancelled_payment_is_credited_though_nothing_is_ope
     assert available(kit, account_id) == gbp("50.00")
     assert events_of(kit, account_id, e.PaymentCaptured)[0].late
     assert [finding.code for finding in kit.ledger.audit().findings] == ["capture_late"]
+
+
+def send_later_than_promised(kit: LedgerKit, verb: str) -> list[Callable[[], object]]:
+    """Let the next call reach the gateway when nobody expects it any more; return what sends it."""
+    method = getattr(kit.gateway, verb)
+    on_the_way: list[Callable[[], object]] = []
+
+    def slow(request: Any, *rest: object) -> Unknown:
+        delattr(kit.gateway, verb)
+        on_the_way.append(lambda: method(replace(request, send_before=END), *rest))
+        return Unknown(why="no answer")
+
+    setattr(kit.gateway, verb, slow)
+    return on_the_way
+
+
+def test_a_capture_of_an_attempt_that_was_given_up_is_credited_beside_the_next_attempt(kit, account_id):
+    """The first attempt's object was never heard of; the notice names the operation, and its look-ups find it."""
+    kit.gateway.begin = lambda _: None
+    quote = kit.ledger.checkout(account_id, gbp("50.00"))
+    request = partial(kit.ledger.top_up, account_id, quote.quote_id, card_token="tok_visa", idempotency_key="pay")
+    on_the_way = send_later_than_promised(kit, "charge")
+    assert request().status == "unknown"
+    kit.clock.advance(SAFE)
+    kit.ledger.recover()
+    assert request().status == "succeeded"
+    on_the_way.pop()()
+    assert set(deliver(kit)) == {NoticeOutcome.RECORDED}
+    assert available(kit, account_id) == gbp("100.00")
+    assert [finding.code for finding in kit.ledger.audit().findings] == ["capture_late"]
+
+
+def test_a_card_of_an_attempt_that_was_given_up_is_known_beside_the_next_one(kit, account_id):
+    request = partial(kit.ledger.save_card, account_id, "tok_visa", idempotency_key="save")
+    on_the_way = send_later_than_promised(kit, "save")
+    assert request().status == "unknown"
+    kit.clock.advance(SAFE)
+    kit.ledger.recover()
+    assert request().status == "succeeded"
+    on_the_way.pop()()
+    assert set(deliver(kit)) == {NoticeOutcome.RECORDED}
+    assert {card.token for card in kit.ledger._account(account_id).cards.values()} == {
+        card.card_token for card in kit.gateway.saved_cards()
+    }
+    assert len(kit.ledger.cards(account_id)) == 2
 
 
 def test_a_refund_that_fails_after_it_was_confirmed_comes_back(kit, account_id):

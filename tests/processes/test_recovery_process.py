@@ -447,6 +447,42 @@ def test_a_late_capture_leaves_no_later_attempt_unwatched(kit, account_id, monke
     assert "capture_differs" not in found
 
 
+def test_a_recovery_that_looked_before_another_ended_the_attempt_leaves_the_next_alone(kit, account_id, monkeypatch):
+    kit.gateway.fail_next("charge", Fault.BEFORE)
+    assert pay(kit, account_id, card_token="tok_authentication_required").status == "unknown"
+    kit.clock.set(START + SAFE)
+    real = kit.gateway.find_charge
+
+    def find(request):
+        found = real(request)
+        monkeypatch.setattr(kit.gateway, "find_charge", real)
+        assert outcomes(kit) == [("payment", "not_attempted", True)]
+        assert repeated(kit, account_id, "tok_authentication_required").status == "action_required"
+        return found
+
+    monkeypatch.setattr(kit.gateway, "find_charge", find)
+    assert outcomes(kit) == [("payment", "action_required", False)]
+    first, second = (begun.reference for begun in events_of(kit, account_id, e.PaymentBegun))
+    kit.gateway.authenticate(second)
+    kit.clock.advance(timedelta(hours=1))
+    assert outcomes(kit) == [("payment", "succeeded", True)]
+    assert first != second
+
+
+@pytest.mark.parametrize("short_by", [timedelta(0), timedelta(microseconds=1)])
+def test_an_attempt_is_only_repeated_where_its_key_outlives_the_last_of_its_tries_on_the_way(monkeypatch, short_by):
+    clock = MovableClock(START)
+    with (
+        SandboxGateway(clock=clock, replay_window=SAFE - short_by) as gateway,
+        Ledger.open("sqlite://", gateways=[gateway], clock=clock) as ledger,
+    ):
+        kit = LedgerKit(ledger, clock, gateway)
+        account_id = kit.account().account_id
+        gateway.fail_next("charge", Fault.BEFORE)
+        pay(kit, account_id)
+        assert repeated(kit, account_id).status == ("unknown" if short_by else "succeeded")
+
+
 def test_an_attempt_is_not_repeated_at_a_gateway_that_may_have_forgotten_its_key(monkeypatch):
     clock = MovableClock(START)
     with (

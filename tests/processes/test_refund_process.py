@@ -183,6 +183,22 @@ def test_a_lost_answer_is_unknown_and_a_repeat_pays_back_once(kit, account_id, p
     assert (paid_back(kit), *balances(kit, account_id)) == (12, 40, 0)
 
 
+def test_a_look_up_proves_nothing_if_it_was_made_too_early_and_read_late(kit, account_id, paid, monkeypatch):
+    kit.gateway.fail_next("refund", Fault.BEFORE)
+    assert refund(kit, account_id, paid).status == "unknown"
+    kit.clock.advance(SAFE - timedelta(seconds=1))
+    find = kit.gateway.find_refund
+
+    def slow(request):
+        found = find(request)
+        kit.clock.advance(timedelta(seconds=1))
+        return found
+
+    monkeypatch.setattr(kit.gateway, "find_refund", slow)
+    assert [one.outcome for one in kit.ledger.recover()] == ["unknown"]
+    assert [one.outcome for one in kit.ledger.recover()] == ["not_attempted"]
+
+
 @pytest.mark.parametrize("fault", [Fault.BEFORE, Fault.AFTER])
 def test_a_lost_answer_is_settled_by_recovery_once_that_is_proven(kit, account_id, paid, fault):
     kit.gateway.fail_next("refund", fault)

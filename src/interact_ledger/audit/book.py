@@ -154,6 +154,8 @@ class Book:
     """Those that are undecided."""
     refund_intents: dict[str, RefundIntent] = field(default_factory=dict)
     """By attempt."""
+    refund_terms: dict[str, Terms] = field(default_factory=dict)
+    """By attempt."""
     savings: dict[str, Attempts] = field(default_factory=dict)
     """All, by operation."""
     open_savings: dict[str, Attempts] = field(default_factory=dict)

@@ -123,7 +123,8 @@ def _refund_attempted(book: Book, entry: Entry) -> None:
     event = entry.event
     refund = book.refunds.setdefault(event["operation_id"], Attempts(None))
     _attempted(refund, entry)
-    refund.terms, refund.credit = Terms.of(event), entry.amount("credit")
+    refund.credit = entry.amount("credit")
+    book.refund_terms[event["attempt_id"]] = Terms.of(event)
     book.open_refunds[event["operation_id"]] = refund
     intent = RefundIntent((event["transaction_id"], event["charge_reference"]), _parts(entry))
     book.refund_intents[event["attempt_id"]] = intent

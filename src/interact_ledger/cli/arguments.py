@@ -76,6 +76,8 @@ Reference: TypeAlias = Annotated[
 ]
 
 _DURATION = TypeAdapter(timedelta)
+TOKEN_LENGTH_MAX = 10_000
+"""More than the ledger takes: a longer token is refused there, and a stream without an end is not read to it."""
 
 
 def money(text: str, currency: str, field: str) -> Money:
@@ -107,4 +109,4 @@ def duration(text: str | None, field: str) -> timedelta | None:
 
 def from_terminal(value: str | None) -> str | None:
     """Read a value from standard input if "-" stands for it, so that neither history nor process list shows it."""
-    return sys.stdin.readline().strip() if value == "-" else value
+    return sys.stdin.readline(TOKEN_LENGTH_MAX).strip() if value == "-" else value

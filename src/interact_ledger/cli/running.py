@@ -11,8 +11,8 @@ import inspect
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Annotated, Any, NoReturn, TypeVar, cast, get_type_hints
 
 import typer
@@ -23,6 +23,7 @@ from interact_ledger.cli.output import Answer, Output, print_for_people
 from interact_ledger.cli.session import Options, Session
 from interact_ledger.cli.text import plain_text
 from interact_ledger.errors import Busy, CorruptLog, GatewayError, LedgerError, StorageUnavailable
+from interact_ledger.free_text import from_outside
 
 __all__ = ["EXIT_FINDING", "EXIT_REQUEST", "command", "group", "root_options"]
 
@@ -34,6 +35,8 @@ EXIT_REQUEST = 2
 EXIT_UNAVAILABLE = 3
 EXIT_DEFECT = 70
 EXIT_BROKEN_PIPE = 141
+
+MISTAKE_LENGTH_MAX = 500
 
 UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
 """Typer does not export it, and which package has it depends on Typer's release."""
@@ -52,7 +55,20 @@ class PlainHelp(TyperCommand):
 
 
 class LedgerGroup(TyperGroup):
-    """A group of commands that tells mistakes in usage as JSON too, and gives defects an exit code of their own."""
+    """A group of commands that tells mistakes in usage as JSON too, and gives defects an exit code of their own.
+
+    What it repeats of a mistake holds no card number and no credential.
+    """
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        """Read the group's own words."""
+        with _repeating_no_secret():
+            return super().make_context(*arguments, **options)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Find the command, read its words, and run it."""
+        with _repeating_no_secret():
+            return super().invoke(ctx)
 
     def get_params(self, ctx: Any) -> Any:
         """Return the options, no flag with the name of a type behind it."""
@@ -71,6 +87,16 @@ class LedgerGroup(TyperGroup):
         except Exception:  # noqa: BLE001 - the last resort, where the traceback is the message
             traceback.print_exc()
             sys.exit(EXIT_DEFECT)
+
+
+@contextmanager
+def _repeating_no_secret() -> Iterator[None]:
+    """Take out of a mistake in usage what nobody should read again in a terminal's or a job's log."""
+    try:
+        yield
+    except UsageError as error:
+        error.message = from_outside(error.message, length_max=MISTAKE_LENGTH_MAX)
+        raise
 
 
 def _without_types_of_flags(params: Any) -> Any:
@@ -158,7 +184,8 @@ def _carry_out(options: Options, body: Callable[[Session], Answer]) -> int:
             answer = body(session)
             session.output.answer(answer, session.key)
         except LedgerError as error:
-            session.output.error(error.code, error.field, error.message, session.key)
+            key = None if session.key is None else from_outside(session.key)  # it may be what was refused
+            session.output.error(error.code, error.field, error.message, key)
             return _exit_code(error)
         except BrokenPipeError:
             # What is still buffered goes nowhere, so that the interpreter's last flush is quiet too.

@@ -32,6 +32,7 @@ from interact_ledger.cli.running import command, group
 from interact_ledger.cli.session import Session
 from interact_ledger.cli.text import facts, listing, plain_text, record
 from interact_ledger.errors import InvalidRequest
+from interact_ledger.money import known_currency
 from interact_ledger.pricing.campaign_file import read_campaign
 from interact_ledger.pricing.catalogue import Item, Message, Number
 from interact_ledger.pricing.estimator import estimate as estimate_of
@@ -45,6 +46,7 @@ hold = group("Reserve part of a balance, then settle or release it.")
 numbers = group("List rented numbers and give them back.")
 
 LINES_SHOWN_MAX = 20
+QUANTITY_DIGITS_MAX = 9
 
 SomeAccount = Annotated[str | None, typer.Option("--account", metavar="ACCOUNT", help="Against this balance; or")]
 SomeCurrency = Annotated[str | None, typer.Option("--currency", metavar="CODE", help="only the cost, in a currency.")]
@@ -238,8 +240,9 @@ def _estimated(session: Session, items: Sequence[Item], account_id: str | None, 
     if account_id is not None:
         estimated = session.records.estimate(account_id, items)
         return Answer(as_document(estimated), [record(estimated)])
-    lines = session.settings.price_list.price(items, currency or "")
-    priced = estimate_of(lines, Decimal(0), currency or "", Decimal(0))
+    known = known_currency(currency, "--currency")
+    lines = session.settings.price_list.price(items, known)
+    priced = estimate_of(lines, Decimal(0), known, Decimal(0))
     said = {"cost": priced.cost, "messages": priced.messages, "segments": priced.segments}
     return Answer(as_document({**said, "items": priced.items}), [facts(said), listing(priced.items, title="items")])
 
@@ -260,7 +263,8 @@ def _purchase(result: PurchaseResult) -> Answer:
 def _line(text: str) -> tuple[str, int | None]:
     """Read NAME or NAME=N; a name that itself ends in = and digits takes its quantity."""
     name, equals, quantity = text.rpartition("=")
-    return (name, int(quantity)) if equals and quantity.isascii() and quantity.isdigit() else (text, None)
+    is_quantity = equals and len(quantity) <= QUANTITY_DIGITS_MAX and quantity.isascii() and quantity.isdigit()
+    return (name, int(quantity)) if is_quantity else (text, None)
 
 
 def _shown(result: object) -> Answer:

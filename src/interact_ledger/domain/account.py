@@ -109,6 +109,8 @@ class CardSaving:
     cancelling: e.CancelReason | None = None
     failure: e.CardSavingFailed | None = None
     saved: e.CardSaved | None = None
+    saved_references: tuple[str, ...] = ()
+    """Every saving of this operation whose card is known."""
 
     @property
     def operation_id(self) -> str:
@@ -136,17 +138,23 @@ class Charge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refund:
-    """The latest attempt of one refund, and how far it got."""
+    """The attempts of one refund, and how far the latest got."""
 
-    intent: e.RefundAttempted
+    intents: tuple[e.RefundAttempted, ...]
     tries: int = 1
-    """How often the attempt may have been sent."""
+    """How often the latest attempt may have been sent."""
     status: AttemptStatus = AttemptStatus.REQUESTED
     reference: str | None = None
     failure: e.RefundFailed | e.RefundReturned | None = None
-    refunded: e.Refunded | None = None
+    paid: tuple[e.Refunded | e.RefundMismatched, ...] = ()
+    """What was paid back and did not return."""
     paid_references: tuple[str, ...] = ()
     """Every payment back to the customer that was debited or reported."""
+
+    @property
+    def intent(self) -> e.RefundAttempted:
+        """The latest attempt."""
+        return self.intents[-1]
 
     @property
     def operation_id(self) -> str:
@@ -161,6 +169,10 @@ class Refund:
     def reserved(self) -> Decimal:
         """What of the balance is held back for it."""
         return Decimal(0) if self.is_over else self.intent.credit
+
+    def paid_by(self, attempt_id: str) -> e.Refunded | e.RefundMismatched | None:
+        """Return what an attempt paid back, if it did and that did not return."""
+        return next((paid for paid in self.paid if paid.attempt_id == attempt_id), None)
 
 
 def may_be_sent_again(attempt: TopUp | CardSaving | Refund, now: datetime) -> bool:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from interact_ledger.domain import events as e
 from interact_ledger.domain.account import Account, AttemptStatus, Card, CardSaving, Standing, may_be_sent_again
+from interact_ledger.domain.answers import storable_names
 from interact_ledger.domain.operations import Request
 from interact_ledger.domain.standing import refuse_closed
 from interact_ledger.errors import CardNotFound, CardRemoved
@@ -103,8 +104,9 @@ def record_saving_result(
     account: Account, saving: CardSaving, attempt_id: str, result: CardResult, *, action_expires_at: datetime
 ) -> list[e.Event]:
     """Turn what the gateway said of a saving into facts, or into none where it is known or overtaken."""
+    result = storable_names(result)
     if isinstance(result, CardSaved):
-        known = saving.saved is not None
+        known = result.reference in saving.saved_references
         return [] if known else card_saved(account, saving.operation_id, saving.intent.gateway, result)
     if attempt_id != saving.intent.attempt_id or saving.is_over:
         return []
@@ -148,7 +150,7 @@ def card_saved(account: Account, operation_id: str, gateway: str, card: CardSave
         reference=card.reference,
         token=card.token,
         brand=from_outside(card.details.brand),
-        last_four=card.details.last_four[-4:],
+        last_four=from_outside(card.details.last_four[-4:]),
         expiry_month=card.details.expiry_month,
         expiry_year=card.details.expiry_year,
         funding=card.details.funding,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from functools import singledispatch
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from interact_ledger.domain import events as e
 from interact_ledger.domain.account import (
@@ -393,13 +393,15 @@ def _evolve_card_saving(saving: CardSaving | None, event: e.Event) -> CardSaving
         case e.CardSavingFailed():
             return replace(saving, status=AttemptStatus(event.outcome), failure=event)
         case e.CardSaved():
-            return replace(saving, status=AttemptStatus.SUCCEEDED, saved=event)
+            references = (*saving.saved_references, event.reference)
+            return replace(saving, status=AttemptStatus.SUCCEEDED, saved=event, saved_references=references)
     return saving
 
 
 def _evolve_refund(refund: Refund | None, event: e.Event) -> Refund | None:
     if isinstance(event, e.RefundAttempted):
-        return Refund(intent=event, paid_references=refund.paid_references if refund else ())
+        known = refund or Refund(intents=())
+        return Refund(intents=(*known.intents, event), paid=known.paid, paid_references=known.paid_references)
     if refund is None:
         return None
     match event:
@@ -412,21 +414,19 @@ def _evolve_refund(refund: Refund | None, event: e.Event) -> Refund | None:
         case e.RefundFailed():
             return replace(refund, status=AttemptStatus(event.outcome), failure=event)
         case e.RefundReturned():
-            return replace(refund, status=AttemptStatus.DECLINED, failure=event)
-        case e.Refunded():
-            paid = _paid_at_gateway(refund, event, AttemptStatus.SUCCEEDED)
-            return replace(paid, refunded=refund.refunded or event)
-        case e.RefundMismatched():
-            return _paid_at_gateway(refund, event, AttemptStatus.MISMATCHED)
+            standing = tuple(paid for paid in refund.paid if paid.attempt_id != event.attempt_id)
+            return _with_latest(replace(refund, paid=standing), event, status=AttemptStatus.DECLINED, failure=event)
+        case e.Refunded() | e.RefundMismatched():
+            status = AttemptStatus.SUCCEEDED if isinstance(event, e.Refunded) else AttemptStatus.MISMATCHED
+            paid = (*refund.paid, event)
+            known = replace(refund, paid=paid, paid_references=(*refund.paid_references, event.reference))
+            return _with_latest(known, event, status=status, reference=event.reference)
     return refund
 
 
-def _paid_at_gateway(refund: Refund, event: e.Refunded | e.RefundMismatched, status: AttemptStatus) -> Refund:
-    """End the attempt that paid back; a later one goes on."""
-    known = replace(refund, paid_references=(*refund.paid_references, event.reference))
-    if event.attempt_id != refund.intent.attempt_id:
-        return known
-    return replace(known, status=status, reference=event.reference)
+def _with_latest(refund: Refund, event: e.RefundEvent, **changes: Any) -> Refund:
+    """Move the latest attempt if it is the one that the event is about; an earlier one is over."""
+    return replace(refund, **changes) if event.attempt_id == refund.intent.attempt_id else refund
 
 
 # Small maps that are never changed in place -----------------------------------------------------------------------

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from interact_ledger.domain import events as e
 from interact_ledger.domain.account import Account, AttemptStatus, Charge, Refund, may_be_sent_again
+from interact_ledger.domain.answers import storable_names
 from interact_ledger.domain.operations import Request
 from interact_ledger.domain.standing import refuse_closed
 from interact_ledger.errors import InvalidRequest, NotRefundable, TransactionNotFound
@@ -106,14 +107,14 @@ def attempt_refund_again(account: Account, refund: Refund, charge: Charge, send_
 
 def send_refund_again(refund: Refund, now: datetime) -> list[e.Event]:
     """Mean to send an undecided attempt once more under its key; nothing once it is decided or too late."""
-    return [e.RefundRetried(**_fields(refund))] if may_be_sent_again(refund, now) else []
+    return [e.RefundRetried(**_fields(refund.intent))] if may_be_sent_again(refund, now) else []
 
 
 def record_refund_absence(refund: Refund, attempt_id: str) -> list[e.Event]:
     """Record that an attempt surely did nothing: the gateway knows none of it, after it could last be sent."""
     if attempt_id != refund.intent.attempt_id or refund.is_over:
         return []
-    return [_failed(refund, "not_attempted", "the gateway knows of no such refund")]
+    return [_failed(refund.intent, "not_attempted", "the gateway knows of no such refund")]
 
 
 def record_refund_result(refund: Refund, attempt_id: str, result: RefundResult) -> list[e.Event]:
@@ -121,23 +122,26 @@ def record_refund_result(refund: Refund, attempt_id: str, result: RefundResult) 
 
     `NotAttempted` speaks of one try. If there was another, that one may have arrived, and nothing is known.
     """
+    result = storable_names(result)
+    intent = next((intent for intent in refund.intents if intent.attempt_id == attempt_id), None)
+    if intent is None:
+        return []
     if isinstance(result, PaidBack):
-        return _paid_back(refund, attempt_id, result)
-    if attempt_id != refund.intent.attempt_id:
+        return _paid_back(refund, intent, result)
+    paid = refund.paid_by(attempt_id)
+    if paid is not None:
+        return [_returned(paid, result)] if isinstance(result, Declined) else []
+    if refund.is_over or intent is not refund.intent:
         return []
     match result:
-        case Declined() if refund.status is AttemptStatus.SUCCEEDED:
-            return [_returned(refund, result)]
-        case _ if refund.is_over:
-            return []
         case Pending(reference=reference) if refund.status is not AttemptStatus.PENDING:
-            return [e.RefundPending(**_fields(refund), reference=reference)]
+            return [e.RefundPending(**_fields(intent), reference=reference)]
         case Declined(reason=reason, raw_code=raw_code):
-            return [_failed(refund, "declined", raw_code).model_copy(update={"reason": reason})]
+            return [_failed(intent, "declined", raw_code).model_copy(update={"reason": reason})]
         case NotAttempted(why=why) if refund.tries == 1:
-            return [_failed(refund, "not_attempted", why)]
+            return [_failed(intent, "not_attempted", why)]
         case Unknown(why=why) | NotAttempted(why=why) if refund.status is AttemptStatus.REQUESTED:
-            return [e.RefundUnknown(**_fields(refund), why=from_outside(why))]
+            return [e.RefundUnknown(**_fields(intent), why=from_outside(why))]
     return []
 
 
@@ -185,16 +189,14 @@ def _parts_of(charge: Charge, total: Decimal) -> Parts:
     return Parts(credit, tuple(allocate(tax, taxes_left, currency)) if taxes_left else ())
 
 
-def _paid_back(refund: Refund, attempt_id: str, result: PaidBack) -> list[e.Event]:
+def _paid_back(refund: Refund, intent: e.RefundAttempted, result: PaidBack) -> list[e.Event]:
     if result.reference in refund.paid_references:
         return []
-    intent = refund.intent
-    late = refund.is_over or attempt_id != intent.attempt_id
-    fields = {**_fields(refund), "attempt_id": attempt_id, "late": late}
+    late = refund.is_over or intent is not refund.intent
     if (result.amount.amount, result.amount.currency.code) != (intent.total, intent.currency):
         return [
             e.RefundMismatched(
-                **fields,
+                **_fields(intent),
                 reference=result.reference,
                 credit=intent.credit,
                 expected_amount=intent.total,
@@ -202,43 +204,46 @@ def _paid_back(refund: Refund, attempt_id: str, result: PaidBack) -> list[e.Even
                 refunded_amount=result.amount.amount,
                 refunded_currency=result.amount.currency.code,
                 refunded_at=result.refunded_at,
+                late=late,
             )
         ]
     return [
         e.Refunded(
-            **fields,
+            **_fields(intent),
             reference=result.reference,
             credit=intent.credit,
             taxes=intent.taxes,
             total=intent.total,
             currency=intent.currency,
             refunded_at=result.refunded_at,
+            late=late,
         )
     ]
 
 
-def _returned(refund: Refund, declined: Declined) -> e.RefundReturned:
-    assert refund.reference is not None, "a refund that succeeded has a reference"
+def _returned(paid: e.Refunded | e.RefundMismatched, declined: Declined) -> e.RefundReturned:
+    was_asked_for = (
+        (paid.total, paid.currency) if isinstance(paid, e.Refunded) else (paid.expected_amount, paid.expected_currency)
+    )
     return e.RefundReturned(
-        **_fields(refund),
-        reference=refund.reference,
-        credit=refund.intent.credit,
-        total=refund.intent.total,
-        currency=refund.intent.currency,
+        **_fields(paid),
+        reference=paid.reference,
+        credit=paid.credit,
+        total=was_asked_for[0],
+        currency=was_asked_for[1],
         reason=declined.reason,
         detail=from_outside(declined.raw_code),
     )
 
 
-def _failed(refund: Refund, outcome: str, detail: str) -> e.RefundFailed:
-    return e.RefundFailed(**_fields(refund), outcome=outcome, reason=None, detail=from_outside(detail))
+def _failed(intent: e.RefundAttempted, outcome: str, detail: str) -> e.RefundFailed:
+    return e.RefundFailed(**_fields(intent), outcome=outcome, reason=None, detail=from_outside(detail))
 
 
-def _fields(refund: Refund) -> dict[str, str]:
-    intent = refund.intent
+def _fields(about: e.RefundEvent) -> dict[str, str]:
     return {
-        "operation_id": intent.operation_id,
-        "transaction_id": intent.transaction_id,
-        "attempt_id": intent.attempt_id,
-        "gateway": intent.gateway,
+        "operation_id": about.operation_id,
+        "transaction_id": about.transaction_id,
+        "attempt_id": about.attempt_id,
+        "gateway": about.gateway,
     }

@@ -15,10 +15,11 @@ from datetime import datetime
 
 from interact_ledger.domain import events as e
 from interact_ledger.domain.account import Account, AttemptStatus, TopUp, may_be_sent_again
+from interact_ledger.domain.answers import REFERENCE_LENGTH_MAX, storable_names
 from interact_ledger.domain.cards import card_saved
 from interact_ledger.domain.operations import Request
 from interact_ledger.domain.standing import refuse_closed
-from interact_ledger.free_text import from_outside
+from interact_ledger.free_text import from_outside, storable
 from interact_ledger.gateways.protocol import (
     ActionRequired,
     Cancelled,
@@ -104,6 +105,7 @@ def send_again(top_up: TopUp, now: datetime) -> list[e.Event]:
 
 def begun(top_up: TopUp, attempt_id: str, reference: str) -> list[e.Event]:
     """Remember what the gateway made for this attempt, before anything can charge it."""
+    reference = storable(reference, REFERENCE_LENGTH_MAX)
     if top_up.intent.attempt_id != attempt_id or top_up.reference == reference:
         return []
     return [
@@ -130,11 +132,12 @@ def expire(top_up: TopUp, now: datetime) -> list[e.Event]:
     return cancel(top_up, e.CancelReason.EXPIRED) if now >= top_up.action_expires_at else []
 
 
-def abandon(top_up: TopUp, reference: str) -> list[e.Event]:
-    """Cancel what was begun under this reference and, for sure, never sent."""
-    if top_up.is_over or top_up.cancelling:
+def abandon(top_up: TopUp, attempt_id: str, reference: str) -> list[e.Event]:
+    """Cancel what was begun for this attempt under this reference and, for sure, never sent."""
+    if attempt_id != top_up.intent.attempt_id:
         return []
-    return [*begun(top_up, top_up.intent.attempt_id, reference), *cancel(top_up, e.CancelReason.ABANDONED)]
+    called_off = cancel(top_up, e.CancelReason.ABANDONED)
+    return [*begun(top_up, attempt_id, reference), *called_off] if called_off else []
 
 
 def record_absence(top_up: TopUp, attempt_id: str) -> list[e.Event]:
@@ -158,6 +161,7 @@ def record_result(
         result: what it said.
         action_expires_at: until when the customer may authenticate, if that is what it asked for.
     """
+    result = storable_names(result)
     if isinstance(result, Succeeded):
         return _captured(account, top_up, attempt_id, result)
     if attempt_id != top_up.intent.attempt_id or top_up.is_over:
@@ -256,7 +260,7 @@ def _captured(account: Account, top_up: TopUp, attempt_id: str, result: Succeede
         currency=intent.currency,
         captured_at=result.captured_at,
         brand=from_outside(result.card.brand),
-        last_four=result.card.last_four[-4:],
+        last_four=from_outside(result.card.last_four[-4:]),
         funding=result.card.funding,
         late=top_up.is_over or attempt_id != intent.attempt_id,
     )

@@ -7,6 +7,7 @@ from importlib.metadata import entry_points
 from typing import Protocol, cast
 
 from interact_ledger.errors import ConfigurationError
+from interact_ledger.free_text import from_outside
 from interact_ledger.gateways.protocol import Gateway
 
 __all__ = ["ENTRY_POINT_GROUP", "gateway_from_env", "gateway_names"]
@@ -34,6 +35,6 @@ def gateway_from_env(name: str, environ: Mapping[str, str]) -> Gateway:
     found = entry_points(group=ENTRY_POINT_GROUP, name=name)
     if not found:
         raise ConfigurationError(
-            f"no gateway {name!r} is installed; there are: {', '.join(gateway_names())}", field="gateways"
+            f"no gateway {from_outside(name)!r} is installed; there are: {', '.join(gateway_names())}", field="gateways"
         )
     return cast("GatewayClass", next(iter(found)).load()).from_env(environ)

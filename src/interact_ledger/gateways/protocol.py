@@ -396,7 +396,8 @@ class Capabilities:
     refunds_before_settlement: bool
     """Whether what was captured and is not settled yet can be paid back, in part too if `partial_refunds`."""
     replay_window: timedelta
-    """How long repeating an attempt's id is safe; zero if the gateway has no such keys."""
+    """How long repeating an attempt's id is safe; zero if the gateway has no such keys. An attempt is only repeated
+    where this covers `send_within`, the clocks' allowed difference and the safe delay together."""
     settles_within: timedelta
     """How long a request may still take effect after its answer timed out."""
     lookup_lag: timedelta

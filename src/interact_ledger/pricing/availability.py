@@ -43,8 +43,8 @@ class OfferedMethod(Configuration):
 class Availability(Configuration):
     """The methods that the seller offers, in the order in which customers see them."""
 
-    methods: tuple[OfferedMethod, ...]
-    gateways: tuple[GatewayId, ...] = ()
+    methods: Annotated[tuple[OfferedMethod, ...], Field(max_length=1000)]
+    gateways: Annotated[tuple[GatewayId, ...], Field(max_length=100)] = ()
     """In order of preference. Gateways that are not named come after, in the order in which the ledger got them."""
 
     @model_validator(mode="after")

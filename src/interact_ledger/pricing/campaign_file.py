@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from os import PathLike
 from pathlib import Path
+from typing import TextIO
 
 from interact_ledger.errors import InvalidRequest
-from interact_ledger.pricing.catalogue import Message
+from interact_ledger.free_text import from_outside
+from interact_ledger.pricing.catalogue import ITEMS_MAX, Message
 from interact_ledger.pricing.countries import known_country
 
 __all__ = ["read_campaign"]
+
+LINES_MAX = 1_000_000
+LINE_LENGTH_MAX = 50_000
+"""In characters: more than the longest message that can be sent, and a label before it."""
 
 
 def read_campaign(path: str | PathLike[str], destination: str) -> tuple[Message, ...]:
@@ -24,32 +31,48 @@ def read_campaign(path: str | PathLike[str], destination: str) -> tuple[Message,
 
     Raises:
         InvalidRequest: naming the file and, where there is one, the line: it cannot be read, is not UTF-8, holds no
-            message, or holds one that cannot be sent; or the destination is no country.
+            message or more than 100,000, or holds one that cannot be sent; or the destination is no country.
     """
-    file = Path(path)
     known_country(destination, "destination")
+    source = from_outside(path)
+    messages: tuple[Message, ...] = ()
+    wrong = None
     try:
-        messages = tuple(_messages(file, destination))
+        with Path(path).open(encoding="utf-8-sig", newline="\n") as file:
+            messages = tuple(islice(_messages(file, source, destination), ITEMS_MAX + 1))
     except OSError as error:
-        raise InvalidRequest(f"{file} cannot be read: {error.strerror}", field="path") from error
-    except UnicodeDecodeError as error:
-        raise InvalidRequest(f"{file} is not UTF-8 text", field="path") from error
+        wrong = f"cannot be read: {error.strerror}"
+    except UnicodeDecodeError:
+        wrong = "is not UTF-8 text"
+    except (TypeError, ValueError):
+        wrong = "names no file"
+    if wrong:  # raised here, because what Python says of a file has all of it
+        raise InvalidRequest(f"{source} {wrong}", field="path")
     if not messages:
-        raise InvalidRequest(f"{file} holds no message", field="path")
+        raise InvalidRequest(f"{source} holds no message", field="path")
+    if len(messages) > ITEMS_MAX:
+        raise InvalidRequest(f"{source} holds more than {ITEMS_MAX:,} messages; split it", field="path")
     return messages
 
 
-def _messages(file: Path, destination: str) -> Iterator[Message]:
+def _messages(file: TextIO, source: str, destination: str) -> Iterator[Message]:
     # Only a line feed ends a line: other characters that Python takes for line ends may be part of a message.
-    with file.open(encoding="utf-8-sig", newline="\n") as lines:
-        for number, line in enumerate(lines, start=1):
-            before, tab, after = line.removesuffix("\n").removesuffix("\r").partition("\t")
-            if text := after if tab else before:
-                yield _message(file, number, destination, text)
+    for number in range(1, LINES_MAX + 1):
+        line = file.readline(LINE_LENGTH_MAX + 1)
+        if not line:
+            return
+        if len(line) > LINE_LENGTH_MAX:
+            why = f"{source}, line {number}: is longer than {LINE_LENGTH_MAX:,} characters"
+            raise InvalidRequest(why, field="path")
+        before, tab, after = line.removesuffix("\n").removesuffix("\r").partition("\t")
+        if text := after if tab else before:
+            yield _message(source, number, destination, text)
+    if file.read(1):
+        raise InvalidRequest(f"{source} has more than {LINES_MAX:,} lines; split it", field="path")
 
 
-def _message(file: Path, number: int, destination: str, text: str) -> Message:
+def _message(source: str, number: int, destination: str, text: str) -> Message:
     try:
         return Message(f"line-{number}", destination, text=text)
     except InvalidRequest as error:
-        raise type(error)(f"{file}, line {number}: {error.message}", field=error.field) from None
+        raise type(error)(f"{source}, line {number}: {error.message}", field="path") from None

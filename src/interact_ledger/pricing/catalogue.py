@@ -14,8 +14,10 @@ from interact_ledger.errors import InvalidRequest, InvalidText
 from interact_ledger.pricing.countries import known_country
 from interact_ledger.pricing.segments import SEGMENTS_MAX, count_segments
 
-__all__ = ["QUANTITY_MAX", "REFERENCE_LENGTH_MAX", "Item", "Message", "Number", "check_kind"]
+__all__ = ["ITEMS_MAX", "QUANTITY_MAX", "REFERENCE_LENGTH_MAX", "Item", "Message", "Number", "check_kind"]
 
+ITEMS_MAX = 100_000
+"""How many messages and numbers one purchase may have: its event is then some megabytes long."""
 QUANTITY_MAX = 1_000_000
 REFERENCE_LENGTH_MAX = 200
 

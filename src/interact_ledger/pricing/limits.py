@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, TypeAlias
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from interact_ledger.errors import AboveMaximum, BelowMinimum, InvalidRequest
 from interact_ledger.money import decimal_places, plain
@@ -17,11 +17,21 @@ __all__ = ["Limits", "TopUpLimits", "check_recharge", "limits_for"]
 LimitAmount = Annotated[Decimal, bounded_decimal(minimum="0.001", maximum="1000000000", places=3)]
 
 
+CURRENCIES_MAX = 500
+"""More than ISO 4217 has."""
+
+
 class Limits(Configuration):
     """The bounds of one top-up's recharge amount, inclusive, in the currency's major unit; taxes come on top."""
 
     minimum: LimitAmount
     maximum: LimitAmount
+
+
+def _few_enough(limits: object) -> object:
+    if isinstance(limits, Mapping) and len(limits) > CURRENCIES_MAX:
+        raise ValueError(f"has more than {CURRENCIES_MAX} currencies")
+    return limits
 
 
 def _each_usable(limits: Mapping[str, Limits]) -> Mapping[str, Limits]:
@@ -34,7 +44,9 @@ def _each_usable(limits: Mapping[str, Limits]) -> Mapping[str, Limits]:
     return limits
 
 
-TopUpLimits: TypeAlias = Annotated[Mapping[Currency, Limits], Field(min_length=1), AfterValidator(_each_usable)]
+TopUpLimits: TypeAlias = Annotated[
+    Mapping[Currency, Limits], BeforeValidator(_few_enough), Field(min_length=1), AfterValidator(_each_usable)
+]
 """By currency; a currency that is not in it is not offered."""
 
 

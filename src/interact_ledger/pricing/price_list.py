@@ -101,7 +101,7 @@ class PriceList(Configuration):
             raise InvalidRequest("names nothing to buy; pass at least one message or number", field="items")
         references = [line.reference for line in lines]
         if len(set(references)) < len(references):
-            raise InvalidRequest(_repetition(references), field="reference")
+            raise InvalidRequest(_repetition(references), field="items")
         return lines
 
     def _lines(self, items: Iterable[Item], currency: str) -> Iterator[SpendLine]:
@@ -109,10 +109,14 @@ class PriceList(Configuration):
         number_prices = self._number_prices.get(currency, {})
         for position, item in enumerate(items):
             if isinstance(item, Message):
-                priced = message_prices.get(item.destination) or self._refuse_message(item.destination, currency)
+                priced = message_prices.get(item.destination) or self._refuse_message(
+                    item.destination, currency, f"items[{position}].destination"
+                )
                 yield SpendLine(item.reference, priced.item, item.quantity, item.segments, priced.unit_price)
             elif isinstance(item, Number):
-                set_up, month = number_prices.get((item.country, item.kind)) or self._refuse_number(item, currency)
+                set_up, month = number_prices.get((item.country, item.kind)) or self._refuse_number(
+                    item, currency, f"items[{position}].country"
+                )
                 yield SpendLine(item.reference, set_up.item, 1, 1, set_up.unit_price)
                 yield SpendLine(item.reference + MONTH_SUFFIX, month.item, 1, 1, month.unit_price)
             else:
@@ -139,17 +143,17 @@ class PriceList(Configuration):
             prices.setdefault(price.currency, {})[price.country, price.kind] = priced
         return prices
 
-    def _refuse_message(self, destination: str, currency: str) -> NoReturn:
+    def _refuse_message(self, destination: str, currency: str, field: str) -> NoReturn:
         others = sorted(self._message_prices.get(currency, ()))
         raise PriceNotFound(
-            f"{self._no_price} for messages to {destination} in {currency}; {_instead(others)}", field="destination"
+            f"{self._no_price} for messages to {destination} in {currency}; {_instead(others)}", field=field
         )
 
-    def _refuse_number(self, number: Number, currency: str) -> NoReturn:
+    def _refuse_number(self, number: Number, currency: str, field: str) -> NoReturn:
         others = sorted("/".join(key) for key in self._number_prices.get(currency, ()))
         raise PriceNotFound(
             f"{self._no_price} for a {number.kind} number from {number.country} in {currency}; {_instead(others)}",
-            field="country",
+            field=field,
         )
 
     @property

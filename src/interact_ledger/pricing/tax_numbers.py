@@ -34,7 +34,7 @@ def check_tax_number_form(country: str, number: object, field: str = "tax_number
     if not isinstance(number, str) or not 0 < len(number) <= LENGTH_MAX or not number.isprintable():
         raise InvalidText(f"is not a text of 1 to {LENGTH_MAX} characters", field=field)
     if country != "GB" and country not in _PREFIXES:
-        raise InvalidRequest(f"tax numbers of {country} cannot be checked; EU and GB numbers can", field="country")
+        raise InvalidRequest(f"tax numbers of {country} cannot be checked; EU and GB numbers can", field=field)
     try:
         return _compact(country, number.strip().upper())
     except ValidationError:

@@ -19,7 +19,7 @@ from enum import StrEnum
 from itertools import combinations
 from typing import Annotated, NamedTuple, TypeAlias
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from interact_ledger.domain.events import TaxLine, TaxStatus
 from interact_ledger.errors import InvalidRequest
@@ -48,7 +48,7 @@ class TaxRule(Configuration):
 
     name: Label
     country: Country
-    regions: tuple[Region, ...] = ()
+    regions: Annotated[tuple[Region, ...], Field(max_length=100)] = ()
     """Where in the country; everywhere if none is named. Rules for a region add to those for everywhere."""
     rate: Rate
     """Per cent of the amount without taxes, at most four decimal places."""
@@ -72,7 +72,7 @@ def _can_meet(one: TaxRule, other: TaxRule) -> bool:
     return same_payer and same_place
 
 
-TaxRules: TypeAlias = Annotated[tuple[TaxRule, ...], AfterValidator(_none_twice)]
+TaxRules: TypeAlias = Annotated[tuple[TaxRule, ...], Field(max_length=1000), AfterValidator(_none_twice)]
 """All taxes that a seller charges; no customer bears a tax of the same name twice."""
 
 

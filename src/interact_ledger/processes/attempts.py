@@ -3,33 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import Generic, TypeAlias, TypeVar
 
 from interact_ledger.domain.account import Account, CardSaving, Refund, TopUp
-from interact_ledger.domain.events import Event
+from interact_ledger.domain.events import CardSavingAttempted, Event, PaymentAttempted, Recorded, RefundAttempted
 from interact_ledger.errors import LedgerError
 from interact_ledger.gateways.protocol import NotAttempted, Unknown
 from interact_ledger.processes.context import Context
 from interact_ledger.storage.accounts import Decide, History
 
-__all__ = ["TOO_LATE", "Marked", "can_replay", "nothing", "proof_from", "refused"]
+__all__ = ["TOO_LATE", "Makers", "Marked", "can_replay", "makers", "nothing", "proof_from", "refused"]
 
 Marked: TypeAlias = Callable[[Decide], Decide]
 """Lets a decision also record that a notice was acted on; once it was, the decision decides nothing."""
+
+Intent = TypeVar("Intent", PaymentAttempted, CardSavingAttempted, RefundAttempted)
 
 TOO_LATE = Unknown(why="too late to send; recovery looks it up")
 
 
 def can_replay(context: Context, attempt: TopUp | CardSaving | Refund) -> bool:
-    """Say whether the gateway remembers an attempt's key for as long as that may be sent."""
-    return context.gateway(attempt.intent.gateway).capabilities.replay_window >= context.settings.send_within
+    """Say whether the gateway remembers an attempt's key until the last of its tries has arrived or is lost."""
+    capabilities, settings = context.gateway(attempt.intent.gateway).capabilities, context.settings
+    last_arrival = settings.send_within + settings.clock_difference_max + capabilities.safe_delay
+    return capabilities.replay_window >= last_arrival
 
 
 def proof_from(context: Context, attempt: TopUp | CardSaving | Refund) -> datetime:
     """Return from when on "not found" proves that the attempt did nothing and never will."""
     safe_delay = context.gateway(attempt.intent.gateway).capabilities.safe_delay
     return attempt.intent.send_before + context.settings.clock_difference_max + safe_delay
+
+
+@dataclass(frozen=True, slots=True)
+class Makers(Generic[Intent]):
+    """The attempts of an operation that may have made a gateway's object."""
+
+    intents: Sequence[Intent]
+    """The one that is known to have made it; if none is, all of them, an earlier one too, the latest first."""
+    is_known: bool
+    about: str
+    """The object's reference."""
+
+    @property
+    def reference(self) -> str | None:
+        """What to look up by, beside the attempt."""
+        return self.about if self.is_known else None
+
+    def explain(self, result: object) -> bool:
+        """Say whether what a look-up found is the object; one without a reference is, if nothing else can be."""
+        reference = getattr(result, "reference", None)
+        return reference == self.about or (reference is None and len(self.intents) == 1)
+
+
+def makers(past: Sequence[Recorded], kind: type[Intent], reference: str) -> Makers[Intent]:
+    """Return which attempts may have made the object under a gateway's reference."""
+    made = next((recorded.event for recorded in past if getattr(recorded.event, "reference", None) == reference), None)
+    intents = [recorded.event for recorded in reversed(past) if isinstance(recorded.event, kind)]
+    known = [intent for intent in intents if intent.attempt_id == getattr(made, "attempt_id", None)]
+    return Makers(known or intents, is_known=bool(known), about=reference)
 
 
 def nothing(_account: Account, _history: History) -> Sequence[Event]:

@@ -23,7 +23,7 @@ from interact_ledger.gateways.protocol import (
     NotFound,
     SavedCard,
 )
-from interact_ledger.processes.attempts import TOO_LATE, Marked, can_replay, proof_from, refused
+from interact_ledger.processes.attempts import TOO_LATE, Marked, can_replay, makers, proof_from, refused
 from interact_ledger.processes.context import Context
 from interact_ledger.storage.accounts import Change, Decide, History
 
@@ -101,13 +101,15 @@ def settle_saving(context: Context, account_id: str, operation_id: str) -> Progr
 def hear(context: Context, account_id: str, operation_id: str, reference: str, marked: Marked) -> bool:
     """Look up the saving that a notice is about, and record what it is with the notice's mark.
 
-    Returns whether it could be looked up, and is the saving's.
+    Returns whether it could be looked up, and is an attempt's.
     """
-    saving = load(context, account_id, operation_id)
-    gateway = context.gateway(saving.intent.gateway)
-    match gateway.find_card(_card_request(context, account_id, gateway, saving)):
-        case Found(result=result) if getattr(result, "reference", None) in {None, reference}:
-            context.transact(account_id, marked(_recording(context, saving, result)))
+    candidates = makers(context.accounts.history(account_id, operation_id), e.CardSavingAttempted, reference)
+    for intent in candidates.intents:
+        saving = CardSaving(intent=intent, reference=candidates.reference)
+        gateway = context.gateway(intent.gateway)
+        found = gateway.find_card(_card_request(context, account_id, gateway, saving))
+        if isinstance(found, Found) and candidates.explain(found.result):
+            context.transact(account_id, marked(_recording(context, saving, found.result)))
             return True
     return False
 
@@ -199,10 +201,11 @@ def _save(context: Context, account_id: str, gateway: Gateway, saving: CardSavin
 
 def _look_up(context: Context, account_id: str, gateway: Gateway, saving: CardSaving) -> CardResult | NotFound | None:
     """Return what the gateway says of the saving, or None while it cannot be known."""
+    waiting = context.now() < proof_from(context, saving)
     match gateway.find_card(_card_request(context, account_id, gateway, saving)):
         case Found(result=result):
             return result
-        case NotFound() as absent if context.now() >= proof_from(context, saving):
+        case NotFound() as absent if not waiting:
             return absent
     return None
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from interact_ledger.clock import Clock
+from interact_ledger.domain.answers import REFERENCE_LENGTH_MAX
 from interact_ledger.errors import ConfigurationError
+from interact_ledger.free_text import from_outside, storable
 from interact_ledger.gateways.protocol import Capabilities, Gateway
 from interact_ledger.settings import Settings
 from interact_ledger.storage.accounts import Accounts, Cause, Decide
@@ -38,7 +40,8 @@ class Context:
             return self.gateways[gateway_id]
         except KeyError:
             raise ConfigurationError(
-                f"the gateway {gateway_id!r} is needed, but the ledger was opened without it", field="gateways"
+                f"the gateway {from_outside(gateway_id)!r} is needed, but the ledger was opened without it",
+                field="gateways",
             ) from None
 
     def capabilities(self) -> dict[str, Capabilities]:
@@ -54,6 +57,6 @@ class Context:
         known = self.accounts.load(account_id).gateway_customers.get(gateway.gateway_id)
         if known is not None:
             return known
-        customer_id = gateway.link_customer(account_id)
+        customer_id = storable(gateway.link_customer(account_id), REFERENCE_LENGTH_MAX)
         self.accounts.link_customer(account_id, self.cause, gateway.gateway_id, customer_id)
         return customer_id

@@ -16,7 +16,9 @@ from typing import NamedTuple, TypeAlias
 
 from interact_ledger.domain import events as e
 from interact_ledger.domain.account import Account
+from interact_ledger.domain.answers import REFERENCE_LENGTH_MAX
 from interact_ledger.errors import LedgerError, NoticeRejected
+from interact_ledger.free_text import storable
 from interact_ledger.gateways.protocol import Gateway, Notice
 from interact_ledger.ids import derived_id
 from interact_ledger.processes import cards, refunds, top_up
@@ -28,6 +30,7 @@ from interact_ledger.tables import Query
 
 __all__ = ["NOTICE_BYTES_MAX", "NoticeOutcome", "ReceivedNotice", "receive"]
 
+HEADERS_MAX = 1000
 NOTICE_BYTES_MAX = 1_000_000
 """No gateway's notice is nearly as long; more is refused before anything is computed over it."""
 
@@ -104,12 +107,19 @@ def _verified(gateway: Gateway, body: bytes, headers: Mapping[str, str]) -> Sequ
         raise NoticeRejected("must be the request's raw bytes", field="body")
     if len(body) > NOTICE_BYTES_MAX:
         raise NoticeRejected(f"is longer than {NOTICE_BYTES_MAX:,} bytes", field="body")
+    if not isinstance(headers, Mapping) or len(headers) > HEADERS_MAX:
+        raise NoticeRejected(f"are no mapping of at most {HEADERS_MAX} headers", field="headers")
     try:
-        return gateway.notices(body, headers)
+        notices = gateway.notices(body, headers)
     except LedgerError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a check of strangers' bytes stumbles over is a no
         raise NoticeRejected(f"cannot be verified ({type(error).__name__})", field="body") from None
+    for notice in notices:
+        for name in (notice.notice_id, notice.reference, notice.operation_id):
+            if name is not None and (not name or name != storable(name, REFERENCE_LENGTH_MAX)):
+                raise NoticeRejected("names what cannot be stored", field="body")
+    return notices
 
 
 def _act_on(context: Context, query: Query, gateway_id: str, notice: Notice) -> ReceivedNotice:

@@ -14,7 +14,7 @@ from interact_ledger.domain.fold import fold_charges, fold_refund
 from interact_ledger.domain.operations import Request
 from interact_ledger.errors import GatewayError, GatewayUnsupported, TransactionNotFound
 from interact_ledger.gateways.protocol import Found, NotFound, RefundRequest, RefundResult
-from interact_ledger.processes.attempts import TOO_LATE, Marked, can_replay, proof_from, refused
+from interact_ledger.processes.attempts import TOO_LATE, Marked, can_replay, makers, proof_from, refused
 from interact_ledger.processes.context import Context
 from interact_ledger.storage.accounts import Change, Decide, History
 
@@ -85,13 +85,14 @@ def settle_refund(context: Context, account_id: str, operation_id: str) -> Refun
 def hear(context: Context, account_id: str, operation_id: str, reference: str, marked: Marked) -> bool:
     """Look up the refund that a notice is about, over or not, and record what it is with the notice's mark.
 
-    Returns whether it could be looked up, and is the refund's.
+    Returns whether it could be looked up, and is an attempt's.
     """
-    present = load(context, account_id, operation_id)
-    gateway = context.gateway(present.intent.gateway)
-    match gateway.find_refund(_refund_request(account_id, present)):
-        case Found(result=result) if getattr(result, "reference", None) in {None, reference}:
-            context.transact(account_id, marked(_recording(present, result)))
+    candidates = makers(context.accounts.history(account_id, operation_id), e.RefundAttempted, reference)
+    for intent in candidates.intents:
+        attempt = Refund(intents=(intent,))
+        found = context.gateway(intent.gateway).find_refund(_refund_request(account_id, attempt))
+        if isinstance(found, Found) and candidates.explain(found.result):
+            context.transact(account_id, marked(_recording(attempt, found.result)))
             return True
     return False
 

@@ -41,7 +41,7 @@ from interact_ledger.gateways.protocol import (
     SavedCard,
     Unknown,
 )
-from interact_ledger.processes.attempts import TOO_LATE, Marked, can_replay, nothing, proof_from, refused
+from interact_ledger.processes.attempts import TOO_LATE, Marked, can_replay, makers, nothing, proof_from, refused
 from interact_ledger.processes.checkout import refuse_unoffered_brand
 from interact_ledger.processes.context import Context
 from interact_ledger.storage.accounts import Change, Decide, History
@@ -112,15 +112,15 @@ def settle(context: Context, account_id: str, operation_id: str) -> Progress:
     if found.cancelling:
         return _cancel_at_gateway(context, account_id, found)
     gateway = context.gateway(found.intent.gateway)
+    attempt_id = found.intent.attempt_id
     result = _look_up(context, account_id, gateway, found)
     if isinstance(result, Begun):
         reference = result.reference
-        context.transact(account_id, lambda _, history: life.abandon(_folded(history, operation_id), reference))
-    elif isinstance(result, NotFound):
         context.transact(
-            account_id,
-            lambda _, history: life.record_absence(_folded(history, operation_id), found.intent.attempt_id),
+            account_id, lambda _, history: life.abandon(_folded(history, operation_id), attempt_id, reference)
         )
+    elif isinstance(result, NotFound):
+        context.transact(account_id, lambda _, history: life.record_absence(_folded(history, operation_id), attempt_id))
     elif result is not None:
         _record(context, account_id, found, result)
     context.transact(account_id, lambda _, history: life.expire(_folded(history, operation_id), context.now()))
@@ -133,18 +133,20 @@ def settle(context: Context, account_id: str, operation_id: str) -> Progress:
 def hear(context: Context, account_id: str, operation_id: str, reference: str, marked: Marked) -> bool:
     """Look up the charge that a notice is about, over or not, and record what it is with the notice's mark.
 
-    Returns whether it could be looked up, and is the attempt's.
+    Returns whether it could be looked up, and is an attempt's.
     """
-    attempt = _attempt_at(context, account_id, operation_id, reference)
-    gateway = context.gateway(attempt.intent.gateway)
-    request = _charge_request(account_id, context.customer_at(account_id, gateway), attempt)
-    found = gateway.find_charge(request)
-    if not isinstance(found, Found) or getattr(found.result, "reference", None) not in {None, reference}:
-        return False
-    result = found.result
-    context.transact(account_id, marked(nothing if isinstance(result, Begun) else _recording(context, attempt, result)))
-    _finish(context, account_id, operation_id)
-    return True
+    candidates = makers(context.accounts.history(account_id, operation_id), e.PaymentAttempted, reference)
+    for intent in candidates.intents:
+        attempt = TopUp(intent=intent, reference=candidates.reference)
+        gateway = context.gateway(intent.gateway)
+        found = gateway.find_charge(_charge_request(account_id, context.customer_at(account_id, gateway), attempt))
+        if isinstance(found, Found) and candidates.explain(found.result):
+            result = found.result
+            decide = nothing if isinstance(result, Begun) else _recording(context, attempt, result)
+            context.transact(account_id, marked(decide))
+            _finish(context, account_id, operation_id)
+            return True
+    return False
 
 
 def cancel(context: Context, account_id: str, operation_id: str) -> Progress:
@@ -282,17 +284,6 @@ def _cancel_at_gateway(context: Context, account_id: str, attempt: TopUp) -> Pro
     result = gateway.cancel(_charge_request(account_id, customer_id, attempt))
     _record(context, account_id, attempt, result)
     return Progress(load(context, account_id, attempt.operation_id))
-
-
-def _attempt_at(context: Context, account_id: str, operation_id: str, reference: str) -> TopUp:
-    """Return the attempt that made a gateway's object, or the latest one if none is known to have made it."""
-    past = context.accounts.history(account_id, operation_id)
-    made = next((r.event for r in past if getattr(r.event, "reference", None) == reference), None)
-    for recorded in past:
-        intent = recorded.event
-        if isinstance(intent, e.PaymentAttempted) and intent.attempt_id == getattr(made, "attempt_id", None):
-            return TopUp(intent=intent, reference=reference)
-    return _folded(lambda _: past, operation_id)
 
 
 def _record(context: Context, account_id: str, attempt: TopUp, result: ChargeResult) -> None:

@@ -17,8 +17,9 @@ from interact_ledger.domain import events as e
 from interact_ledger.domain.account import Account
 from interact_ledger.domain.fold import evolve
 from interact_ledger.domain.operations import Request
-from interact_ledger.errors import AccountNotFound, Busy, LedgerError
+from interact_ledger.errors import AccountNotFound, Busy, LedgerError, StorageUnavailable
 from interact_ledger.money import EXACT
+from interact_ledger.storage.deadline import over_by
 from interact_ledger.storage.log import START, Conflict, Log
 from interact_ledger.storage.rows import Reader, Step, rows_of_events, steps
 from interact_ledger.storage.snapshots import Loaded, from_snapshot, snapshot_of
@@ -89,7 +90,7 @@ class Accounts:
             )
         except Conflict as conflict:
             try:
-                return Change(self.load(account_id), ())
+                return self._unchanged(self._fresh(account_id))
             except AccountNotFound:
                 raise (conflict.storage_error or conflict) from None
         self._remember(Loaded(account, link))
@@ -124,30 +125,49 @@ class Accounts:
 
     def _transact(self, account_id: str, cause: Cause, decide: Decide, request: Request | None) -> Change:
         give_up_at = time.monotonic() + self._deadline_seconds
+        with over_by(give_up_at):
+            return self._transact_until(give_up_at, account_id, cause, decide, request)
+
+    def _transact_until(
+        self, give_up_at: float, account_id: str, cause: Cause, decide: Decide, request: Request | None
+    ) -> Change:
         loaded, is_newest = self._cached(account_id), False
-        tries = 0
+        in_doubt: StorageUnavailable | None = None  # why an append of ours may yet come
+        tries = races_lost = 0
         while True:
-            if loaded is None or tries:
-                loaded, is_newest = self._fresh(account_id), True
-            history = self._history_of(loaded)
-            if is_newest and request is not None and request.is_repeated(history(request.operation_id)):
-                return Change(loaded.account, ())
             try:
+                if loaded is None or tries:
+                    tried, is_newest = loaded, True
+                    loaded = self._fresh(account_id)
+                    if tried is not None and tried.link != loaded.link:
+                        in_doubt = None  # its version is taken: by itself, or by another's
+                history = self._history_of(loaded)
+                if is_newest and request is not None and request.is_repeated(history(request.operation_id)):
+                    return self._unchanged(loaded)
                 events = decide(loaded.account, history)
                 if events:
                     return self._append(loaded, cause, events)
                 if is_newest:
-                    return Change(loaded.account, ())
-            except LedgerError:
+                    return self._unchanged(loaded)
+            except Conflict as conflict:
+                in_doubt = conflict.storage_error or in_doubt
+                races_lost += conflict.storage_error is None
+                if time.monotonic() > give_up_at:
+                    raise (in_doubt or _outpaced(races_lost)) from None
+                if is_newest:
+                    time.sleep(self._jitter.uniform(0, _BACKOFF_SECONDS_MAX / max(1, 32 >> races_lost)))
+            except (StorageUnavailable, Busy) as error:
+                raise (in_doubt or error) from error.__cause__
+            except LedgerError as error:
+                if in_doubt is not None:
+                    raise in_doubt from error
                 if is_newest:
                     raise
-            except Conflict as conflict:
-                if time.monotonic() > give_up_at:
-                    busy = f"others kept changing the account through {tries} tries; try again"
-                    raise (conflict.storage_error or Busy(busy, field="account_id")) from None
-                if is_newest:
-                    time.sleep(self._jitter.uniform(0, min(_BACKOFF_SECONDS_MAX, 0.001 * tries)))
             tries += 1
+
+    def _unchanged(self, loaded: Loaded) -> Change:
+        self._log.settle()
+        return Change(loaded.account, ())
 
     def link_customer(self, account_id: str, cause: Cause, gateway: str, customer_id: str) -> None:
         """Remember the customer's id at a gateway, unless one is known."""
@@ -183,10 +203,18 @@ class Accounts:
     # Loading ------------------------------------------------------------------------------------------------------
 
     def _fresh(self, account_id: str) -> Loaded:
-        known = self._cached(account_id) or from_snapshot(self._log, account_id)
-        account, link = known or (None, START)
+        cached = self._cached(account_id)
+        if cached is None:
+            account, link = from_snapshot(self._log, account_id) or (None, START)
+            events = self._log.read(account_id, after=link.version)
+        else:
+            account, link = cached
+            events = self._log.read(account_id, after=link.version - 1)
+            if next(events, (None, START))[1] != link:
+                self._forget(account_id)  # the database has gone back: what is remembered was lost
+                return self._fresh(account_id)
         with localcontext(EXACT):
-            for recorded, next_link in self._log.read(account_id, after=link.version):
+            for recorded, next_link in events:
                 if account is None and not isinstance(recorded.event, e.AccountOpened):
                     break  # a seller's invoice book
                 account, link = evolve(account, recorded), next_link
@@ -211,6 +239,10 @@ class Accounts:
             if len(self._cache) > CACHED_ACCOUNTS_MAX:
                 self._cache.popitem(last=False)
         return loaded
+
+    def _forget(self, account_id: str) -> None:
+        with self._cache_lock:
+            self._cache.pop(account_id, None)
 
     def _history_of(self, loaded: Loaded) -> History:
         # Only up to the loaded version: a decision sees one moment, and a newer event makes the append conflict.
@@ -242,3 +274,7 @@ class Accounts:
         if link.version // SNAPSHOT_EVERY > loaded.link.version // SNAPSHOT_EVERY:
             self._log.save_snapshot(snapshot_of(after))
         return Change(after.account, recorded)
+
+
+def _outpaced(races: int) -> Busy:
+    return Busy(f"others kept changing the account through {races} tries; try again", field="account_id")

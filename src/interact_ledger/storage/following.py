@@ -121,11 +121,11 @@ class FollowingLog(Log):
         super().close()
         self._elsewhere.close()
 
-    def _write(self, stored: Sequence[StoredEvent], changes: Sequence[RowChange]) -> None:
+    def _write(self, stored: Sequence[StoredEvent], changes: Sequence[RowChange], chain: str) -> None:
         self._refuse_repeats(changes)
         self._elsewhere.append(stored)
         try:
-            super()._write(stored, changes)
+            super()._write(stored, changes, chain)
         except IntegrityError:
             self._follow_stream(str(stored[0].originator_id))  # another process has copied them already
 
@@ -180,7 +180,7 @@ class FollowingLog(Log):
             done = list(steps(self._account_at(stream_id, end.version), events))
             rows = [_overwriting(row) for row in rows_of_events(done, self._readers)]
         try:
-            super()._write(new, rows)
+            super()._write(new, rows, end.chain)
         except IntegrityError as error:
             if self._end_of_copy(stream_id) == end:
                 raise CorruptLog(f"stream {stream_id}, version {end.version + 1}: has impossible rows") from error

@@ -13,6 +13,7 @@ from interact_ledger.clock import Clock
 from interact_ledger.domain.events import InvoiceIssued, Recorded
 from interact_ledger.errors import Busy
 from interact_ledger.storage.accounts import Cause
+from interact_ledger.storage.deadline import over_by
 from interact_ledger.storage.log import Conflict, Log
 from interact_ledger.storage.rows import SELLER_PREFIX, Reader, Step, rows_of_events
 
@@ -34,8 +35,12 @@ class InvoiceBook:
         Raises:
             Busy: if others kept taking numbers until the deadline.
         """
-        stream_id = f"{SELLER_PREFIX}{event.seller_id}"
         give_up_at = time.monotonic() + self._deadline_seconds
+        with over_by(give_up_at):
+            self._issue_until(give_up_at, cause, event)
+
+    def _issue_until(self, give_up_at: float, cause: Cause, event: InvoiceIssued) -> None:
+        stream_id = f"{SELLER_PREFIX}{event.seller_id}"
         while not self._is_issued(event):
             latest, link = self._log.last(stream_id)
             recorded_at = max(self._clock.now(), latest.recorded_at) if latest else self._clock.now()
@@ -44,7 +49,7 @@ class InvoiceBook:
             try:
                 self._log.append(link, [recorded], rows)
             except Conflict as conflict:
-                if conflict.storage_error or time.monotonic() > give_up_at:
+                if time.monotonic() > give_up_at:
                     busy = Busy("others kept taking invoice numbers; try again")
                     raise (conflict.storage_error or busy) from None
 

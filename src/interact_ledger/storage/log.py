@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 from uuid import UUID
@@ -11,20 +12,24 @@ from uuid import UUID
 from eventsourcing.application import Application
 from eventsourcing.persistence import (
     ConnectionPoolClosedError,
+    DataError,
     IntegrityError,
     Mapper,
+    NotSupportedError,
     OperationalError,
     PersistenceError,
+    ProgrammingError,
     StoredEvent,
 )
 from eventsourcing.utils import Environment, EnvType
 
 from interact_ledger.domain.events import Recorded
 from interact_ledger.errors import Busy, StorageUnavailable
+from interact_ledger.storage.deadline import deadline_of
 from interact_ledger.storage.guarantees import Guarantees
 from interact_ledger.storage.index import INDEX_TABLES
 from interact_ledger.storage.mapper import CHAIN_START, Chained, LedgerMapper, chain_value
-from interact_ledger.storage.recorder import LedgerRecorder, Read
+from interact_ledger.storage.recorder import LedgerRecorder, NeverSent, Read
 from interact_ledger.storage.schema import migrate
 from interact_ledger.storage.url import environment
 from interact_ledger.tables import RowChange, Table
@@ -35,6 +40,9 @@ LATEST_VERSIONS = "SELECT originator_id, MAX(originator_version) AS latest FROM 
 """Every stream with the version that it ends at."""
 
 _PAGE = 500
+_PAUSE_SECONDS = 0.02
+_NOTHING_DONE = (NeverSent, ProgrammingError, DataError, NotSupportedError, ConnectionPoolClosedError)
+"""After one of these there is nothing to look for: it was not sent, or refused as it stands."""
 
 
 class Conflict(Exception):
@@ -92,13 +100,15 @@ class Log:
         self, url: str, tables: Sequence[Table], *, deadline_seconds: float, copy_of: str | None = None
     ) -> None:
         self.tables = (*INDEX_TABLES, *tables)
+        self._deadline_seconds = deadline_seconds
+        self._copy_of = copy_of
         with storage_errors():
-            self._application = LedgerApplication(env=environment(url, deadline_seconds))
+            self._application = LedgerApplication(env=self._environment(url, deadline_seconds))
         recorder = self._application.recorder
         assert isinstance(recorder, LedgerRecorder), "our factories make recorders of ours"
         self.recorder: LedgerRecorder = recorder
         try:
-            migrate(self.recorder, self.tables, deadline_seconds=deadline_seconds, copy_of=copy_of)
+            self._make_ready()
         except BaseException:
             self.close()
             raise
@@ -109,9 +119,9 @@ class Log:
         Returns the new end of the stream.
 
         Raises:
-            Conflict: if the stream has moved on, a row that must be new is there, or the database failed.
+            Conflict: if the stream does not end there, a row that must be new is there, or the database failed.
             Busy: if the database stayed locked.
-            StorageUnavailable: if it failed and cannot be asked either.
+            StorageUnavailable: if it was not reached, refused what it was asked, or failed and cannot be asked either.
         """
         stored = []
         chain = link.chain
@@ -120,14 +130,40 @@ class Log:
             chain = chain_value(stored[-1])
         try:
             with storage_errors():
-                self._write(stored, changes)
+                self._write(stored, changes, link.chain)
         except IntegrityError as error:
             raise Conflict(str(error)) from error
         except StorageUnavailable as error:
-            # Maybe only the answer was lost: whether our very bytes are there tells. If not, they may yet come.
-            if self.select_stored(stored[0].originator_id, link.version, len(stored)) != stored:
-                raise Conflict(str(error)) from error
+            if isinstance(error.__cause__, _NOTHING_DONE):
+                raise
+            self._look_for(stored, error)
         return Link(events[-1].version, chain)
+
+    def _look_for(self, stored: Sequence[StoredEvent], error: StorageUnavailable) -> None:
+        # Maybe only the answer was lost: whether our very bytes are there tells. If not, they may yet come.
+        unknown = StorageUnavailable(f"whether it was stored is unknown; repeat it with the same key ({error.message})")
+        first = stored[0]
+        give_up_at = deadline_of(self._deadline_seconds)
+        while True:
+            try:
+                if self.select_stored(first.originator_id, first.originator_version - 1, len(stored)) != stored:
+                    raise Conflict(str(error)) from unknown
+                self.settle()
+            except (StorageUnavailable, Busy):
+                if time.monotonic() > give_up_at:
+                    raise unknown from error
+                time.sleep(_PAUSE_SECONDS)
+            else:
+                return
+
+    def settle(self) -> None:
+        """Make what was read as durable as a commit that was answered, before it is given as an answer.
+
+        Raises:
+            StorageUnavailable: if that is not done by the deadline.
+        """
+        with storage_errors():
+            self.recorder.settle()
 
     def select_stored(self, stream_id: UUID | str, after: int, limit: int) -> list[StoredEvent]:
         """Return part of a stream as it is stored."""
@@ -195,9 +231,8 @@ class Log:
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
         """Run a reading statement, with `?` for each parameter, and return its rows by column name."""
-        with storage_errors(), self.recorder.transaction(write=False) as cursor:
-            cursor.execute(sql, parameters)
-            return cursor.rows()
+        with storage_errors():
+            return self.recorder.query(sql, parameters)
 
     @contextlib.contextmanager
     def at_one_moment(self) -> Iterator[Read]:
@@ -228,9 +263,9 @@ class Log:
         """Close every connection."""
         self._application.close()
 
-    def _write(self, stored: Sequence[StoredEvent], changes: Sequence[RowChange]) -> None:
-        """Write events of one stream and rows; raises as the event-sourcing library does."""
-        self.recorder.insert_events(stored, changes=changes)
+    def _write(self, stored: Sequence[StoredEvent], changes: Sequence[RowChange], chain: str) -> None:
+        """Write events of one stream, behind a chain value, and rows; raises as the event-sourcing library does."""
+        self.recorder.insert_events(stored, changes=changes, chain=chain)
 
     def _select(
         self,
@@ -243,6 +278,12 @@ class Log:
     ) -> Sequence[StoredEvent]:
         """Read part of a stream; raises as the event-sourcing library does."""
         return self.recorder.select_events(stream_id, gt=after, lte=upto, limit=limit, desc=newest_first)
+
+    def _environment(self, url: str, deadline_seconds: float) -> dict[str, str]:
+        return environment(url, deadline_seconds)
+
+    def _make_ready(self) -> None:
+        migrate(self.recorder, self.tables, deadline_seconds=self._deadline_seconds, copy_of=self._copy_of)
 
     def _linked(self, stored: StoredEvent) -> tuple[Recorded, Link]:
         return self._chained(stored).recorded, Link(stored.originator_version, chain_value(stored))
@@ -258,11 +299,15 @@ def storage_errors() -> Iterator[None]:
         yield
     except IntegrityError:
         raise
-    except ConnectionPoolClosedError:
-        raise StorageUnavailable("the ledger is closed; open it again") from None
+    except ConnectionPoolClosedError as error:
+        raise StorageUnavailable("the ledger is closed; open it again") from error
     except (OperationalError, sqlite3.OperationalError, TimeoutError) as error:
         if "locked" in str(error) or isinstance(error, TimeoutError):
             raise Busy("other writers kept the database locked until the deadline; try again") from error
+        if "locking protocol" in str(error):  # SQLite gets over it when no connection of the process is left
+            raise StorageUnavailable(
+                "the file's locks are lost track of; restart the process, or close the ledger and open it again"
+            ) from error
         raise StorageUnavailable(f"the database cannot be used: {error}") from error
     except (PersistenceError, sqlite3.Error) as error:
         raise StorageUnavailable(f"the database cannot be used: {error}") from error

@@ -11,7 +11,7 @@ import hashlib
 from typing import Any, NamedTuple, cast
 
 from eventsourcing.domain import DomainEventProtocol
-from eventsourcing.persistence import Mapper, StoredEvent
+from eventsourcing.persistence import IntegrityError, Mapper, StoredEvent
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import to_json
 
@@ -19,7 +19,7 @@ from interact_ledger.clock import iso
 from interact_ledger.domain.events import TOPICS, Event, Recorded, UtcTime
 from interact_ledger.errors import CorruptLog
 
-__all__ = ["CHAIN_START", "Chained", "LedgerMapper", "chain_value"]
+__all__ = ["CHAIN_START", "Chained", "LedgerMapper", "chain_value", "refuse_a_gap"]
 
 CHAIN_START = "0" * 64
 """What the first event of a stream is chained to."""
@@ -63,6 +63,25 @@ def chain_value(stored: StoredEvent) -> str:
         digest.update(len(part).to_bytes(8))
         digest.update(part)
     return digest.hexdigest()
+
+
+def refuse_a_gap(first: StoredEvent, chain: str, before: tuple[str, bytes] | None) -> None:
+    """Look whether an event follows on the one before it.
+
+    Args:
+        first: the event that is to be written.
+        chain: the chain value of the event before it, as its writer knows it.
+        before: topic and state of the event before it, None if there is none.
+
+    Raises:
+        IntegrityError: if it does not: the database has gone back behind what the writer knows.
+    """
+    if before is None:
+        follows = first.originator_version == 1
+    else:
+        follows = chain_value(StoredEvent(first.originator_id, first.originator_version - 1, *before)) == chain
+    if not follows:
+        raise IntegrityError("the event before it is not there, or is another")
 
 
 class LedgerMapper(Mapper[str]):

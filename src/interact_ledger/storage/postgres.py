@@ -6,42 +6,55 @@ appends wait for each other only on the same account, and the library's table lo
 every writer, is not taken.
 
 A commit whose answer is lost is no failure and no success: it is raised as `OperationalError`, and the log looks
-whether its events are there. A COMMIT is never cancelled: when its deadline passes, the connection is closed.
+whether its events are there. A COMMIT is never cancelled: when its deadline passes, the connection is closed. What only
+reads is asked again on another connection, until the command's deadline; an append never is.
 """
 
 from __future__ import annotations
 
+import random
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import psycopg
 from eventsourcing.persistence import (
+    DatabaseError,
+    DataError,
     InfrastructureFactory,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
     Notification,
+    NotSupportedError,
     OperationalError,
+    PersistenceError,
+    ProgrammingError,
     StoredEvent,
 )
 from eventsourcing.postgres import (
-    ConnectionPool,
     PostgresAggregateRecorder,
     PostgresApplicationRecorder,
     PostgresDatastore,
     PostgresFactory,
 )
 from eventsourcing.utils import Environment
-from psycopg.abc import RV, PQGen
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow
 
-from interact_ledger.storage.recorder import LedgerCursor, Read
+from interact_ledger.storage.deadline import deadline_of, over_by
+from interact_ledger.storage.mapper import refuse_a_gap
+from interact_ledger.storage.recorder import LedgerCursor, NeverSent, NotAllowed, Read
+from interact_ledger.storage.sessions import LedgerConnection, Sessions
 from interact_ledger.storage.sql import change_sql, create_table_sql
 from interact_ledger.tables import ColumnType, RowChange, Table
 
 __all__ = ["LedgerPostgresFactory", "LedgerPostgresRecorder"]
+
+Answer = TypeVar("Answer")
 
 _TYPES = {
     ColumnType.TEXT: 'text COLLATE "C"',
@@ -75,78 +88,62 @@ _INSERT_EVENT = (
     "INSERT INTO stored_events (originator_id, originator_version, topic, state) VALUES (%s, %s, %s, %s)"
     " RETURNING notification_id"
 )
-_NOT_REPLICATED = "might not have been replicated"
-_POOL_SIZE_MAX = 20
-
-
-class LedgerConnection(psycopg.Connection[Any]):
-    """A connection whose every wait ends at a deadline."""
-
-    deadline: float | None = None
-    """On the monotonic clock; None waits for ever."""
-    commit_is_unknown = False
-    """Whether the server said that a commit may not have reached its standby."""
-
-    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
-        if self.deadline is not None:
-            rest = max(0.0, self.deadline - time.monotonic())
-            timeout = rest if timeout is None else min(timeout, rest)
-        return super().wait(gen, interval, timeout)
+_EVENT_BEFORE = "SELECT topic, state FROM stored_events WHERE originator_id=%s AND originator_version=%s"
+_ERRORS: tuple[tuple[type[psycopg.Error], type[PersistenceError]], ...] = (
+    (psycopg.errors.InsufficientPrivilege, NotAllowed),
+    (psycopg.InterfaceError, InterfaceError),
+    (psycopg.OperationalError, OperationalError),
+    (psycopg.DataError, DataError),
+    (psycopg.IntegrityError, IntegrityError),
+    (psycopg.InternalError, InternalError),
+    (psycopg.ProgrammingError, ProgrammingError),
+    (psycopg.NotSupportedError, NotSupportedError),
+    (psycopg.DatabaseError, DatabaseError),
+    (psycopg.Error, PersistenceError),
+)
+_PAUSE_SECONDS_MAX = 0.05
 
 
 class LedgerPostgresDatastore(PostgresDatastore):
-    """A pool of connections to one database; whatever the address says (TLS, options, several hosts) is passed on."""
+    """One database, and how questions are put to it."""
 
     def __init__(self, conninfo: str, *, deadline_seconds: float) -> None:
         super().__init__("", "", "", "", "", originator_id_type="text")
-        milliseconds = max(1, round(deadline_seconds * 1000))
-
-        def configure(connection: psycopg.Connection[Any]) -> None:
-            connection.autocommit = True
-            connection.execute(f"SET statement_timeout = {milliseconds}")
-            connection.execute(f"SET lock_timeout = {milliseconds}")
-            connection.execute(f"SET idle_in_transaction_session_timeout = {milliseconds}")
-            connection.execute("SET synchronous_commit = on")
-            connection.add_notice_handler(_note_unreplicated(connection))
-
-        self.deadline_seconds = deadline_seconds
-        self.pool = ConnectionPool(
-            conninfo,
-            connection_class=LedgerConnection,
-            kwargs={"row_factory": dict_row},
-            configure=configure,
-            min_size=1,
-            max_size=_POOL_SIZE_MAX,
-            timeout=deadline_seconds,
-            open=False,
-        )
+        self._deadline_seconds = deadline_seconds
+        self._sessions = Sessions(conninfo, deadline_seconds=deadline_seconds)
+        self._jitter = random.Random()  # noqa: S311 - spreads retries, keeps no secret
 
     @contextmanager
-    def by_deadline(self) -> Iterator[LedgerConnection]:
-        """Lend a connection on which every wait ends at the deadline; one that missed it is closed, never cancelled."""
-        with self.get_connection() as connection:
-            assert isinstance(connection, LedgerConnection), "the pool makes connections of ours"
-            connection.deadline = time.monotonic() + self.deadline_seconds
-            connection.commit_is_unknown = False
-            try:
+    def get_connection(self) -> Iterator[LedgerConnection]:
+        """Lend a connection, every wait on which ends by the deadline, and raise the library's errors."""
+        try:
+            with self._sessions.lent(deadline_of(self._deadline_seconds)) as connection:
                 yield connection
-            except psycopg.OperationalError:
-                connection.close()
-                raise
-            finally:
-                connection.deadline = None
-            if connection.commit_is_unknown:
-                connection.close()
-                raise OperationalError(f"the commit {_NOT_REPLICATED}")
+        except psycopg.Error as error:
+            kind = next(ours for theirs, ours in _ERRORS if isinstance(error, theirs))
+            raise kind(str(error)) from error
 
+    def ask(self, question: Callable[[LedgerConnection], Answer]) -> Answer:
+        """Ask until there is an answer, or the deadline has passed.
 
-def _note_unreplicated(connection: psycopg.Connection[Any]) -> Any:
-    def note(diagnostic: psycopg.errors.Diagnostic) -> None:
-        if _NOT_REPLICATED in (diagnostic.message_detail or ""):
-            assert isinstance(connection, LedgerConnection), "the pool makes connections of ours"
-            connection.commit_is_unknown = True
+        Args:
+            question: what may be asked again on another connection, because it changes nothing.
+        """
+        deadline = deadline_of(self._deadline_seconds)
+        with over_by(deadline):
+            while True:
+                try:
+                    with self.get_connection() as connection:
+                        return question(connection)
+                except NeverSent:
+                    raise
+                except (OperationalError, InterfaceError):
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(self._jitter.uniform(0, _PAUSE_SECONDS_MAX))
 
-    return note
+    def close(self) -> None:
+        self._sessions.close()
 
 
 class _Cursor:
@@ -174,19 +171,26 @@ class LedgerPostgresRecorder(PostgresApplicationRecorder):
         """Write events and rows in one commit.
 
         Raises:
-            IntegrityError: nothing was written, because an event or a row that must be new is there.
+            IntegrityError: nothing was written, because an event or a row that must be new is there, or the event
+                before is not.
             OperationalError: the answer was lost; whether it was written is unknown.
         """
         changes: Iterable[RowChange] = kwargs.get("changes", ())
-        with self.datastore.by_deadline() as connection, connection.pipeline() as pipeline, connection.transaction():
-            cursor = connection.cursor()
-            cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [self._lock])
-            for stored in stored_events:
-                cursor.execute(
-                    _INSERT_EVENT, [stored.originator_id, stored.originator_version, stored.topic, stored.state]
-                )
-            self.write_changes(_Cursor(cursor), changes)
-            pipeline.sync()
+        with self.datastore.get_connection() as connection:
+            with connection.pipeline() as pipeline, connection.transaction():
+                cursor = connection.cursor()
+                cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [self._lock])
+                first = stored_events[0]
+                before = connection.cursor(row_factory=psycopg.rows.tuple_row)
+                before.execute(_EVENT_BEFORE, [first.originator_id, first.originator_version - 1])
+                for stored in stored_events:
+                    cursor.execute(
+                        _INSERT_EVENT, [stored.originator_id, stored.originator_version, stored.topic, stored.state]
+                    )
+                self.write_changes(_Cursor(cursor), changes)
+                pipeline.sync()
+                refuse_a_gap(first, kwargs["chain"], before.fetchone())
+            _refuse_if_warned(connection)
         return None
 
     def select_events(
@@ -211,12 +215,11 @@ class LedgerPostgresRecorder(PostgresApplicationRecorder):
     ) -> Sequence[Notification]:
         assert not topics, "the log is read whole"
         after = (start or 0) - (1 if inclusive_of_start else 0)
-        with self.datastore.by_deadline() as connection:
-            rows = connection.execute(
-                "SELECT notification_id, originator_id, originator_version, topic, state FROM stored_events"
-                " WHERE notification_id>%s AND notification_id<=%s ORDER BY notification_id LIMIT %s",
-                [after, self.high_water_mark() if stop is None else stop, limit],
-            ).fetchall()
+        rows = self.query(
+            "SELECT notification_id, originator_id, originator_version, topic, state FROM stored_events"
+            " WHERE notification_id>? AND notification_id<=? ORDER BY notification_id LIMIT ?",
+            [after, self.high_water_mark() if stop is None else stop, limit],
+        )
         return [
             Notification(
                 id=row["notification_id"],
@@ -230,26 +233,52 @@ class LedgerPostgresRecorder(PostgresApplicationRecorder):
 
     def high_water_mark(self) -> int:
         """Return the latest position at a moment when no append is under way."""
-        with self.transaction(write=True) as cursor:
-            self.lock_out_writers(cursor)
-            cursor.execute("SELECT MAX(notification_id) AS latest FROM stored_events")
-            return int(cursor.rows()[0]["latest"] or 0)
+
+        def question(connection: LedgerConnection) -> int:
+            with connection.transaction():
+                cursor = _Cursor(connection.cursor())
+                self.lock_out_writers(cursor)
+                cursor.execute("SELECT MAX(notification_id) AS latest FROM stored_events")
+                return int(cursor.rows()[0]["latest"] or 0)
+
+        return self.datastore.ask(question)
+
+    def settle(self) -> None:
+        """Commit something behind all that can be read now.
+
+        A commit whose answer was lost can be read before a synchronous standby has it: when its session was ended
+        while it waited for the standby, and after a restart. What is committed behind it is answered only when the
+        standby has both.
+        """
+
+        def question(connection: LedgerConnection) -> None:
+            connection.execute("SELECT pg_logical_emit_message(true, 'interact_ledger', '')")
+            _refuse_if_warned(connection)
+
+        self.datastore.ask(question)
+
+    def table_names(self) -> frozenset[str]:
+        rows = self.query("SELECT tablename FROM pg_tables WHERE schemaname=current_schema()")
+        return frozenset(row["tablename"] for row in rows)
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
+        def question(connection: LedgerConnection) -> list[dict[str, Any]]:
+            return connection.execute(_marked(sql), parameters or None).fetchall()
+
+        return self.datastore.ask(question)
 
     @contextmanager
     def transaction(self, *, write: bool) -> Iterator[LedgerCursor]:
-        with self.datastore.by_deadline() as connection:
-            if write:
-                with connection.transaction():
-                    yield _Cursor(connection.cursor())
-            else:
-                yield _Cursor(connection.cursor())
+        with self.datastore.get_connection() as connection, connection.transaction(force_rollback=not write):
+            yield _Cursor(connection.cursor())
 
     @contextmanager
     def at_one_moment(self) -> Iterator[Read]:
-        """Read in one transaction that sees what was committed at its beginning."""
+        """Read in one transaction that sees what was committed at its beginning, and has no deadline."""
         with self.datastore.get_connection() as connection, connection.transaction(force_rollback=True):
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            connection.execute("SET LOCAL statement_timeout = 0")
+            connection.execute("SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0")
+            connection.deadline = None  # it takes as long as the log is
 
             def read(sql: str, parameters: Sequence[object]) -> Iterator[Sequence[Any]]:
                 cursor = connection.cursor(f"read_{uuid4().hex}", row_factory=psycopg.rows.tuple_row)
@@ -281,7 +310,7 @@ class LedgerPostgresSnapshotRecorder(PostgresAggregateRecorder):
     datastore: LedgerPostgresDatastore
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int] | None:
-        with self.datastore.by_deadline() as connection:
+        with self.datastore.get_connection() as connection:
             for stored in stored_events:
                 connection.execute(
                     "INSERT INTO stored_snapshots VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
@@ -317,6 +346,15 @@ class LedgerPostgresFactory(PostgresFactory):
         )
 
 
+def _refuse_if_warned(connection: LedgerConnection) -> None:
+    """Take a warning beside a commit for what it can mean: that no standby has it, although it was answered.
+
+    That is what the server says when its wait for the standby is cancelled; its text depends on its language.
+    """
+    if connection.was_warned:
+        raise OperationalError("the server warned beside the commit; it might not have been replicated")
+
+
 def _select_events(
     datastore: LedgerPostgresDatastore,
     table: str,
@@ -337,8 +375,7 @@ def _select_events(
     if limit is not None:
         sql += " LIMIT %s"
         parameters.append(limit)
-    with datastore.by_deadline() as connection:
-        rows = connection.execute(sql, parameters).fetchall()
+    rows = datastore.ask(lambda connection: connection.execute(sql, parameters).fetchall())
     return [StoredEvent(*row.values()) for row in rows]
 
 

@@ -36,10 +36,10 @@ def rebuild(log: Log, readers: Sequence[Reader], on_progress: Callable[[int, int
     fresh = {table.name: replace(table, name=f"rebuilt_{table.name}") for table in log.tables}
     with storage_errors(), localcontext(EXACT):
         _make_empty(log, fresh.values())
-        total = log.position()
         done = 0
         folded: dict[str, int] = {}
         latest = _versions(log.query(LATEST_VERSIONS))
+        total = sum(latest.values())
         for stream_id in accounts_first(latest):
             rows: list[RowChange] = []
             account: Account | None = None
@@ -50,7 +50,7 @@ def rebuild(log: Log, readers: Sequence[Reader], on_progress: Callable[[int, int
                 rows.extend(rows_of_event(step, readers))
                 folded[stream_id] = step.recorded.version
                 done += 1
-                on_progress(done, max(done, total))
+                on_progress(done, total)
                 if len(rows) >= _ROWS_PER_COMMIT:
                     _write(log, rows, fresh)
                     rows = []

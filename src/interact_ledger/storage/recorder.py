@@ -6,11 +6,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
-from eventsourcing.persistence import Notification, StoredEvent
+from eventsourcing.persistence import Notification, OperationalError, ProgrammingError, StoredEvent
 
 from interact_ledger.tables import RowChange, Table
+from interact_ledger.views import ReplicaLag
 
-__all__ = ["LedgerCursor", "LedgerRecorder", "Read"]
+__all__ = ["LedgerCursor", "LedgerRecorder", "NeverSent", "NotAllowed", "Read", "ReplicaRecorder"]
+
+
+class NeverSent(OperationalError):
+    """The database could not be reached, so nothing was asked of it."""
+
+
+class NotAllowed(ProgrammingError):
+    """The database does not let us do this, whoever it takes us for."""
 
 
 Read: TypeAlias = Callable[[str, Sequence[object]], Iterator[Sequence[Any]]]
@@ -34,7 +43,11 @@ class LedgerRecorder(Protocol):
     """A recorder that writes rows with its events. Its errors are those of the event-sourcing library."""
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
-        """Write events and the row changes given as `changes`, all or nothing, in one durable commit."""
+        """Write events and the row changes given as `changes`, all or nothing, in one durable commit.
+
+        Refuse it as an `IntegrityError` if the event before the first is not there or has not the chain value given
+        as `chain`: a database can go back, and then lacks what the writer remembers.
+        """
         ...
 
     def select_events(
@@ -61,6 +74,18 @@ class LedgerRecorder(Protocol):
         """Return a position up to which every event is there and none will come any more; 0 if there is none."""
         ...
 
+    def settle(self) -> None:
+        """Make what can be read now as durable as a commit that was answered; only a server knows a difference."""
+        ...
+
+    def table_names(self) -> frozenset[str]:
+        """Return the tables that are there."""
+        ...
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
+        """Run a reading statement, with `?` for each parameter, and return its rows by column name."""
+        ...
+
     def transaction(self, *, write: bool) -> AbstractContextManager[LedgerCursor]:
         """Run statements all or nothing; without `write`, nothing that they did is kept."""
         ...
@@ -83,4 +108,13 @@ class LedgerRecorder(Protocol):
 
     def table_sql(self, table: Table) -> str:
         """Return the statement that creates a table, without its indexes, if it is not there."""
+        ...
+
+
+@runtime_checkable
+class ReplicaRecorder(Protocol):
+    """A recorder that reads from a server which may be behind another."""
+
+    def lag(self) -> ReplicaLag:
+        """Return how far it is behind, however far."""
         ...

@@ -21,6 +21,7 @@ from eventsourcing.sqlite import (
 from eventsourcing.utils import Environment
 
 from interact_ledger.clock import iso
+from interact_ledger.storage.mapper import refuse_a_gap
 from interact_ledger.storage.recorder import LedgerCursor, Read
 from interact_ledger.storage.sql import change_sql, create_table_sql
 from interact_ledger.tables import ColumnType, RowChange, Table
@@ -49,6 +50,9 @@ _LOG_SQL = (
     """CREATE TRIGGER IF NOT EXISTS stored_events_are_never_deleted BEFORE DELETE ON stored_events
         BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END""",
 )
+
+
+_EVENT_BEFORE = "SELECT topic, state FROM stored_events WHERE originator_id=? AND originator_version=?"
 
 
 def _decimal_text(value: Decimal) -> str:
@@ -132,11 +136,26 @@ class LedgerSQLiteRecorder(SQLiteApplicationRecorder):
     ) -> Sequence[int] | None:
         notification_ids = super()._insert_events(c, stored_events)
         self.write_changes(_Cursor(c), kwargs.get("changes", ()))
+        first = stored_events[0]  # looked at behind the writing, for what reads first does not wait for the lock
+        c.execute(_EVENT_BEFORE, (first.originator_id, first.originator_version - 1))
+        before = c.fetchone()
+        refuse_a_gap(first, kwargs["chain"], None if before is None else (before["topic"], before["state"]))
         return notification_ids
 
     def high_water_mark(self) -> int:
         """Return the latest position: one writer at a time commits, in the order of positions."""
         return self.max_notification_id() or 0
+
+    def settle(self) -> None:
+        """Do nothing: a commit is durable before anybody can read it."""
+
+    def table_names(self) -> frozenset[str]:
+        return frozenset(row["name"] for row in self.query("SELECT name FROM sqlite_master WHERE type='table'"))
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
+        with self.transaction(write=False) as cursor:
+            cursor.execute(sql, parameters)
+            return cursor.rows()
 
     @contextmanager
     def transaction(self, *, write: bool) -> Iterator[LedgerCursor]:

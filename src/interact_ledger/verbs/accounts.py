@@ -78,7 +78,12 @@ class AccountVerbs(Verbs):
     def change_details(
         self, account_id: str, *, country: str, region: str | None, tax_status: str, time_zone: str
     ) -> AccountDetails:
-        """Set an account's details, all of them, as in `open_account`. Moving abroad drops a verified tax number."""
+        """Set an account's details, all of them, as in `open_account`. Moving abroad drops a verified tax number.
+
+        Raises:
+            InvalidRequest: naming the field.
+            AccountNotFound, AccountClosed
+        """
         details = self._details(country, region, tax_status, time_zone)
         return account_details(self._decide(account_id, lambda account, _: standing.change_details(account, details)))
 
@@ -95,6 +100,11 @@ class AccountVerbs(Verbs):
             verified_by: who or what asked the authority.
             verified_at: when, with a time zone.
             reference: the authority's reference of the consultation.
+
+        Raises:
+            InvalidText: if the number does not have the form of one of that country.
+            InvalidRequest: naming the field; also if we know no form of the country's numbers.
+            AccountNotFound, AccountClosed
         """
         verified = aware(verified_at, "verified_at")
         free_text(verified_by, "verified_by")
@@ -116,19 +126,31 @@ class AccountVerbs(Verbs):
         )
 
     def withdraw_tax_number(self, account_id: str, reason: str) -> AccountDetails:
-        """Record that the tax number is no longer valid. Repeating it changes nothing."""
+        """Record that the tax number is no longer valid. Repeating it changes nothing.
+
+        Raises:
+            AccountNotFound, AccountClosed, InvalidText
+        """
         free_text(reason, "reason")
         return account_details(
             self._decide(account_id, lambda account, _: standing.withdraw_tax_number(account, reason))
         )
 
     def suspend(self, account_id: str, reason: str) -> AccountDetails:
-        """Stop an account from being spent from; it may still be topped up by hand."""
+        """Stop an account from being spent from; it may still be topped up by hand.
+
+        Raises:
+            AccountNotFound, AccountClosed, InvalidText
+        """
         free_text(reason, "reason")
         return account_details(self._decide(account_id, lambda account, _: standing.suspend(account, reason)))
 
     def reinstate(self, account_id: str, reason: str) -> AccountDetails:
-        """Let a suspended account be spent from again."""
+        """Let a suspended account be spent from again.
+
+        Raises:
+            AccountNotFound, AccountClosed, InvalidText
+        """
         free_text(reason, "reason")
         return account_details(self._decide(account_id, lambda account, _: standing.reinstate(account, reason)))
 
@@ -207,7 +229,7 @@ class AccountVerbs(Verbs):
         if region is not None:
             check_region(region, "region")
         require_region(self._context.settings.taxes, country, region)
-        if tax_status not in set(e.TaxStatus):
+        if not isinstance(tax_status, str) or tax_status not in set(e.TaxStatus):
             raise InvalidRequest('must be "consumer" or "business"', field="tax_status")
         _check_time_zone(time_zone)
         return e.AccountDetailsChanged(
@@ -216,7 +238,13 @@ class AccountVerbs(Verbs):
 
 
 def _check_time_zone(name: object) -> None:
+    if not _is_time_zone(name):
+        raise InvalidRequest("is no IANA time zone such as 'Europe/London'", field="time_zone")
+
+
+def _is_time_zone(name: object) -> bool:
     try:
         ZoneInfo(name if isinstance(name, str) else "")
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise InvalidRequest("is no IANA time zone such as 'Europe/London'", field="time_zone") from None
+        return False
+    return True

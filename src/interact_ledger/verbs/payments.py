@@ -18,7 +18,7 @@ from interact_ledger.processes.cards import Progress as SavingProgress
 from interact_ledger.processes.notices import ReceivedNotice
 from interact_ledger.processes.top_up import Progress as TopUpProgress
 from interact_ledger.projections import checkouts
-from interact_ledger.verbs.base import Verbs, exact
+from interact_ledger.verbs.base import Verbs, exact, flag, named, reference_or_none
 from interact_ledger.views import (
     CardSavingResult,
     RefundResult,
@@ -43,6 +43,9 @@ class PaymentVerbs(Verbs):
 
         What `checkout` and `save_card` are told, and saved cards, are checked against them. The brand of a card just
         typed in is not: it is known only after the gateway has read the card.
+
+        Raises:
+            AccountNotFound
         """
         return checkout.offered_methods(self._context, self._account(account_id))
 
@@ -57,6 +60,7 @@ class PaymentVerbs(Verbs):
         Raises:
             BelowMinimum, AboveMaximum, InvalidAmount, CurrencyMismatch, MethodNotOffered, AccountClosed
         """
+        named(account_id=account_id)
         quote_id = self._ids.new("quote")
         checkout.quote(self._context, account_id, quote_id, amount, method)
         return self.checkout_summary(account_id, quote_id)
@@ -67,6 +71,7 @@ class PaymentVerbs(Verbs):
         Raises:
             QuoteNotFound: if the account has no such quote.
         """
+        named(account_id=account_id, quote_id=quote_id)
         summary = checkouts.checkout(self._query, quote_id)
         if summary is None or summary.account_id != account_id:
             raise QuoteNotFound("there is no such quote on this account; call checkout first", field="quote_id")
@@ -102,7 +107,8 @@ class PaymentVerbs(Verbs):
             GatewayError: the gateway refuses us, or the token; nothing was charged.
             Busy, StorageUnavailable: repeat with the same key.
         """
-        card = _card(card_token, card_id, save_card=save_card)
+        named(account_id=account_id, quote_id=quote_id)
+        card = _card(card_token, card_id, save_card=flag(save_card, "save_card"))
         token = card_token if isinstance(card, NewCard) else None
         request = self._request(account_id, idempotency_key, "top_up", quote_id, token, card_id, save_card)
         progress = top_up.top_up(
@@ -122,14 +128,26 @@ class PaymentVerbs(Verbs):
         Raises:
             TransactionNotFound: if the account has no such top-up.
         """
+        named(account_id=account_id, transaction_id=transaction_id)
         return self._confirmation(account_id, top_up.settle(self._context, account_id, transaction_id))
 
     def cancel(self, account_id: str, transaction_id: str) -> TopUpResult:
-        """Call a top-up off. One that is over stays as it is; one that was paid meanwhile is credited."""
+        """Call a top-up off. One that is over stays as it is; one that was paid meanwhile is credited.
+
+        Raises:
+            TransactionNotFound: if the account has no such top-up.
+            GatewayError: if the gateway cannot be asked; recovery goes on.
+        """
+        named(account_id=account_id, transaction_id=transaction_id)
         return self._confirmation(account_id, top_up.cancel(self._context, account_id, transaction_id))
 
     def top_up_result(self, account_id: str, transaction_id: str) -> TopUpResult:
-        """Return where a top-up stands, as far as the ledger knows, without asking the gateway."""
+        """Return where a top-up stands, as far as the ledger knows, without asking the gateway.
+
+        Raises:
+            TransactionNotFound: if the account has no such top-up.
+        """
+        named(account_id=account_id, transaction_id=transaction_id)
         found = top_up.load(self._context, account_id, transaction_id)
         return top_up_result(self._account(account_id), found, None)
 
@@ -144,6 +162,8 @@ class PaymentVerbs(Verbs):
         Raises:
             TransactionNotFound, InvalidRequest
         """
+        named(transaction_id=transaction_id)
+        reference_or_none(charge, "charge")
         currency = self._account(account_id).currency
         return Money(refunds.refundable(self._context, account_id, transaction_id, charge), currency)
 
@@ -177,11 +197,13 @@ class PaymentVerbs(Verbs):
             GatewayError: the gateway refuses us; nothing was paid back.
             Busy, StorageUnavailable: repeat with the same key.
         """
+        named(transaction_id=transaction_id)
+        reference_or_none(charge, "charge")
         account = self._account(account_id)
         gross = None if amount is None else card_amount_in(account.currency, amount, "amount")
         free_text(reason, "reason")
-        named = None if amount is None else exact(amount, "amount")
-        request = self._request(account_id, idempotency_key, "refund", transaction_id, named, reason, charge)
+        written = None if amount is None else exact(amount, "amount")
+        request = self._request(account_id, idempotency_key, "refund", transaction_id, written, reason, charge)
         refund = refunds.refund(self._context, account_id, request, transaction_id, gross, reason, charge)
         return refund_result(self._account(account_id), refund)
 
@@ -191,6 +213,7 @@ class PaymentVerbs(Verbs):
         Raises:
             TransactionNotFound: if the account has no such refund.
         """
+        named(refund_id=refund_id)
         return refund_result(self._account(account_id), refunds.load(self._context, account_id, refund_id))
 
     def save_card(
@@ -208,6 +231,8 @@ class PaymentVerbs(Verbs):
             MethodNotOffered, AccountClosed, IdempotencyConflict, GatewayError
         """
         card = NewCard(free_text(card_token, "card_token", length_max=TOKEN_LENGTH_MAX))
+        if method:
+            named(method=method)
         request = self._request(account_id, idempotency_key, "save_card", card_token, method)
         account = self._account(account_id)
         gateway_id = choose_gateway(
@@ -220,16 +245,24 @@ class PaymentVerbs(Verbs):
         return self._saving(account_id, cards.save_card(self._context, account_id, request, gateway_id, card))
 
     def complete_saving(self, account_id: str, saving_id: str) -> CardSavingResult:
-        """Go on with the saving of a card after the customer authenticated."""
+        """Go on with the saving of a card after the customer authenticated.
+
+        Raises:
+            TransactionNotFound: if the account has no such saving.
+            GatewayError: if the gateway cannot be asked; recovery goes on.
+        """
+        named(account_id=account_id, saving_id=saving_id)
         return self._saving(account_id, cards.complete_saving(self._context, account_id, saving_id))
 
     def cancel_saving(self, account_id: str, saving_id: str) -> CardSavingResult:
-        """Call the saving of a card off. One that is over stays as it is."""
-        return self._saving(account_id, cards.cancel_saving(self._context, account_id, saving_id))
+        """Call the saving of a card off. One that is over stays as it is.
 
-    def cards(self, account_id: str) -> tuple[SavedCardDetails, ...]:
-        """Return the saved cards that can be charged, oldest first."""
-        return saved_cards(self._account(account_id))
+        Raises:
+            TransactionNotFound: if the account has no such saving.
+            GatewayError: if the gateway cannot be asked; recovery goes on.
+        """
+        named(account_id=account_id, saving_id=saving_id)
+        return self._saving(account_id, cards.cancel_saving(self._context, account_id, saving_id))
 
     def choose_default_card(self, account_id: str, card_id: str) -> tuple[SavedCardDetails, ...]:
         """Make a saved card the one that is offered first; return all of them.
@@ -237,6 +270,7 @@ class PaymentVerbs(Verbs):
         Raises:
             CardNotFound, CardRemoved, AccountClosed
         """
+        named(card_id=card_id)
         account = self._decide(
             account_id,
             lambda account, history: card_rules.choose_default(account, card_id, history(card_id)),
@@ -251,9 +285,10 @@ class PaymentVerbs(Verbs):
         Raises:
             CardNotFound, CardRemoved, AccountClosed, IdempotencyConflict
         """
+        named(card_id=card_id)
         request = self._request(account_id, idempotency_key, "remove_card", card_id)
         cards.remove_card(self._context, account_id, request, card_id)
-        return self.cards(account_id)
+        return saved_cards(self._account(account_id))
 
     def receive(self, gateway_id: str, body: bytes, headers: Mapping[str, str]) -> list[ReceivedNotice]:
         """Take a gateway's webhook request: verify it, look up what it is about, and record what is new.
@@ -270,9 +305,10 @@ class PaymentVerbs(Verbs):
         Raises:
             NoticeRejected: if it is not authentic, not recent, not readable or over a million bytes long; nothing
                 was looked up or stored.
-            ConfigurationError: if the ledger was opened without that gateway.
+            ConfigurationError, InvalidText: if the ledger was opened without that gateway.
             GatewayError, Busy, StorageUnavailable: answer 503; the gateway sends it again.
         """
+        named(gateway_id=gateway_id)
         received = notices.receive(self._context, self._query, gateway_id, body, headers)
         for account_id in {notice.account_id for notice in received if notice.account_id}:
             self._number_invoices(account_id)

@@ -1,4 +1,4 @@
-"""Reading: balances now and then, receipts, statements, histories, lists (product rule 13).
+"""Reading: balances now and then, receipts, statements, histories, lists (product rule 13), and the audit.
 
 All of it is current to the moment it is read. Where another event store keeps the events, this holds for what names
 an account; `accounts` and `receipt` are there as current as the last `recover()`.
@@ -6,18 +6,34 @@ an account; `accounts` and `receipt` are there as current as the last `recover()
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import localcontext
 
 from moneyed import Money
 
+from interact_ledger.audit import AuditReport, Folded, audit
+from interact_ledger.domain.account import Account
 from interact_ledger.domain.events import Recorded
-from interact_ledger.errors import InvalidRequest, TransactionNotFound
+from interact_ledger.domain.fold import evolve
+from interact_ledger.errors import CorruptLog, InvalidRequest, TransactionNotFound
+from interact_ledger.money import EXACT
 from interact_ledger.processes import invoicing
 from interact_ledger.projections import accounts as account_list
 from interact_ledger.projections import receipts, statement
-from interact_ledger.verbs.base import Verbs, aware, aware_or_none, page_limit
-from interact_ledger.views import AccountDetails, account_details
+from interact_ledger.verbs.base import (
+    Verbs,
+    aware,
+    aware_or_none,
+    named,
+    page_limit,
+    position,
+    progress,
+    silently,
+)
+from interact_ledger.views import AccountDetails, SavedCardDetails, account_details, saved_cards
 
 __all__ = ["AccountPage", "ReadingVerbs"]
 
@@ -43,7 +59,12 @@ class ReadingVerbs(Verbs):
         return account_details(self._account(account_id))
 
     def accounts(self, owner: str | None = None, *, after: str | None = None, limit: int = 100) -> AccountPage:
-        """Return accounts, of one owner or of all, a page at a time."""
+        """Return accounts, of one owner or of all, a page at a time.
+
+        Raises:
+            InvalidRequest: naming the argument that is of no use.
+        """
+        named(**{field: value for field, value in (("owner", owner), ("after", after)) if value is not None})
         found = account_list.account_ids(self._query, owner=owner, after=after, limit=page_limit(limit) + 1)
         page = found[:limit]
         return AccountPage(
@@ -66,7 +87,8 @@ class ReadingVerbs(Verbs):
         if at is not None and version is not None:
             raise InvalidRequest("pass either at or version", field="version")
         if version is not None:
-            recorded = self._log.find(account_id, [version]) if 0 < version <= account.version else []
+            within = 0 < position(version, "version") <= account.version
+            recorded = self._log.find(account_id, [version]) if within else []
             if not recorded:
                 raise InvalidRequest(f"the account has versions 1 to {account.version}", field="version")
             return statement.balance_at(self._query, account_id, account.currency, recorded[0].recorded_at, version)
@@ -79,6 +101,14 @@ class ReadingVerbs(Verbs):
             pending=Money(account.pending, account.currency),
         )
 
+    def cards(self, account_id: str) -> tuple[SavedCardDetails, ...]:
+        """Return the saved cards that can be charged, oldest first.
+
+        Raises:
+            AccountNotFound
+        """
+        return saved_cards(self._account(account_id))
+
     def receipt(self, transaction_id: str) -> receipts.Receipt:
         """Return the receipt of a captured top-up by its transaction ID.
 
@@ -88,10 +118,10 @@ class ReadingVerbs(Verbs):
         account_id = self._account_of(transaction_id)
         found = receipts.receipt(self._query, transaction_id)
         if found is None:
-            invoicing.issue_invoices(self._context, self._invoices, self._query, account_id)
+            self._issue_invoices(account_id)
             found = receipts.receipt(self._query, transaction_id)
         if found is None:
-            raise TransactionNotFound("has no receipt, because no payment was captured", field="transaction_id")
+            raise TransactionNotFound("has no receipt: no captured payment of it is known here", field="transaction_id")
         return found
 
     def receipts(self, account_id: str, *, after: int = 0, limit: int = 100) -> list[receipts.Receipt]:
@@ -101,10 +131,15 @@ class ReadingVerbs(Verbs):
             account_id: whose.
             after: the `version` of the last receipt of the page before.
             limit: how many, 1 to 1000.
+
+        Raises:
+            AccountNotFound
+            InvalidRequest: naming the argument that is of no use.
         """
+        behind, most = position(after, "after"), page_limit(limit)
         self._account(account_id)
-        invoicing.issue_invoices(self._context, self._invoices, self._query, account_id)
-        return receipts.receipts(self._query, account_id, after=after, limit=page_limit(limit))
+        self._issue_invoices(account_id)
+        return receipts.receipts(self._query, account_id, after=behind, limit=most)
 
     def statement(
         self,
@@ -123,6 +158,10 @@ class ReadingVerbs(Verbs):
             end: the first moment behind the period; None for now.
             after: the `next_cursor` of the page before.
             limit: how many lines, 1 to 1000.
+
+        Raises:
+            AccountNotFound
+            InvalidRequest: naming the argument that is of no use.
         """
         account = self._account(account_id)
         return statement.statement(
@@ -131,11 +170,51 @@ class ReadingVerbs(Verbs):
             account.currency,
             start=aware_or_none(start, "start"),
             end=aware_or_none(end, "end"),
-            after=after,
+            after=position(after, "after"),
             limit=page_limit(limit),
         )
 
     def history(self, account_id: str, *, after: int = 0, limit: int = 100) -> list[Recorded]:
-        """Return an account's events in order, with when and by whom, from just after a version."""
+        """Return an account's events in order, with when and by whom, from just after a version.
+
+        Raises:
+            AccountNotFound
+            InvalidRequest: naming the argument that is of no use.
+            CorruptLog: if a stored event is not what was written.
+        """
+        behind, most = position(after, "after"), page_limit(limit)
         self._account(account_id)
-        return [recorded for recorded, _ in self._log.select(account_id, after=after, limit=page_limit(limit))]
+        return [recorded for recorded, _ in self._log.select(account_id, after=behind, limit=most)]
+
+    def audit(self, on_progress: Callable[[int, int], None] = silently) -> AuditReport:
+        """Read the whole log by a road of its own and hold everything else against it, while writers go on.
+
+        What is wrong is never raised: it is in the report's findings, and `clean` says whether there is any. What
+        only a person can decide about, such as a capture that came late, is there too and does not count.
+
+        Args:
+            on_progress: called with how many events are done, of how many.
+
+        Raises:
+            Busy, StorageUnavailable: if the database cannot be read.
+        """
+        told = progress(on_progress)
+        with contextlib.suppress(CorruptLog):
+            self._log.follow()
+        with self._log.at_one_moment() as read:
+            return audit(read, self._folded, told, self._context.now(), self._log.differences())
+
+    def _folded(self, account_id: str, version: int) -> Folded:
+        account: Account | None = None
+        with localcontext(EXACT):
+            for recorded, _ in self._log.read(account_id, upto=version):
+                account = evolve(account, recorded)
+        if account is None:
+            raise CorruptLog("the account has no events")
+        loaded = self._account(account_id)
+        if loaded.version == version and loaded != account:
+            raise CorruptLog("commands decide on another account than its events come to; a snapshot may be false")
+        return Folded(account.balance, account.held, account.pending, account.version)
+
+    def _issue_invoices(self, account_id: str) -> None:
+        invoicing.issue_invoices(self._context, self._invoices, self._query, account_id)

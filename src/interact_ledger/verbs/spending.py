@@ -21,7 +21,7 @@ from interact_ledger.pricing.limits import limits_for
 from interact_ledger.pricing.taxes import recharge_for_credit
 from interact_ledger.processes import spending as process
 from interact_ledger.storage.accounts import Change, History
-from interact_ledger.verbs.base import Verbs, exact
+from interact_ledger.verbs.base import Verbs, exact, listed, named
 from interact_ledger.views import HoldResult, PurchaseResult, RentedNumberDetails, rented_number
 
 __all__ = ["SpendingVerbs"]
@@ -60,10 +60,14 @@ class SpendingVerbs(Verbs):
     def spend(self, account_id: str, item: Item, *, idempotency_key: str) -> PurchaseResult:
         """Buy one message (or the same one many times) or one number, priced from the price list.
 
+        An error about the item names `items[0]`, as `spend_many` does.
+
         Raises:
             InsufficientBalance, AccountSuspended, AccountClosed, PriceNotFound, NumberAlreadyRented,
             IdempotencyConflict, InvalidRequest, Busy
         """
+        if not isinstance(item, Message | Number):
+            raise InvalidRequest(f"is a {type(item).__name__}; pass a Message or a Number", field="items[0]")
         return self.spend_many(account_id, [item], idempotency_key=idempotency_key)
 
     def spend_many(self, account_id: str, items: Sequence[Item], *, idempotency_key: str) -> PurchaseResult:
@@ -74,7 +78,8 @@ class SpendingVerbs(Verbs):
             items: messages and numbers; their references are unique among them.
             idempotency_key: names this request; repeating it returns what was bought.
 
-        Raises: as `spend`.
+        Raises:
+            LedgerError: as `spend`; InvalidRequest also for more than 100,000 items.
         """
         items = _checked(items)
         request = self._request(account_id, idempotency_key, "spend", *items)
@@ -102,8 +107,8 @@ class SpendingVerbs(Verbs):
             TransactionNotFound, NotReversible, AccountClosed, IdempotencyConflict
         """
         free_text(reason, "reason")
-        wanted = None if lines is None else tuple((line, quantity) for line, quantity in lines)
-        free_texts([line for line, _ in wanted or ()], "lines[{}]".format)
+        named(transaction_id=transaction_id)
+        wanted = None if lines is None else _wanted(lines)
         request = self._request(account_id, idempotency_key, "reverse_spend", transaction_id, reason, wanted)
         change = self._once(
             account_id,
@@ -153,6 +158,7 @@ class SpendingVerbs(Verbs):
         Raises:
             HoldExceeded, HoldEnded, HoldNotFound, PriceNotFound, AccountSuspended, AccountClosed
         """
+        named(hold_id=hold_id)
         items = _checked(items)
         request = self._request(account_id, idempotency_key, "settle", hold_id, *items)
         return self._purchase(process.settle_hold(self._context, account_id, request, hold_id, items), request)
@@ -163,6 +169,7 @@ class SpendingVerbs(Verbs):
         Raises:
             HoldNotFound, HoldEnded, AccountClosed
         """
+        named(hold_id=hold_id)
         request = self._request(account_id, idempotency_key, "release", hold_id)
         self._once(
             account_id,
@@ -174,7 +181,11 @@ class SpendingVerbs(Verbs):
         return self._hold(account_id, hold_id)
 
     def numbers(self, account_id: str) -> tuple[RentedNumberDetails, ...]:
-        """Return the rented numbers, oldest first."""
+        """Return the rented numbers, oldest first.
+
+        Raises:
+            AccountNotFound
+        """
         account = self._account(account_id)
         return tuple(rented_number(account, rented) for rented in account.numbers.values())
 
@@ -184,6 +195,7 @@ class SpendingVerbs(Verbs):
         Raises:
             NumberNotFound, AccountClosed
         """
+        named(number=number)
         self._decide(account_id, lambda account, _: numbers.release_number(account, number))
         return self.numbers(account_id)
 
@@ -218,10 +230,22 @@ class SpendingVerbs(Verbs):
 
 
 def _checked(items: Sequence[Item]) -> tuple[Item, ...]:
-    """Return items that hold no card number; what is no item at all is refused where it is priced."""
+    """Return items that hold no card number and no credential; what is no item at all is refused where it is priced."""
     if isinstance(items, Message | Number):
         raise InvalidRequest("is one item; pass a list, such as [item]", field="items")
-    checked = tuple(items)
+    checked = listed(items, "items")
     free_texts([getattr(item, "reference", "-") for item in checked], "items[{}].reference".format)
     free_texts([getattr(item, "number", "-") for item in checked], "items[{}].number".format)
     return checked
+
+
+def _wanted(lines: Sequence[tuple[str, int | None]]) -> tuple[tuple[str, int | None], ...]:
+    """Return what of a purchase is to be given back, in its proper form."""
+    pairs = listed(lines, "lines")
+    for position, pair in enumerate(pairs):
+        if not isinstance(pair, tuple | list) or len(pair) != 2:  # noqa: PLR2004 - a pair
+            raise InvalidRequest("is no pair of a reference and a quantity", field=f"lines[{position}]")
+        if pair[1] is not None and type(pair[1]) is not int:
+            raise InvalidRequest("has a quantity that is neither a whole number nor None", field=f"lines[{position}]")
+    free_texts([line for line, _ in pairs], "lines[{}]".format)
+    return tuple((line, quantity) for line, quantity in pairs)

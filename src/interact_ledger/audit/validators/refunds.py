@@ -61,7 +61,7 @@ def validate_refunded(entry: Entry, book: Book) -> Iterator[Finding]:
             f"{event['gateway']} {event['reference']} paid back {event['refunded_amount']}"
             f" {event['refunded_currency']}, not {event['expected_amount']} {event['expected_currency']}",
         )
-    elif refund.terms != Terms.of(event):
+    elif book.refund_terms[event["attempt_id"]] != Terms.of(event):
         yield entry.finding("refund_differs", "is not what the attempt asked for")
     if event["reference"] in refund.captured:
         yield entry.finding("refund_repeated", f"{event['gateway']} {event['reference']} was debited before")
@@ -74,9 +74,10 @@ def validate_refunded(entry: Entry, book: Book) -> Iterator[Finding]:
 
 def validate_returned(entry: Entry, book: Book) -> Iterator[Finding]:
     """Only what was debited comes back, and that is always reported."""
-    yield from validate_fact(entry, book)
     refund = book.refunds.get(entry.event["operation_id"])
-    if refund is not None and entry.event["reference"] not in refund.captured:
+    if refund is None or not _is_at_its_gateway(entry, refund):
+        yield entry.finding("attempt_unknown", f"{entry.event['attempt_id']} was never attempted")
+    elif entry.event["reference"] not in refund.captured:
         yield entry.finding("refund_differs", f"{entry.event['reference']} was never debited")
     yield entry.finding("refund_returned", f"{entry.event['reference']} failed: {entry.event['detail']}")
 
