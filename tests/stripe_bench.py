@@ -33,6 +33,7 @@ _SCRIPTS = {
     Behaviour.ASKS_WHEN_SAVED: Script(last4="3184", off_session=Outcome.AUTHENTICATE),
     Behaviour.CAPTURES_LESS: Script(short_by=1),
     Behaviour.REFUND_PENDS: Script(last4="7726", refund="pending"),
+    Behaviour.REFUND_RETURNS: Script(last4="3222"),
     Behaviour.REFUND_DECLINED: Script(last4="5126", refund="refused"),
 }
 _DECLINES = {
@@ -60,7 +61,10 @@ _REQUESTS = {
     "refund": ("POST", "/v1/refunds"),
 }
 _ANYTHING = "/v1/.*"
-_WITHOUT_DECIMALS = {"JPY", "KRW", "VND"}
+_WITHOUT_DECIMALS = {
+    *("BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA"),
+    *("PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"),
+}
 _WITH_THREE_DECIMALS = {"BHD", "JOD", "KWD", "OMR", "TND"}
 
 

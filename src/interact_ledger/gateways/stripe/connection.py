@@ -9,9 +9,10 @@ arrived, nothing but an answer under that key says otherwise. A 500 is stored un
 from __future__ import annotations
 
 import logging
-import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
@@ -43,7 +44,7 @@ _SERVER_ERRORS = 500
 _FAILED_AUTHENTICATION = frozenset({"payment_intent_authentication_failure", "setup_intent_authentication_failure"})
 _UNEXPECTED_STATE = frozenset({"payment_intent_unexpected_state", "setup_intent_unexpected_state"})
 
-_SECRET_TEXT = re.compile(r"(?:sk|rk|whsec)_\w+|pm_\w+|card_\w+|src_\w+|\w+_secret_\w+")
+_LOGGERS = ("stripe", "urllib3.connectionpool")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,8 @@ class Connection:
         pauses: Sequence[timedelta],
     ) -> None:
         stripe.enable_telemetry = False  # it would write an identifier under the home folder, and tell Stripe of it
-        _hide_secrets_in_logs()
+        for name in _LOGGERS:
+            logging.getLogger(name).addFilter(_HIDING)
         self._clock = clock
         self._pauses = (timedelta(0), *pauses)
         self._services = stripe.StripeClient(
@@ -151,7 +153,8 @@ class Connection:
 
     def _try(self, call: Call) -> Answer | Refusal | _NotSent | _Lost:
         try:
-            said = call(self._services).last_response
+            with _hidden_from_logs():
+                said = call(self._services).last_response
             if isinstance(said.data, dict):
                 return Answer(said.data, _is_replayed(said.headers))
         except stripe.StripeError as error:
@@ -202,21 +205,24 @@ def _is_replayed(headers: Mapping[str, str] | None) -> bool:
     return values.get("idempotent-replayed") == "true"
 
 
-class _HidesSecrets(logging.Filter):
-    """Leaves out what the SDK and its transport would log of tokens: bodies, and ids of cards in paths."""
+class _HidesWhatWeSend(logging.Filter):
+    """Leaves out what the SDK and its transport log of our requests: bodies, and in paths the tokens of cards.
+
+    Requests that the program makes with the SDK by itself are logged as ever.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        shown = record.getMessage()
-        if shown.startswith(("message='Post details'", "message='API response body'")):
-            return False
-        if _SECRET_TEXT.search(shown):
-            record.msg, record.args = _SECRET_TEXT.sub("…", shown), ()
-        return True
+        return record.levelno >= logging.WARNING or not _SENDING.get()
 
 
-_HIDING = _HidesSecrets()
+_SENDING = ContextVar("sending", default=False)
+_HIDING = _HidesWhatWeSend()
 
 
-def _hide_secrets_in_logs() -> None:
-    for name in ("stripe", "urllib3.connectionpool"):
-        logging.getLogger(name).addFilter(_HIDING)
+@contextmanager
+def _hidden_from_logs() -> Iterator[None]:
+    token = _SENDING.set(True)
+    try:
+        yield
+    finally:
+        _SENDING.reset(token)
