@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -95,12 +95,6 @@ STORIES: list[Callable[[StripeBench], None]] = [
 @pytest.fixture(scope="module")
 def document() -> Document:
     return Document()
-
-
-@pytest.fixture
-def bench() -> Iterator[StripeBench]:
-    with stripe_bench() as bench:
-        yield bench
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__.strip("_"))

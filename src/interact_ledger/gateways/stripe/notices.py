@@ -17,6 +17,7 @@ from typing import Any
 from interact_ledger.errors import NoticeRejected
 from interact_ledger.gateways.protocol import Notice, NoticeSubject
 from interact_ledger.gateways.stripe.requests import OPERATION
+from interact_ledger.gateways.stripe.results import UNREADABLE
 
 __all__ = ["SIGNATURE_HEADER", "TOLERANCE", "verified_notice"]
 
@@ -70,7 +71,7 @@ def _parsed(body: bytes) -> Notice:
     try:
         event = json.loads(body.decode())
         return _notice(event, event["data"]["object"])
-    except (ValueError, TypeError, KeyError, OverflowError, OSError, RecursionError) as unreadable:
+    except (*UNREADABLE, RecursionError) as unreadable:
         # The cause may quote the body, which is nobody's business in a log.
         raise NoticeRejected(f"is not an event ({type(unreadable).__name__})", field="body") from None
 
