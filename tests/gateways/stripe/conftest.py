@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -13,3 +14,11 @@ from stripe_bench import StripeBench, stripe_bench
 def bench() -> Iterator[StripeBench]:
     with stripe_bench() as bench:
         yield bench
+
+
+@pytest.fixture
+def unused_tcp_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return int(held.getsockname()[1])

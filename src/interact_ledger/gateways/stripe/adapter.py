@@ -205,7 +205,7 @@ class StripeGateway:
         said = self._payments.confirm(reference, params, key(request.attempt_id, "confirm"), request.send_before)
         if isinstance(said, Refusal):
             return _refused_source(said, source, reference)
-        return _charge_result(request, said)
+        return _charge_result(request, reference, said)
 
     def find_charge(self, request: ChargeRequest) -> Found[ChargeResult | Begun] | NotFound | Indeterminate:
         """Retrieve the PaymentIntent by its id, else look for it among the customer's.
@@ -232,7 +232,7 @@ class StripeGateway:
         said = self._payments.cancel(reference)
         if isinstance(said, Refusal):
             raise _invalid(said, "reference")
-        return _charge_result(request, said)
+        return _charge_result(request, reference, said)
 
     # Cards ------------------------------------------------------------------------------------------------------
 
@@ -251,14 +251,17 @@ class StripeGateway:
         said = self._savings.confirm(reference, params, key(request.attempt_id, "confirm"), request.send_before)
         if isinstance(said, Refusal):
             raise _invalid(said, "card")
-        return self._saved(request, said)
+        return self._saved(request, reference, said)
 
     def complete_save(self, request: CardRequest) -> CardResult:
         """Return what became of the SetupIntent, which the browser has confirmed; one that failed is cancelled."""
         found = self._find_saving(request)
         if isinstance(found, Indeterminate):
             return Unknown(why=found.why, reference=request.reference)
-        return NotAttempted(why="there is no such saving") if found is None else self._saved(request, found)
+        if found is None:
+            return NotAttempted(why="there is no such saving")
+        reference = _reference_of(found)
+        return self._saved(request, reference, found) if isinstance(reference, str) else reference
 
     def cancel_save(self, request: CardRequest) -> CardResult:
         """Cancel the SetupIntent; if none can be found, as `cancel`."""
@@ -288,9 +291,9 @@ class StripeGateway:
         if owner != customer_id:
             raise GatewayInvalidRequest("is not this customer's", field="card")
         sent = self._connection.send(lambda v1: v1.payment_methods.detach(card.token))
-        if isinstance(sent, Refusal):  # somebody else was faster, or so it seems
-            return Forgotten() if isinstance(self._owner_of(card), Forgotten) else Unknown(why="it was not detached")
-        return Forgotten() if isinstance(sent, Answer) else sent
+        if isinstance(sent, Answer) or isinstance(self._owner_of(card), Forgotten):
+            return Forgotten()
+        return Unknown(why="Stripe did not detach it") if isinstance(sent, Refusal) else sent
 
     # Refunds ----------------------------------------------------------------------------------------------------
 
@@ -356,21 +359,21 @@ class StripeGateway:
     def _find_saving(self, request: CardRequest) -> Object | Indeterminate | None:
         return self._savings.find(request.reference, request.attempt_id, request.customer_id, request.send_before)
 
-    def _saved(self, request: CardRequest, said: Object | NotAttempted | Unknown) -> CardResult:
+    def _saved(self, request: CardRequest, reference: str, said: Object | NotAttempted | Unknown) -> CardResult:
         """Return what a SetupIntent came to; a decline only once it is cancelled."""
         if isinstance(said, NotAttempted | Unknown):
             return said
-        decline = _read(said, card_decline)
+        decline = _read(said, card_decline, reference)
         if isinstance(decline, Declined):
-            closed = self._cancelled_saving(request, str(decline.reference))
+            closed = self._cancelled_saving(request, reference)
             return decline if isinstance(closed, Cancelled | Declined) else closed
-        return _card_result(request, said)
+        return _card_result(request, reference, said)
 
     def _cancelled_saving(self, request: CardRequest, reference: str) -> CardResult:
         said = self._savings.cancel(reference)
         if isinstance(said, Refusal):
             raise _invalid(said, "reference")
-        return said if isinstance(said, NotAttempted | Unknown) else _card_result(request, said)
+        return said if isinstance(said, NotAttempted | Unknown) else _card_result(request, reference, said)
 
     def _owner_of(self, card: SavedCard) -> str | Forgotten | NotAttempted:
         sent = self._connection.send(lambda v1: v1.payment_methods.retrieve(card.token))
@@ -417,12 +420,12 @@ def _reference_of(found: Object | Indeterminate) -> str | NotAttempted | Unknown
     return NotAttempted(why=found.why) if isinstance(found, Indeterminate) else _read(found, _id_of)
 
 
-def _read(body: Object, read: Callable[[Object], Result]) -> Result | Unknown:
+def _read(body: Object, read: Callable[[Object], Result], reference: str | None = None) -> Result | Unknown:
     """Read what Stripe sent; what makes no sense may hide anything."""
     try:
         return read(body)
     except UNREADABLE as error:
-        return Unknown(why=f"the answer was not understood ({type(error).__name__})")
+        return Unknown(why=f"the answer was not understood ({type(error).__name__})", reference=reference)
 
 
 def _found(
@@ -436,15 +439,15 @@ def _found(
     return NotFound() if result is None else Found(result)
 
 
-def _charge_result(request: ChargeRequest, said: Object | NotAttempted | Unknown) -> ChargeResult:
+def _charge_result(request: ChargeRequest, reference: str, said: Object | NotAttempted | Unknown) -> ChargeResult:
     if isinstance(said, NotAttempted | Unknown):
         return said
-    result = _read(said, lambda payment: charge_result(request, payment))
+    result = _read(said, lambda payment: charge_result(request, payment), reference)
     return NotAttempted(why="it is begun and not confirmed") if isinstance(result, Begun) else result
 
 
-def _card_result(request: CardRequest, saving: Object) -> CardResult:
-    result = _read(saving, lambda body: card_result(request, body))
+def _card_result(request: CardRequest, reference: str, saving: Object) -> CardResult:
+    result = _read(saving, lambda body: card_result(request, body), reference)
     return NotAttempted(why="it is begun and not confirmed") if result is None else result
 
 
