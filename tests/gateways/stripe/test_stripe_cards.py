@@ -176,3 +176,14 @@ def test_a_card_may_be_saved_that_pays_later_only_with_its_owner(bench):
     card = saved(bench, token=token)
     result = bench.gateway.charge(payment(bench), SavedCard(card.token))
     assert isinstance(result, ActionRequired)
+
+
+@pytest.mark.parametrize("fault", [Fault.NONSENSE_AFTER, Fault.GARBAGE_AFTER, Fault.LIST_AFTER, Fault.ERROR])
+@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/payment_methods/[^/]+"), ("POST", ".*/detach")])
+def test_a_card_is_forgotten_only_if_stripe_says_so_of_that_card(bench, method, path, fault):
+    card, customer = SavedCard(saved(bench).token), saving(bench).customer_id
+    bench.server.faults.add(method, path, fault)
+    result = bench.gateway.forget(card, customer)
+    assert result != Forgotten() or bench.saved_cards() == []
+    assert bench.gateway.forget(card, customer) == Forgotten()
+    assert bench.saved_cards() == []

@@ -90,32 +90,37 @@ def assert_is_done(at: Opened, server: StripeServer, scene: Scene) -> None:
     assert_nothing_is_unknown_to_the_log(at, server)
 
 
+def settle(at: Opened, server: StripeServer) -> None:
+    """Recover, and once more after what waited for its customer is to be called off."""
+    at.ledger.recover()
+    for clock in (at.clock, server.state.clock):
+        clock.advance(LATER)
+    assert [one for one in at.ledger.recover() if not one.is_over] == []
+
+
 @pytest.mark.parametrize(("name", "number", "when"), POINTS)
 def test_a_killed_command_is_recovered_and_then_done_once(kill, server, tmp_path, name, number, when):
     kill(name, number, when)
     server.state.clock.advance(PROVEN)
     with opened(tmp_path, server.address, PROVEN) as at:
         at.ledger.recover()
-        for clock in (at.clock, server.state.clock):
-            clock.advance(LATER)  # what waited for its customer is called off
-        assert [one for one in at.ledger.recover() if not one.is_over] == []
         assert len(server.captured()) <= SCENES[name].captures
         assert credits_of(at) == net_captures(server)
-        assert_nothing_is_unknown_to_the_log(at, server)
+        request = SCENES[name].request(at)
+        assert request() == request()
+        settle(at, server)
+        assert_is_done(at, server, SCENES[name])
 
 
 @pytest.mark.parametrize(("name", "number", "when"), POINTS)
-def test_a_killed_command_that_is_recovered_and_repeated_is_done_once(kill, server, tmp_path, name, number, when):
+def test_a_killed_command_that_nobody_repeats_is_settled(kill, server, tmp_path, name, number, when):
     kill(name, number, when)
     server.state.clock.advance(PROVEN)
     with opened(tmp_path, server.address, PROVEN) as at:
-        at.ledger.recover()
-        request = SCENES[name].request(at)
-        assert request() == request()
-        for clock in (at.clock, server.state.clock):
-            clock.advance(LATER)
-        assert [one for one in at.ledger.recover() if not one.is_over] == []
-        assert_is_done(at, server, SCENES[name])
+        settle(at, server)
+        assert len(server.captured()) <= SCENES[name].captures
+        assert credits_of(at) == net_captures(server)
+        assert_nothing_is_unknown_to_the_log(at, server)
 
 
 @pytest.mark.parametrize(("name", "number", "when"), POINTS)
@@ -125,6 +130,6 @@ def test_a_killed_command_that_is_repeated_at_once_is_done_once(kill, server, tm
         request = SCENES[name].request(at)
         assert request() == request()
         for clock in (at.clock, server.state.clock):
-            clock.advance(PROVEN + LATER)
-        assert [one for one in at.ledger.recover() if not one.is_over] == []
+            clock.advance(PROVEN)
+        settle(at, server)
         assert_is_done(at, server, SCENES[name])

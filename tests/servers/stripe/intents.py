@@ -28,7 +28,7 @@ _MESSAGES = {"authentication_required": "Your card was declined. This transactio
 
 
 def new_payment(state: State, form: Object) -> Object:
-    amount, currency = _amount(form), form["currency"]
+    amount, currency = _amount(state, form), form["currency"]
     state.known(state.customers, form["customer"], "customer", "customer", 400)
     name = state.new_id("pi")
     payment = {
@@ -252,15 +252,15 @@ def _unexpected(kind: str, intent: Object) -> Refused:
     )
 
 
-def _amount(form: Object) -> int:
+def _amount(state: State, form: Object) -> int:
     currency = form["currency"]
     if not form["amount"].isdecimal():
         raise invalid("Invalid integer", code="parameter_invalid_integer", param="amount", stored=False)
     amount = int(form["amount"])
     if amount > 99_999_999:
         raise invalid("Amount must be no more than eight digits", code="amount_too_large", param="amount", stored=False)
-    if amount < 1 or (currency == "gbp" and amount < 30):
-        raise invalid("Amount must be at least £0.30 gbp", code="amount_too_small", param="amount", stored=False)
+    if amount < state.least.get(currency, 1):
+        raise invalid("Amount must convert to 30 pence.", code="amount_too_small", param="amount", stored=False)
     step = 10 if currency in _THREE_DECIMALS else 100 if currency in _WHOLE else 1
     if amount % step:
         raise invalid(f"Invalid amount for {currency}", code="parameter_invalid_integer", param="amount", stored=False)

@@ -36,6 +36,8 @@ class State:
         self.refunds: dict[str, Object] = {}
         self.events: list[Object] = []
         self.scripts: dict[str, Script] = {}
+        self.least = {"gbp": 30}
+        """The least that may be charged, in units; where the account settles decides that."""
         self.used_up: set[str] = set()
         self.confirmed: set[str] = set()
         """PaymentIntents whose client secret a browser may have: it is told when they are confirmed, not before."""

@@ -22,8 +22,9 @@ import stripe
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from interact_ledger.clock import Clock
-from interact_ledger.errors import GatewayMisconfigured
+from interact_ledger.errors import GatewayInvalidRequest, GatewayMisconfigured
 from interact_ledger.gateways.protocol import NotAttempted, Unknown
+from interact_ledger.gateways.stripe.requests import LASTS_AT_MOST
 from interact_ledger.gateways.stripe.results import Object
 
 __all__ = ["API_VERSION", "Answer", "Call", "Connection", "Refusal", "Sent"]
@@ -120,6 +121,15 @@ class Connection:
     def is_past(self, send_before: datetime) -> bool:
         """Say whether nothing may be sent any more."""
         return self._clock.now() >= send_before
+
+    def refuse_far_away(self, send_before: datetime) -> None:
+        """Keep to how far back an attempt is looked for.
+
+        Raises:
+            GatewayInvalidRequest: for an attempt that may be sent for longer.
+        """
+        if send_before - self._clock.now() > LASTS_AT_MOST:
+            raise GatewayInvalidRequest(f"is more than {LASTS_AT_MOST.days} days away", field="send_before")
 
     def send(self, call: Call, send_before: datetime | None = None) -> Sent:
         """Make one request, in several tries if need be.
