@@ -66,9 +66,10 @@ def kill(process: subprocess.Popen[str], server: StripeServer, tmp_path: Path) -
 
 
 def assert_nothing_is_unknown_to_the_log(at: Opened, server: StripeServer) -> None:
-    known = at.ledger._account(at.account_id).cards.values()
-    assert {card["id"] for card in server.attached()} == {card.token for card in known}
-    assert server.open_intents() == []
+    account = at.ledger._account(at.account_id)
+    assert {card["id"] for card in server.attached()} == {card.token for card in account.cards.values()}
+    awaited = {attempt.reference for attempt in (*account.top_ups.values(), *account.card_savings.values())}
+    assert {intent["id"] for intent in server.open_intents()} <= awaited
     report = at.ledger.audit()
     assert report.clean, report.findings
     assert report.findings == ()
@@ -87,6 +88,7 @@ def assert_is_done(at: Opened, server: StripeServer, scene: Scene) -> None:
     assert len(server.captured()) == scene.captures
     assert net_captures(server) == credits_of(at) == scene.credits
     assert len(at.ledger.cards(at.account_id)) == scene.cards
+    assert server.open_intents() == []
     assert_nothing_is_unknown_to_the_log(at, server)
 
 
@@ -106,21 +108,11 @@ def test_a_killed_command_is_recovered_and_then_done_once(kill, server, tmp_path
         at.ledger.recover()
         assert len(server.captured()) <= SCENES[name].captures
         assert credits_of(at) == net_captures(server)
+        assert_nothing_is_unknown_to_the_log(at, server)
         request = SCENES[name].request(at)
         assert request() == request()
         settle(at, server)
         assert_is_done(at, server, SCENES[name])
-
-
-@pytest.mark.parametrize(("name", "number", "when"), POINTS)
-def test_a_killed_command_that_nobody_repeats_is_settled(kill, server, tmp_path, name, number, when):
-    kill(name, number, when)
-    server.state.clock.advance(PROVEN)
-    with opened(tmp_path, server.address, PROVEN) as at:
-        settle(at, server)
-        assert len(server.captured()) <= SCENES[name].captures
-        assert credits_of(at) == net_captures(server)
-        assert_nothing_is_unknown_to_the_log(at, server)
 
 
 @pytest.mark.parametrize(("name", "number", "when"), POINTS)
