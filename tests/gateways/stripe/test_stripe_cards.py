@@ -45,6 +45,11 @@ def test_a_setup_intent_is_created_and_then_confirmed(bench):
     assert bench.captured() == []
 
 
+def test_a_card_may_come_as_a_confirmation_token(bench):
+    card = saved(bench, token=bench.server.confirmation_token(Script(last4="4444")))
+    assert (card.token[:3], card.details.last_four) == ("pm_", "4444")
+
+
 def test_a_saving_that_is_declined_is_closed_so_that_no_browser_goes_on_with_it(bench):
     result = save(bench, token="pm_card_chargeDeclinedExpiredCard")
     assert isinstance(result, Declined)

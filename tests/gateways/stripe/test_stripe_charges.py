@@ -93,6 +93,15 @@ def test_a_card_is_kept_only_if_the_customer_chose_so(bench):
     assert (result.saved_card.token, result.saved_card.reference) == (kept["id"], result.reference)
 
 
+def test_a_card_may_come_as_a_confirmation_token(bench):
+    token = bench.server.confirmation_token(Script(brand="mastercard", last4="4444"))
+    result = paid(bench, source=token)
+    assert sent(bench, "/confirm").asked.form["confirmation_token"] == token
+    assert (result.card.last_four, charge(bench, source=token)) == ("4444", result)
+    with pytest.raises(GatewayInvalidRequest):
+        charge(bench, "att_2", token)
+
+
 def test_an_unsaved_card_cannot_be_charged_again(bench):
     token = bench.server.card(Script())
     paid(bench, source=token)

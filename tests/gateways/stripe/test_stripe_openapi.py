@@ -28,6 +28,11 @@ def _charges(bench: StripeBench) -> None:
     charge(bench, "att_5", SavedCard(kept.token))
 
 
+def _confirmation_tokens(bench: StripeBench) -> None:
+    paid(bench, source=bench.server.confirmation_token(Script()))
+    saved(bench, token=bench.server.confirmation_token(Script()))
+
+
 def _declines(bench: StripeBench) -> None:
     for number, token in enumerate(("pm_card_chargeDeclined", "pm_card_chargeDeclinedExpiredCard")):
         charge(bench, f"att_{number}", token)
@@ -88,7 +93,7 @@ def _nonsense(bench: StripeBench) -> None:
 
 
 STORIES: list[Callable[[StripeBench], None]] = [
-    *(_charges, _declines, _authentication, _pending, _faults, _savings, _refunds, _nonsense),
+    *(_charges, _confirmation_tokens, _declines, _authentication, _pending, _faults, _savings, _refunds, _nonsense),
 ]
 
 

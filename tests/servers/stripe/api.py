@@ -53,10 +53,10 @@ _PARAMETERS = {
         *("amount", "currency", "customer", "payment_method_types", "capture_method", "metadata"),
         *("setup_future_usage", "expand"),
     },
-    "confirm_payment": {"payment_method", "off_session", "use_stripe_sdk", "expand"},
+    "confirm_payment": {"payment_method", "confirmation_token", "off_session", "use_stripe_sdk", "expand"},
     "cancel_payment": {"cancellation_reason", "expand"},
     "create_saving": {"customer", "usage", "payment_method_types", "metadata", "expand"},
-    "confirm_saving": {"payment_method", "use_stripe_sdk", "expand"},
+    "confirm_saving": {"payment_method", "confirmation_token", "use_stripe_sdk", "expand"},
     "cancel_saving": {"cancellation_reason", "expand"},
     "detach_method": {"expand"},
     "create_refund": {"payment_intent", "amount", "metadata", "expand"},
@@ -64,8 +64,6 @@ _PARAMETERS = {
 _REQUIRED = {
     "create_payment": ("amount", "currency", "customer"),
     "create_saving": ("customer",),
-    "confirm_payment": ("payment_method",),
-    "confirm_saving": ("payment_method",),
     "create_refund": ("payment_intent",),
 }
 

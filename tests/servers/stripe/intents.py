@@ -75,7 +75,7 @@ def confirm_payment(state: State, payment: Object, form: Object) -> Object:
     if payment["status"] not in _CONFIRMABLE:
         raise _unexpected("payment_intent", payment)
     off_session = form.get("off_session") not in {None, "false"}
-    method = state.method_to_confirm(form["payment_method"], payment["customer"], off_session=off_session)
+    method = state.method_to_confirm(form, payment["customer"], off_session=off_session)
     state.confirmed.add(payment["id"])
     script = state.scripts[method["id"]]
     outcome = script.off_session if off_session and isinstance(script.pay, Outcome) else script.pay
@@ -171,7 +171,7 @@ def new_saving(state: State, form: Object) -> Object:
 def confirm_saving(state: State, saving: Object, form: Object) -> Object:
     if saving["status"] not in _CONFIRMABLE:
         raise _unexpected("setup_intent", saving)
-    method = state.method_to_confirm(form["payment_method"], saving["customer"], off_session=False)
+    method = state.method_to_confirm(form, saving["customer"], off_session=False)
     state.confirmed.add(saving["id"])
     script = state.scripts[method["id"]]
     outcome = script.pay if script.save is None else script.save

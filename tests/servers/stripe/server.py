@@ -71,6 +71,11 @@ class StripeServer:
         with self.state.lock:
             return str(self.state.new_method(script)["id"])
 
+    def confirmation_token(self, script: Script) -> str:
+        """Return such a card as a ConfirmationToken."""
+        with self.state.lock:
+            return self.state.new_confirmation_token(script)
+
     def authenticate(self, reference: str, *, succeed: bool = True) -> None:
         with self.state.lock:
             intents.authenticate(self.state, reference, succeed=succeed)

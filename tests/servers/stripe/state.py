@@ -38,6 +38,7 @@ class State:
         self.scripts: dict[str, Script] = {}
         self.least = {"gbp": 30}
         """The least that may be charged, in units; where the account settles decides that."""
+        self.wrapped: dict[str, Any] = {}
         self.used_up: set[str] = set()
         self.confirmed: set[str] = set()
         """PaymentIntents whose client secret a browser may have: it is told when they are confirmed, not before."""
@@ -94,8 +95,20 @@ class State:
         self.scripts[method["id"]] = script
         return method
 
-    def method_to_confirm(self, name: str, customer: str | None, *, off_session: bool) -> Object:
+    def new_confirmation_token(self, script: Script) -> str:
+        """Wrap a card as the browser does for a server that confirms; it can be used once."""
+        token = self.new_id("ctoken")
+        self.wrapped[token] = self.new_method(script)["id"]
+        return token
+
+    def method_to_confirm(self, form: Object, customer: str | None, *, off_session: bool) -> Object:
         """Return the card that a confirmation names, if it may be used for the customer."""
+        token, name = form.get("confirmation_token"), form.get("payment_method")
+        if (token is None) == (name is None):
+            raise invalid("Name one card to confirm with.", code="parameter_missing", param="payment_method")
+        if token is not None:
+            self.known(self.wrapped, token, "confirmation_token", "confirmation_token", 400)
+            name = self.wrapped.pop(token)
         if name in TEST_TOKENS:
             return self.new_method(TEST_TOKENS[name])
         method = self.known(self.methods, name, "PaymentMethod", "payment_method", 400)

@@ -78,7 +78,7 @@ def payment_confirmation(request: ChargeRequest, source: PaymentSource) -> Param
     """The request that charges, which says who initiates."""
     off_session = _OFF_SESSION.get(request.initiator)
     session = {"use_stripe_sdk": True} if off_session is None else {"off_session": off_session}
-    return {"payment_method": source.token, **session}
+    return {**_card(source.token), **session}
 
 
 def new_saving(request: CardRequest) -> Parameters:
@@ -93,7 +93,7 @@ def new_saving(request: CardRequest) -> Parameters:
 
 def saving_confirmation(card: NewCard) -> Parameters:
     """The request that saves."""
-    return {"payment_method": card.token, "use_stripe_sdk": True}
+    return {**_card(card.token), "use_stripe_sdk": True}
 
 
 def new_refund(request: RefundRequest) -> Parameters:
@@ -107,6 +107,11 @@ def new_refund(request: RefundRequest) -> Parameters:
         "amount": units_of(request.amount, at_least_minimum=False),
         "metadata": _metadata(request.refund_id, request.attempt_id, request.account_id),
     }
+
+
+def _card(token: str) -> Parameters:
+    """Name a card by whatever the browser made of it: a ConfirmationToken or a PaymentMethod."""
+    return {"confirmation_token" if token.startswith("ctoken_") else "payment_method": token}
 
 
 def _metadata(operation_id: str, attempt_id: str, account_id: str) -> dict[str, str]:
