@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 
 import pytest
 
 from stripe_bench import StripeBench, stripe_bench
+
+os.environ["NO_PROXY"] = "127.0.0.1"  # whatever proxy this machine sends its requests through
 
 
 @pytest.fixture
