@@ -56,7 +56,7 @@ class TroubledRecorder:
             raise OperationalError("simulated: database is locked")
         if fault == "comes late":
             delay = timedelta(milliseconds=scheduler.chance.choice([1, 20, 500, 20_000]))
-            self._comes_late(delay, stored_events, kwargs.get("changes", ()))
+            self._comes_late(delay, stored_events, kwargs)
             raise OperationalError("simulated: the connection was lost")
         result = self._recorder.insert_events(stored_events, **kwargs)
         self._committed()

@@ -99,12 +99,12 @@ class World:
 
     # The network ------------------------------------------------------------------------------------------------
 
-    def commit_late(self, delay: timedelta, stored_events: Sequence[StoredEvent], changes: Any) -> None:
+    def commit_late(self, delay: timedelta, stored_events: Sequence[StoredEvent], appended: dict[str, Any]) -> None:
         """Have the database commit something after a delay, unless something else came first."""
 
         def commit() -> None:
             with suppress(IntegrityError):
-                self._database._log.recorder.insert_events(stored_events, changes=changes)
+                self._database._log.recorder.insert_events(stored_events, **appended)
                 self.committed()
 
         self.scheduler.later(delay, commit)

@@ -533,7 +533,9 @@ def test_rows_that_cannot_be_written_are_told_and_not_tried_for_ever(
         account_id = one.account().account_id
         two.ledger.balance(account_id)
         taken = {"operation_id": operation_id(account_id, "taken"), "stream_id": account_id, "version": 1}
-        two.ledger._log.recorder.insert_events([], changes=[OPERATIONS.insert(**taken)])
+        recorder = two.ledger._log.recorder
+        with recorder.transaction(write=True) as cursor:
+            recorder.write_changes(cursor, [OPERATIONS.insert(**taken)])
         one.ledger.adjust(account_id, gbp("1.00"), "one", idempotency_key="taken")
         with pytest.raises(CorruptLog, match=f"stream {account_id}, version 2: has impossible rows"):
             two.ledger.balance(account_id)

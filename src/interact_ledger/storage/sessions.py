@@ -144,13 +144,13 @@ class Sessions:
         while True:
             try:
                 return self._connected(deadline)
-            except psycopg.OperationalError as error:
-                pause = self._jitter.uniform(0, _PAUSE_SECONDS_MAX)
-                if time.monotonic() + pause > deadline:
-                    raise NeverSent(str(error)) from error
-                time.sleep(pause)
-            except psycopg.Error as error:  # an address that is none
-                raise NeverSent(str(error)) from error
+            except psycopg.Error as error:  # it remembers the password, so nothing is raised from it
+                refusal = NeverSent(str(error))
+                may_pass = isinstance(error, psycopg.OperationalError)  # else the address is none
+            pause = self._jitter.uniform(0, _PAUSE_SECONDS_MAX)
+            if not may_pass or time.monotonic() + pause > deadline:
+                raise refusal
+            time.sleep(pause)
 
     def _connected(self, deadline: float) -> LedgerConnection:
         said = conninfo_to_dict(self._conninfo)
