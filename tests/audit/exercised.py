@@ -56,9 +56,7 @@ def attention_account(kit: LedgerKit) -> str:
     )
     kit.ledger._context.transact(
         account_id,
-        lambda account, _: record_result(
-            account, found, found.intent.attempt_id, again, action_expires_at=kit.clock.now()
-        ),
+        lambda account, _: record_result(account, found, found.intent, again, action_expires_at=kit.clock.now()),
     )
     _odd_refunds(kit, account_id)
     return account_id

@@ -105,7 +105,8 @@ def top_up_after(*events: e.Event) -> TopUp:
 
 def when(given: list[e.Event], result: Any, attempt: str = "txn_1.1") -> list[e.Event]:
     """Return what is decided when the gateway says this of an attempt."""
-    return life.record_result(account(*given), top_up_after(*given), attempt, result, action_expires_at=LATER)
+    attempted = next(x for x in given if isinstance(x, e.PaymentAttempted) and x.attempt_id == attempt)
+    return life.record_result(account(*given), top_up_after(*given), attempted, result, action_expires_at=LATER)
 
 
 def then(given: list[e.Event], *results: Any, attempt: str = "txn_1.1") -> list[e.Event]:
@@ -127,4 +128,11 @@ def declined(still_payable: bool = False) -> Declined:
         raw_code="fraudulent",
         reference="pay_1",
         still_payable=still_payable,
+    )
+
+
+def attempt_again(*given: e.Event, send_before: datetime = SOON, gateway: str = "sandbox") -> list[e.Event]:
+    """Return what opens the next attempt with a new card, at the same gateway unless another is named."""
+    return life.attempt_again(
+        account(*given), top_up_after(*given), gateway=gateway, card_id=None, send_before=send_before
     )

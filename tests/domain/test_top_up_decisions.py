@@ -13,6 +13,7 @@ from domain_helpers import (
     SAVED,
     SOON,
     account,
+    attempt_again,
     captured,
     declined,
     past,
@@ -230,12 +231,12 @@ def test_a_closed_account_is_not_topped_up():
     )
     not_attempted = then(REQUESTED, NOBODY)
     with pytest.raises(AccountClosed):
-        life.attempt_again(account(*not_attempted, closed), top_up_after(*not_attempted), SOON)
+        attempt_again(*not_attempted, closed)
 
 
 @pytest.mark.parametrize("state", STATES)
 def test_a_new_attempt_opens_only_after_a_definite_no_that_left_nothing_to_pay(state):
-    again = life.attempt_again(account(*STATES[state]), top_up_after(*STATES[state]), LATER)
+    again = attempt_again(*STATES[state], send_before=LATER)
     if state != "not attempted":
         assert again == []
         return
@@ -248,31 +249,31 @@ def test_a_new_attempt_opens_only_after_a_definite_no_that_left_nothing_to_pay(s
 def test_attempts_are_numbered_on_and_each_needs_its_own_no():
     events = then(REQUESTED, NOBODY)
     for number in (2, 3):
-        events += life.attempt_again(account(*events), top_up_after(*events), SOON)
+        events += attempt_again(*events)
         assert top_up_after(*events).intent.attempt_id == f"txn_1.{number}"
-        assert life.attempt_again(account(*events), top_up_after(*events), SOON) == []
+        assert attempt_again(*events) == []
         events = then(events, NOBODY, attempt=f"txn_1.{number}")
 
 
 def test_what_was_begun_and_never_sent_is_cancelled_before_a_new_attempt():
     events = then(BEGUN, NOBODY)
     assert not top_up_after(*events).is_over
-    assert life.attempt_again(account(*events), top_up_after(*events), SOON) == []
+    assert attempt_again(*events) == []
     events = then(events, CANCELLED)
     assert top_up_after(*events).status is AttemptStatus.NOT_ATTEMPTED
-    assert len(life.attempt_again(account(*events), top_up_after(*events), SOON)) == 1
+    assert len(attempt_again(*events)) == 1
 
 
 @pytest.mark.parametrize("answer", [answer for answer in ANSWERS if answer != "captured"])
 def test_what_is_said_of_an_earlier_attempt_does_not_move_the_latest(answer):
     events = then(REQUESTED, NOBODY)
-    events += life.attempt_again(account(*events), top_up_after(*events), SOON)
+    events += attempt_again(*events)
     assert when(events, ANSWERS[answer], attempt="txn_1.1") == []
 
 
 def second_attempt():
     events = then(REQUESTED, NOBODY)
-    return [*events, *life.attempt_again(account(*events), top_up_after(*events), SOON)]
+    return [*events, *attempt_again(*events)]
 
 
 def test_a_capture_of_an_earlier_attempt_is_credited_as_late_and_the_later_one_is_called_off():
@@ -291,7 +292,7 @@ def test_a_superseded_attempt_that_is_cancelled_leaves_the_top_up_succeeded_for_
     events = then(events, CANCELLED, attempt="txn_1.2")
     over = top_up_after(*events)
     assert (over.is_over, over.outcome) == (True, AttemptStatus.SUCCEEDED)
-    assert life.attempt_again(account(*events), over, SOON) == []
+    assert attempt_again(*events) == []
 
 
 def test_a_superseded_attempt_that_captures_after_all_is_credited_and_reported():

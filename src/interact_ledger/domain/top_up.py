@@ -85,14 +85,25 @@ def request_top_up(
     ]
 
 
-def attempt_again(account: Account, top_up: TopUp, send_before: datetime) -> list[e.Event]:
-    """Open the next attempt of a top-up whose last one surely charged nothing and left nothing to pay."""
+def attempt_again(
+    account: Account, top_up: TopUp, *, gateway: str, card_id: str | None, send_before: datetime
+) -> list[e.Event]:
+    """Open the next attempt of a top-up whose last one surely charged nothing and left nothing to pay.
+
+    It may go to another gateway, with a card of that one: never after a decline, or while anything is unknown.
+    """
     if not top_up.is_over or top_up.outcome is not AttemptStatus.NOT_ATTEMPTED:
         return []
     refuse_closed(account)
     number = top_up.intent.number + 1
-    attempt_id = f"{top_up.operation_id}.{number}"
-    return [top_up.intent.model_copy(update={"attempt_id": attempt_id, "number": number, "send_before": send_before})]
+    changes = {
+        "attempt_id": f"{top_up.operation_id}.{number}",
+        "number": number,
+        "gateway": gateway,
+        "card_id": card_id,
+        "send_before": send_before,
+    }
+    return [top_up.intent.model_copy(update=changes)]
 
 
 def send_again(top_up: TopUp, now: datetime) -> list[e.Event]:
@@ -148,7 +159,7 @@ def record_absence(top_up: TopUp, attempt_id: str) -> list[e.Event]:
 
 
 def record_result(
-    account: Account, top_up: TopUp, attempt_id: str, result: ChargeResult, *, action_expires_at: datetime
+    account: Account, top_up: TopUp, attempt: e.PaymentAttempted, result: ChargeResult, *, action_expires_at: datetime
 ) -> list[e.Event]:
     """Turn what the gateway said of an attempt into facts, or into none where it is known or overtaken.
 
@@ -157,14 +168,14 @@ def record_result(
     Args:
         account: the account that is topped up.
         top_up: the top-up, from its operation's events.
-        attempt_id: the attempt that the gateway spoke of, maybe not the latest.
+        attempt: the attempt that the gateway spoke of, maybe not the latest, and maybe at another gateway.
         result: what it said.
         action_expires_at: until when the customer may authenticate, if that is what it asked for.
     """
     result = storable_names(result)
     if isinstance(result, Succeeded):
-        return _captured(account, top_up, attempt_id, result)
-    if attempt_id != top_up.intent.attempt_id or top_up.is_over:
+        return _captured(account, top_up, attempt, result)
+    if attempt.attempt_id != top_up.intent.attempt_id or top_up.is_over:
         return []
     if top_up.cancelling:
         unpayable = isinstance(result, Cancelled) or (isinstance(result, Declined) and not result.still_payable)
@@ -228,21 +239,21 @@ def _not_attempted(top_up: TopUp, why: str) -> list[e.Event]:
     return [not_attempted]
 
 
-def _captured(account: Account, top_up: TopUp, attempt_id: str, result: Succeeded) -> list[e.Event]:
+def _captured(account: Account, top_up: TopUp, attempt: e.PaymentAttempted, result: Succeeded) -> list[e.Event]:
     if result.reference in top_up.captured_references:
         return []
-    intent = top_up.intent
+    is_latest = attempt.attempt_id == top_up.intent.attempt_id
     # Whatever was captured, a card that the gateway now keeps must be known here.
-    saved = card_saved(account, top_up.operation_id, intent.gateway, result.saved_card) if result.saved_card else []
-    if (result.amount.amount, result.amount.currency.code) != (intent.total, intent.currency):
+    saved = card_saved(account, top_up.operation_id, attempt.gateway, result.saved_card) if result.saved_card else []
+    if (result.amount.amount, result.amount.currency.code) != (attempt.total, attempt.currency):
         return [
             e.CaptureMismatched(
                 operation_id=top_up.operation_id,
-                attempt_id=attempt_id,
-                gateway=intent.gateway,
+                attempt_id=attempt.attempt_id,
+                gateway=attempt.gateway,
                 reference=result.reference,
-                expected_amount=intent.total,
-                expected_currency=intent.currency,
+                expected_amount=attempt.total,
+                expected_currency=attempt.currency,
                 captured_amount=result.amount.amount,
                 captured_currency=result.amount.currency.code,
                 captured_at=result.captured_at,
@@ -251,20 +262,20 @@ def _captured(account: Account, top_up: TopUp, attempt_id: str, result: Succeede
         ]
     captured = e.PaymentCaptured(
         operation_id=top_up.operation_id,
-        attempt_id=attempt_id,
-        gateway=intent.gateway,
+        attempt_id=attempt.attempt_id,
+        gateway=attempt.gateway,
         reference=result.reference,
-        credit=intent.credit,
-        taxes=intent.taxes,
-        total=intent.total,
-        currency=intent.currency,
+        credit=attempt.credit,
+        taxes=attempt.taxes,
+        total=attempt.total,
+        currency=attempt.currency,
         captured_at=result.captured_at,
         brand=from_outside(result.card.brand),
         last_four=from_outside(result.card.last_four[-4:]),
         funding=result.card.funding,
-        late=top_up.is_over or attempt_id != intent.attempt_id,
+        late=top_up.is_over or not is_latest,
     )
-    is_superseded = attempt_id != intent.attempt_id and not top_up.is_over and not top_up.cancelling
+    is_superseded = not is_latest and not top_up.is_over and not top_up.cancelling
     superseded = [_cancel_requested(top_up, e.CancelReason.SUPERSEDED)] if is_superseded else []
     return [*superseded, captured, *saved]
 

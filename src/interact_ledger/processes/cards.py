@@ -10,7 +10,7 @@ from interact_ledger.domain import events as e
 from interact_ledger.domain.account import Account, AttemptStatus, CardSaving
 from interact_ledger.domain.fold import fold_card_saving
 from interact_ledger.domain.operations import Request
-from interact_ledger.errors import GatewayError, TransactionNotFound
+from interact_ledger.errors import GatewayError, GatewayUnsupported, MethodNotOffered, TransactionNotFound
 from interact_ledger.gateways.protocol import (
     ActionRequired,
     CardRequest,
@@ -23,6 +23,7 @@ from interact_ledger.gateways.protocol import (
     NotFound,
     SavedCard,
 )
+from interact_ledger.pricing.availability import choose_gateway
 from interact_ledger.processes.attempts import TOO_LATE, Marked, can_replay, makers, proof_from, refused
 from interact_ledger.processes.context import Context
 from interact_ledger.storage.accounts import Change, Decide, History
@@ -32,6 +33,7 @@ __all__ = [
     "cancel_saving",
     "complete_saving",
     "forget",
+    "gateway_to_save_at",
     "hear",
     "remove_card",
     "save_card",
@@ -44,6 +46,24 @@ class Progress(NamedTuple):
 
     saving: CardSaving
     client_secret: str | None = None
+
+
+def gateway_to_save_at(context: Context, account: Account, method: str | None) -> str:
+    """Return the id of the first gateway that serves the account and saves cards without charging them.
+
+    Raises:
+        MethodNotOffered: if none serves it at all.
+        GatewayUnsupported: if those that do cannot save a card alone.
+    """
+    availability, every = context.settings.availability, context.capabilities()
+    first = choose_gateway(availability, every, account.currency, account.country, method)
+    able = {gateway_id: can for gateway_id, can in every.items() if can.saves_without_charging}
+    if first in able:
+        return first
+    try:
+        return choose_gateway(availability, able, account.currency, account.country, method)
+    except MethodNotOffered:
+        raise GatewayUnsupported("cards are saved here only by paying with them", field="card_token") from None
 
 
 def save_card(context: Context, account_id: str, request: Request, gateway_id: str, card: NewCard) -> Progress:

@@ -17,7 +17,7 @@ from interact_ledger.pricing.taxes import Breakdown, tax_breakdown
 from interact_ledger.processes.context import Context
 from interact_ledger.storage.accounts import History
 
-__all__ = ["breakdown", "offered_methods", "quote", "refuse_unoffered_brand"]
+__all__ = ["breakdown", "offered_methods", "quote", "refuse_gateway"]
 
 
 def quote(context: Context, account_id: str, quote_id: str, amount: object, method: str | None) -> None:
@@ -77,9 +77,18 @@ def offered_methods(context: Context, account: Account) -> tuple[PaymentMethod, 
     return payment_methods(context.settings.availability, context.capabilities(), account.currency, account.country)
 
 
-def refuse_unoffered_brand(context: Context, account: Account, brand: str) -> None:
-    """A saved card is charged only where its brand is offered to the account as it is now."""
-    choose_gateway(context.settings.availability, context.capabilities(), account.currency, account.country, brand)
+def refuse_gateway(
+    context: Context, account: Account, quote: e.CheckoutQuoted, gateway_id: str, method: str | None
+) -> None:
+    """A quote is paid at another gateway than it named only if that one takes method and amount from the account now.
+
+    Raises:
+        ConfigurationError, MethodNotOffered, InvalidAmount
+    """
+    capabilities = context.gateway(gateway_id).capabilities
+    only = {gateway_id: capabilities}
+    choose_gateway(context.settings.availability, only, quote.currency, account.country, method)
+    _refuse_unchargeable(quote.total, quote.currency, capabilities.currencies[quote.currency])
 
 
 def _refuse_unchargeable(total: Decimal, currency: str, terms: CurrencyTerms) -> None:

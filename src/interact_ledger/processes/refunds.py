@@ -175,6 +175,8 @@ def _recording(asked: Refund, result: RefundResult) -> Decide:
 
 def _refuse_unsupported(context: Context, charge: Charge, amount: Decimal | None) -> None:
     capabilities = context.gateway(charge.captured.gateway).capabilities
+    if not capabilities.refunds:
+        raise GatewayUnsupported("this gateway pays nothing back", field="transaction_id")
     if not capabilities.partial_refunds and (amount or charge.total) != charge.captured.total:
         raise GatewayUnsupported("this gateway pays back whole charges only", field="amount")
 

@@ -25,7 +25,7 @@ from interact_ledger.domain.account import Account, Card, TopUp
 from interact_ledger.domain.cards import usable_card
 from interact_ledger.domain.fold import fold_top_up
 from interact_ledger.domain.operations import Request
-from interact_ledger.errors import CardRemoved, GatewayError, TransactionNotFound
+from interact_ledger.errors import CardRemoved, GatewayError, GatewayUnsupported, InvalidRequest, TransactionNotFound
 from interact_ledger.gateways.protocol import (
     ActionRequired,
     Begun,
@@ -42,11 +42,11 @@ from interact_ledger.gateways.protocol import (
     Unknown,
 )
 from interact_ledger.processes.attempts import TOO_LATE, Marked, can_replay, makers, nothing, proof_from, refused
-from interact_ledger.processes.checkout import refuse_unoffered_brand
+from interact_ledger.processes.checkout import refuse_gateway
 from interact_ledger.processes.context import Context
 from interact_ledger.storage.accounts import Change, Decide, History
 
-__all__ = ["Progress", "cancel", "hear", "settle", "top_up"]
+__all__ = ["Progress", "cancel", "hear", "settle", "top_up", "top_up_elsewhere"]
 
 
 class Progress(NamedTuple):
@@ -81,12 +81,14 @@ def top_up(
 
     def decide(account: Account, history: History) -> Sequence[e.Event]:
         quote = checkout.usable_quote(history(quote_id), context.now())
-        saved = _usable_saved_card(context, account, history, card)
+        saved = _usable_saved_card(context, account, history, quote, card)
+        gateway_id = saved.gateway if saved else quote.gateway
+        _refuse_unsupported(context, gateway_id, save_card=save_card)
         return life.request_top_up(
             account,
             request,
             quote,
-            gateway=saved.gateway if saved else quote.gateway,
+            gateway=gateway_id,
             card_id=saved.card_id if saved else None,
             save_card=save_card,
             initiator=initiator,
@@ -97,6 +99,37 @@ def top_up(
     if change.recorded:
         return _drive(context, account_id, request.operation_id, change, card)
     return _repeat(context, account_id, request.operation_id, card)
+
+
+def top_up_elsewhere(context: Context, account_id: str, operation_id: str, gateway_id: str, card: NewCard) -> Progress:
+    """Go on with a top-up at another gateway, if it is sure that nothing was charged; else tell its present state.
+
+    Args:
+        context: what to work with.
+        account_id: the account to top up.
+        operation_id: the top-up.
+        gateway_id: the gateway whose fields the card was typed into.
+        card: that gateway's one-time token.
+    """
+    settle(context, account_id, operation_id)
+    send_before = context.now() + context.settings.send_within
+
+    def decide(account: Account, history: History) -> Sequence[e.Event]:
+        if gateway_id == _first_attempt(history, operation_id).gateway:
+            raise InvalidRequest("is the gateway that it began with; repeat the request for it", field="gateway")
+        latest = _folded(history, operation_id)
+        again = life.attempt_again(account, latest, gateway=gateway_id, card_id=None, send_before=send_before)
+        if again:
+            quote = _quote(history, operation_id)
+            checkout.refuse_expired(quote, context.now())
+            refuse_gateway(context, account, quote, gateway_id, quote.method)
+            _refuse_unsupported(context, gateway_id, save_card=latest.intent.save_card)
+        return again
+
+    change = context.accounts.transact(account_id, context.cause, decide)
+    if change.recorded:
+        return _drive(context, account_id, operation_id, change, card)
+    return Progress(load(context, account_id, operation_id))
 
 
 def settle(context: Context, account_id: str, operation_id: str) -> Progress:
@@ -167,27 +200,40 @@ def load(context: Context, account_id: str, operation_id: str) -> TopUp:
 def _repeat(context: Context, account_id: str, operation_id: str, card: NewCard | str) -> Progress:
     present = load(context, account_id, operation_id)
     if can_replay(context, present):
-        resent = context.accounts.transact(
-            account_id,
-            context.cause,
-            lambda _, history: life.send_again(_folded(history, operation_id), context.now()),
-        )
+
+        def resend(_: Account, history: History) -> Sequence[e.Event]:
+            latest = _folded(history, operation_id)
+            is_this_cards = latest.intent.gateway == _first_attempt(history, operation_id).gateway
+            return life.send_again(latest, context.now()) if is_this_cards else ()
+
+        resent = context.accounts.transact(account_id, context.cause, resend)
         if resent.recorded:
             return _drive(context, account_id, operation_id, resent, card)
     progress = settle(context, account_id, operation_id)
     send_before = context.now() + context.settings.send_within
 
     def decide(account: Account, history: History) -> Sequence[e.Event]:
-        again = life.attempt_again(account, _folded(history, operation_id), send_before)
+        first, latest = _first_attempt(history, operation_id), _folded(history, operation_id)
+        again = life.attempt_again(
+            account, latest, gateway=first.gateway, card_id=first.card_id, send_before=send_before
+        )
         if again:
-            _usable_saved_card(context, account, history, card)
-            checkout.refuse_expired(_quote(history, operation_id), context.now())
+            quote = _quote(history, operation_id)
+            _usable_saved_card(context, account, history, quote, card)
+            checkout.refuse_expired(quote, context.now())
         return again
 
     change = context.accounts.transact(account_id, context.cause, decide)
     if change.recorded:
         return _drive(context, account_id, operation_id, change, card)
     return progress
+
+
+def _first_attempt(history: History, operation_id: str) -> e.PaymentAttempted:
+    """Return the attempt that the request itself opened, with the card that it named."""
+    first = history(operation_id)[1].event
+    assert isinstance(first, e.PaymentAttempted), "a top-up opens its first attempt with its request"
+    return first
 
 
 def _quote(history: History, operation_id: str) -> e.CheckoutQuoted:
@@ -198,17 +244,24 @@ def _quote(history: History, operation_id: str) -> e.CheckoutQuoted:
     return quote
 
 
-def _usable_saved_card(context: Context, account: Account, history: History, card: NewCard | str) -> Card | None:
-    """Return the saved card that is to be charged, None for a new one.
+def _usable_saved_card(
+    context: Context, account: Account, history: History, quote: e.CheckoutQuoted, card: NewCard | str
+) -> Card | None:
+    """Return the saved card that is to be charged, None for a new one. It pays at the gateway that keeps it.
 
     Raises:
-        CardNotFound, CardRemoved, MethodNotOffered
+        CardNotFound, CardRemoved, MethodNotOffered, InvalidAmount
     """
     if isinstance(card, NewCard):
         return None
     saved = usable_card(account, card, history(card))
-    refuse_unoffered_brand(context, account, saved.brand)
+    refuse_gateway(context, account, quote, saved.gateway, saved.brand)
     return saved
+
+
+def _refuse_unsupported(context: Context, gateway_id: str, *, save_card: bool) -> None:
+    if save_card and not context.gateway(gateway_id).capabilities.saves_cards:
+        raise GatewayUnsupported("this gateway saves no cards; pay without saving", field="save_card")
 
 
 def _drive(context: Context, account_id: str, operation_id: str, opened: Change, card: NewCard | str) -> Progress:
@@ -295,7 +348,7 @@ def _recording(context: Context, attempt: TopUp, result: ChargeResult) -> Decide
 
     def decide(account: Account, history: History) -> Sequence[e.Event]:
         present = _folded(history, attempt.operation_id)
-        return life.record_result(account, present, attempt.intent.attempt_id, result, action_expires_at=expires_at)
+        return life.record_result(account, present, attempt.intent, result, action_expires_at=expires_at)
 
     return decide
 

@@ -12,7 +12,7 @@ from interact_ledger.errors import Busy, InvalidRequest, QuoteNotFound
 from interact_ledger.free_text import free_text
 from interact_ledger.gateways.protocol import Initiator, NewCard
 from interact_ledger.money import card_amount_in
-from interact_ledger.pricing.availability import PaymentMethod, choose_gateway
+from interact_ledger.pricing.availability import PaymentMethod
 from interact_ledger.processes import cards, checkout, invoicing, notices, refunds, top_up
 from interact_ledger.processes.cards import Progress as SavingProgress
 from interact_ledger.processes.notices import ReceivedNotice
@@ -102,8 +102,9 @@ class PaymentVerbs(Verbs):
             save_card: whether the customer chose to save the new card.
 
         Raises:
-            QuoteNotFound, QuoteExpired, QuoteAlreadyUsed, CardNotFound, CardRemoved, MethodNotOffered,
+            QuoteNotFound, QuoteExpired, QuoteAlreadyUsed, CardNotFound, CardRemoved, MethodNotOffered, InvalidAmount,
             AccountClosed, IdempotencyConflict, InvalidRequest: nothing was stored or sent.
+            GatewayUnsupported: the gateway saves no cards; nothing was stored or sent.
             GatewayError: the gateway refuses us, or the token; nothing was charged.
             Busy, StorageUnavailable: repeat with the same key.
         """
@@ -120,6 +121,31 @@ class PaymentVerbs(Verbs):
             save_card=save_card,
             initiator=Initiator.CUSTOMER,
         )
+        return self._confirmation(account_id, progress)
+
+    def top_up_elsewhere(self, account_id: str, transaction_id: str, *, gateway: str, card_token: str) -> TopUpResult:
+        """Go on with a top-up at another gateway, once it is sure that the first one charged nothing.
+
+        That is so when its status is "not_attempted". After anything else nothing is sent, and its present state is
+        returned: a decline ends a top-up, and what is unknown may yet have been paid. A token belongs to the gateway
+        whose fields the card was typed into, and a saved card stays at its gateway, so the customer types a card
+        into the other gateway's fields. The top-up is charged once, at whichever gateway.
+
+        Args:
+            account_id: the account to top up.
+            transaction_id: the top-up.
+            gateway: the id of the other gateway, one of those that `payment_methods` names.
+            card_token: that gateway's one-time token.
+
+        Raises:
+            TransactionNotFound, QuoteExpired, MethodNotOffered, InvalidAmount, AccountClosed, GatewayUnsupported,
+            InvalidRequest, ConfigurationError: nothing was stored or sent.
+            GatewayError: the gateway refuses us, or the token; nothing was charged.
+            Busy, StorageUnavailable: repeat it.
+        """
+        card = NewCard(free_text(card_token, "card_token", length_max=TOKEN_LENGTH_MAX))
+        free_text(gateway, "gateway")
+        progress = top_up.top_up_elsewhere(self._context, account_id, transaction_id, gateway, card)
         return self._confirmation(account_id, progress)
 
     def complete(self, account_id: str, transaction_id: str) -> TopUpResult:
@@ -229,19 +255,14 @@ class PaymentVerbs(Verbs):
 
         Raises:
             MethodNotOffered, AccountClosed, IdempotencyConflict, GatewayError
+            GatewayUnsupported: no gateway that serves the account saves a card without charging it.
         """
         card = NewCard(free_text(card_token, "card_token", length_max=TOKEN_LENGTH_MAX))
         if method:
             named(method=method)
         request = self._request(account_id, idempotency_key, "save_card", card_token, method)
         account = self._account(account_id)
-        gateway_id = choose_gateway(
-            self._context.settings.availability,
-            self._context.capabilities(),
-            account.currency,
-            account.country,
-            method,
-        )
+        gateway_id = cards.gateway_to_save_at(self._context, account, method)
         return self._saving(account_id, cards.save_card(self._context, account_id, request, gateway_id, card))
 
     def complete_saving(self, account_id: str, saving_id: str) -> CardSavingResult:

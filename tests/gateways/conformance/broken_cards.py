@@ -179,6 +179,7 @@ class ForgottenWhenLost(Broken):
 
 @breaks(
     "a_card_saved_alone_is_not_charged_and_pays_later",
+    "an_authentic_notice_names_the_object_and_our_id_for_it",
 )
 class ChargesToSave(Broken):
     """A card is verified by charging it, and nobody pays that back."""

@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 @breaks(
-    "an_authentic_notice_names_the_charge_and_our_transaction",
+    "an_authentic_notice_names_the_object_and_our_id_for_it",
 )
 class NoticesWithoutOurId(Broken):
     """The object's metadata is not read."""

@@ -32,10 +32,12 @@ FOR_EVER = timedelta(days=3650)
 
 @breaks(
     "a_charge_is_paid_back_whole",
+    "a_part_is_paid_back_exactly_in_every_currency",
     "a_part_that_exceeds_what_is_left_is_refused",
     "a_refund_attempt_with_another_amount_pays_nothing_back",
     "a_refund_is_found_by_our_ids_and_not_as_its_neighbour",
     "a_refund_repeated_under_its_attempt_is_one_refund",
+    "a_refund_whose_answer_was_lost_is_found",
     "more_than_was_captured_is_never_paid_back",
     "one_refund_from_several_threads_is_one_refund",
     "refunding_after_a_fault_converges_on_one_refund",
@@ -54,6 +56,7 @@ class PaysBackAPennyLess(Broken):
     "a_refund_is_found_by_our_ids_and_not_as_its_neighbour",
     "a_refund_repeated_under_its_attempt_is_one_refund",
     "a_refund_that_the_bank_sent_back_is_found_as_declined",
+    "a_refund_whose_answer_was_lost_is_found",
     "one_refund_from_several_threads_is_one_refund",
     "refunding_after_a_fault_converges_on_one_refund",
 )
@@ -68,6 +71,7 @@ class RefundKeyPerCall(Broken):
 @breaks(
     "a_refund_attempt_with_another_amount_pays_nothing_back",
     "a_refund_is_found_by_our_ids_and_not_as_its_neighbour",
+    "an_authentic_notice_names_the_object_and_our_id_for_it",
     "more_than_was_captured_is_never_paid_back",
     "two_equal_parts_are_two_refunds",
 )
@@ -221,6 +225,34 @@ class LostRefundIsNotAttempted(Broken):
 
 
 @breaks(
+    "a_part_is_paid_back_exactly_in_every_currency",
+)
+class PaysBackHundredthsOfYen(Broken):
+    """Refunds in a currency without hundredths are sent as if it had them, where that still fits the charge."""
+
+    def refund(self, request: RefundRequest) -> RefundResult:
+        if request.amount.currency.code != "JPY":
+            return super().refund(request)
+        result = super().refund(replace(request, amount=Money(1, "JPY")))
+        return replace(result, amount=request.amount) if isinstance(result, Refunded) else result
+
+
+@breaks(
+    "a_refund_whose_answer_was_lost_is_found",
+)
+class FindsRefundsItWasTold(Broken):
+    """It finds only refunds that it had an answer to."""
+
+    def refund(self, request: RefundRequest) -> RefundResult:
+        result = super().refund(request)
+        self._lost = isinstance(result, Unknown)
+        return result
+
+    def find_refund(self, request: RefundRequest) -> Any:
+        return NotFound() if getattr(self, "_lost", False) else super().find_refund(request)
+
+
+@breaks(
     "one_refund_from_several_threads_is_one_refund",
 )
 class RefundsPerThread(Broken):
@@ -239,6 +271,7 @@ class RefundsPerThread(Broken):
 @breaks(
     "a_charge_is_paid_back_whole",
     "a_declined_refund_pays_nothing_back",
+    "a_part_is_paid_back_exactly_in_every_currency",
     "a_part_that_exceeds_what_is_left_is_refused",
     "a_pending_refund_is_pending_until_it_settles",
     "a_refund_attempt_with_another_amount_pays_nothing_back",
@@ -259,6 +292,7 @@ class RefundsUndeclared(Broken):
 
 
 @breaks(
+    "a_part_is_paid_back_exactly_in_every_currency",
     "a_part_that_exceeds_what_is_left_is_refused",
     "a_refund_attempt_with_another_amount_pays_nothing_back",
     "two_equal_parts_are_two_refunds",
@@ -285,6 +319,7 @@ class RefundsEarlyUndeclared(Broken):
 @breaks(
     "a_charge_is_paid_back_whole",
     "a_declined_refund_pays_nothing_back",
+    "a_part_is_paid_back_exactly_in_every_currency",
     "a_part_that_exceeds_what_is_left_is_refused",
     "a_pending_refund_is_pending_until_it_settles",
     "a_refund_attempt_with_another_amount_pays_nothing_back",

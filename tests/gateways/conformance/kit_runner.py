@@ -5,11 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from interact_ledger.clock import MovableClock
 from interact_ledger.gateways.conformance import GatewayConformance
+from interact_ledger.gateways.protocol import Capabilities
 from interact_ledger.gateways.sandbox import SandboxGateway
 from sandbox_bench import SandboxBench
 
@@ -20,10 +22,16 @@ START = datetime(2027, 3, 1, 12, tzinfo=UTC)
 
 
 class Broken(SandboxGateway):
-    """A sandbox that is to be broken in one way."""
+    """A sandbox that is to be broken in one way, in a few currencies of each kind."""
 
     without_cards: frozenset[str] = frozenset()
     """Kinds of card that its bench has not."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        every = super().capabilities
+        few = {code: terms for code, terms in every.currencies.items() if code in {"GBP", "ISK", "JPY", "KWD", "BHD"}}
+        return replace(every, currencies=few)
 
 
 BROKEN: dict[type[Broken], frozenset[str]] = {}

@@ -120,7 +120,7 @@ class Bench(Protocol):
     """False plays an outage of everything that `find_charge`, `find_card` and `find_refund` ask."""
 
     def card(self, kind: Behaviour | DeclineReason) -> str | None:
-        """Return a one-time token for a card that behaves so, or None if no card does so at this gateway."""
+        """Return a fresh one-time token for a card that behaves so, or None if no card does so at this gateway."""
         ...
 
     def fail_next(self, verb: str, fault: Fault) -> None:

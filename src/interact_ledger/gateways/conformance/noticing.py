@@ -12,9 +12,16 @@ import pytest
 
 from interact_ledger.errors import NoticeRejected
 from interact_ledger.gateways.conformance.bench import Bench, Delivery
-from interact_ledger.gateways.conformance.requests import paid, payment
+from interact_ledger.gateways.conformance.requests import (
+    good_card,
+    paid,
+    payment,
+    refund_of,
+    saving,
+    told,
+)
 from interact_ledger.gateways.conformance.rules import Rule, Violation, hold
-from interact_ledger.gateways.protocol import Notice, NoticeSubject
+from interact_ledger.gateways.protocol import CardSaved, Notice, NoticeSubject, Refunded, Succeeded
 
 __all__ = ["Noticing"]
 
@@ -32,14 +39,17 @@ class Noticing:
     notice_too_old: ClassVar[timedelta] = timedelta(hours=1)
     """An age at which a notice is surely too old at this gateway; also how far in the future one surely lies."""
 
-    def test_an_authentic_notice_names_the_charge_and_our_transaction(self, bench: Bench) -> None:
-        charge = _announced(bench)
+    def test_an_authentic_notice_names_the_object_and_our_id_for_it(self, bench: Bench) -> None:
+        charge = paid(bench)
+        bench.settle(charge.reference)
+        known = {NoticeSubject.CHARGE: (charge.reference, payment(bench).transaction_id)}
+        known |= _other_subjects(bench, charge)
         for delivery in _due(bench):
-            for notice in bench.gateway.notices(delivery.body, delivery.headers):
+            for notice in _understood(bench, delivery):
                 hold(Rule.AUTHENTIC, notice.occurred_at.utcoffset() is not None, f"{notice!r} bears no time zone")
-                if notice.subject is NoticeSubject.CHARGE:
-                    named = notice.reference == charge and notice.operation_id == payment(bench).transaction_id
-                    hold(Rule.AUTHENTIC, named, f"about charge {charge!r} there came {notice!r}")
+                named = known.get(notice.subject, (notice.reference, notice.operation_id))
+                right = (notice.reference, notice.operation_id) == named
+                hold(Rule.AUTHENTIC, right, f"about {named!r} there came {notice!r}")
 
     def test_a_notice_has_one_id_however_often_and_in_whatever_order_it_comes(self, bench: Bench) -> None:
         for number in (1, 2, 3):
@@ -122,10 +132,22 @@ class Noticing:
             hold(Rule.AUTHENTIC, same, "web servers change the case of header names, and then it is not understood")
 
 
-def _announced(bench: Bench, number: int = 1) -> str:
-    charge = paid(bench, payment(bench, number))
-    bench.settle(charge.reference)
-    return charge.reference
+def _announced(bench: Bench, number: int = 1) -> None:
+    bench.settle(paid(bench, payment(bench, number)).reference)
+
+
+def _other_subjects(bench: Bench, charge: Succeeded) -> dict[NoticeSubject, tuple[str, str]]:
+    """Pay the charge back and save a card, as far as the gateway does so; returns what their notices must name."""
+    can, known = bench.gateway.capabilities, {}
+    if can.refunds:
+        refund = refund_of(bench, charge)
+        refunded = told(Refunded, bench.gateway.refund(refund), "refunding")
+        known[NoticeSubject.REFUND] = (refunded.reference, refund.refund_id)
+    if can.saves_without_charging:
+        request = saving(bench)
+        kept = told(CardSaved, bench.gateway.save(request, good_card(bench)), "saving a card")
+        known[NoticeSubject.CARD] = (kept.reference, request.saving_id)
+    return known
 
 
 def _due(bench: Bench) -> list[Delivery]:

@@ -20,6 +20,7 @@ from interact_ledger.gateways.conformance.requests import (
     seconds,
     told,
     unsupported,
+    usual_amount,
 )
 from interact_ledger.gateways.conformance.rules import Rule, hold
 from interact_ledger.gateways.conformance.scenarios import Scenarios
@@ -71,6 +72,21 @@ class Refunding(Scenarios):
         second = told(Refunded, bench.gateway.refund(refund_of(bench, charge, part, 2)), "refunding another part")
         _paid_back(bench, charge, 2)
         hold(Rule.REFUND_ONCE, first.reference != second.reference, f"two refunds have one reference: {first!r}")
+
+    def test_a_part_is_paid_back_exactly_in_every_currency(self, bench: Bench) -> None:
+        if _in_parts(bench) is None:
+            return
+        for number, currency in enumerate(sorted(bench.gateway.capabilities.currencies), start=2):
+            charge = paid(bench, payment(bench, number, amount=usual_amount(bench, currency)))
+            bench.settle(charge.reference)
+            part = half(charge.amount)
+            request = replace(
+                refund_of(bench, charge, part, number), transaction_id=payment(bench, number).transaction_id
+            )
+            result = told(Refunded, bench.gateway.refund(request), f"refunding {part}", Rule.REFUND_ONCE)
+            captured = next(each for each in bench.captured() if each.reference == charge.reference)
+            exact = captured.refunded == part == result.amount
+            hold(Rule.AMOUNT, exact, f"{part!r} was asked for, {captured.refunded!r} paid back, {result.amount!r} said")
 
     def test_more_than_was_captured_is_never_paid_back(self, bench: Bench) -> None:
         charge = _settled(bench)

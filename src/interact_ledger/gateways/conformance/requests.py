@@ -35,6 +35,7 @@ __all__ = [
     "ACCOUNT",
     "OTHER_ACCOUNT",
     "SEND_WITHIN",
+    "answer",
     "begin_and_charge",
     "begun",
     "captures",
@@ -61,13 +62,13 @@ _TWELVE = Decimal(12)
 Result = TypeVar("Result")
 
 
-def usual_amount(bench: Bench) -> Money:
-    """Return an amount well within the terms, in pounds if the gateway takes them."""
+def usual_amount(bench: Bench, currency: str | None = None) -> Money:
+    """Return an amount well within the terms that can be halved twice, in pounds if the gateway takes them."""
     currencies = bench.gateway.capabilities.currencies
-    code = "GBP" if "GBP" in currencies else min(currencies)
+    code = currency or ("GBP" if "GBP" in currencies else min(currencies))
     terms = currencies[code]
     wanted = min(max(_TWELVE, 4 * terms.minimum), terms.maximum)
-    return Money(wanted - wanted % (2 * terms.step), code)
+    return Money(wanted - wanted % (4 * terms.step), code)
 
 
 def half(amount: Money) -> Money:
@@ -144,6 +145,7 @@ def begin_and_charge(bench: Bench, request: ChargeRequest, source: PaymentSource
 
 def paid(bench: Bench, request: ChargeRequest | None = None, source: PaymentSource | None = None) -> Succeeded:
     """Charge a card that pays."""
+    __tracebackhide__ = True
     result = begin_and_charge(bench, request or payment(bench), source or good_card(bench))
     return told(Succeeded, result, "charging a card that pays")
 
@@ -173,19 +175,31 @@ def seconds(number: float) -> timedelta:
 
 def told(kind: type[Result], result: object, what: str, rule: Rule = Rule.OUTCOME) -> Result:
     """Return a result of the kind that the scenario has, or say that the adapter called it something else."""
+    __tracebackhide__ = True
     if not isinstance(result, kind):
         raise Violation(rule, f"{what} came out as {result!r} and not as {kind.__name__}")
     return result
 
 
+def answer(what: str, call: Callable[[], Result]) -> Result:
+    """Return what an adapter answers although something fails; an exception is no answer about money."""
+    __tracebackhide__ = True
+    try:
+        return call()
+    except Exception as raised:
+        raise Violation(Rule.VALUES, f"{what} raised {type(raised).__name__}: {raised}") from raised
+
+
 def one_of(kinds: tuple[type, ...], result: object, what: str, rule: Rule = Rule.OUTCOME) -> None:
     """Hold a result to one of several kinds."""
+    __tracebackhide__ = True
     names = " or ".join(kind.__name__ for kind in kinds)
     hold(rule, isinstance(result, kinds), f"{what} came out as {result!r} and not as {names}")
 
 
 def captures(bench: Bench, count: int, rule: Rule = Rule.ONE_CHARGE) -> Sequence[Captured]:
     """Return what the gateway captured, which must be so many payments."""
+    __tracebackhide__ = True
     captured = bench.captured()
     hold(rule, len(captured) == count, f"{len(captured)} payments were captured instead of {count}: {captured!r}")
     return captured

@@ -22,6 +22,10 @@ class Rule(Enum):
         "protocol, rule 2: one try that may have arrived makes the outcome Unknown, whatever later tries said",
         "a false no opens a second attempt, perhaps at another gateway, and the customer pays twice",
     )
+    VALUES = (
+        "protocol: money results are values; exceptions are for what is not about money",
+        "an error after sending is taken for a refusal or a crash, while the customer may have paid",
+    )
     SURELY_NOT_SENT = (
         "protocol, rule 2: when every try surely failed before it was sent, the outcome is NotAttempted",
         "a customer waits for the safe delay although nothing can have happened",
@@ -138,5 +142,6 @@ class Violation(AssertionError):
 
 def hold(rule: Rule, condition: bool, seen: str) -> None:  # noqa: FBT001 - reads as a sentence, like assert
     """Hold an adapter to a rule; `seen` says in one sentence what it did instead."""
+    __tracebackhide__ = True  # pytest then shows the check that failed, and not this line
     if not condition:
         raise Violation(rule, seen)
