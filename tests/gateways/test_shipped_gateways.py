@@ -7,8 +7,9 @@ import dataclasses
 from interact_ledger.gateways.discovery import gateway_names
 from interact_ledger.gateways.protocol import Capabilities
 from interact_ledger.gateways.sandbox import SandboxGateway
+from interact_ledger.gateways.stripe import StripeGateway
 
-LACKING: dict[str, set[str]] = {"sandbox": set()}
+LACKING: dict[str, set[str]] = {"sandbox": set(), "stripe": set()}
 """By the name of its entry point, the capabilities that a gateway declares not to have."""
 
 
@@ -17,6 +18,8 @@ def capabilities_of(name: str) -> Capabilities:
         case "sandbox":
             with SandboxGateway() as gateway:
                 return gateway.capabilities
+        case "stripe":
+            return StripeGateway("sk_test_example").capabilities
     raise AssertionError(f"tell here how {name} is made")
 
 
