@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from interact_ledger.errors import GatewayMisconfigured
 from interact_ledger.gateways.protocol import Indeterminate, NotAttempted, Unknown
 from interact_ledger.gateways.stripe.connection import Answer, Connection, Refusal, Sent
-from interact_ledger.gateways.stripe.requests import ATTEMPT, LASTS_AT_MOST
+from interact_ledger.gateways.stripe.requests import ATTEMPT, LOOKED_BACK
 from interact_ledger.gateways.stripe.results import UNREADABLE, Object, text
 
 __all__ = ["Intents", "Said", "found_in_pages"]
@@ -78,7 +78,7 @@ class Intents:
                 return Indeterminate(why=sent.why)
         params = {
             "customer": customer_id,
-            "created": {"gte": int((send_before - LASTS_AT_MOST).timestamp())},
+            "created": {"gte": int((send_before - LOOKED_BACK).timestamp())},
             "limit": _PAGE,
             "expand": [f"data.{part}" for part in self._expand],
         }

@@ -23,6 +23,7 @@ __all__ = [
     "ACCOUNT",
     "ATTEMPT",
     "LASTS_AT_MOST",
+    "LOOKED_BACK",
     "OPERATION",
     "key",
     "new_customer",
@@ -39,7 +40,9 @@ ATTEMPT = "interact_ledger_attempt"
 ACCOUNT = "interact_ledger_account"
 
 LASTS_AT_MOST = timedelta(days=30)
-"""How long before its `send_before` an attempt can have begun: bounds how far back it is looked for."""
+"""How long before its `send_before` an attempt can have begun."""
+LOOKED_BACK = LASTS_AT_MOST + timedelta(days=1)
+"""How long before its `send_before` its object can have been made, whatever the difference of clocks."""
 
 _OFF_SESSION = {Initiator.UNSCHEDULED: "one_off", Initiator.RECURRING: "recurring"}
 
