@@ -26,7 +26,7 @@ from interact_ledger.gateways.protocol import (
     Unknown,
 )
 from interact_ledger.gateways.stripe import StripeGateway
-from servers.stripe import API_KEY, Fault
+from servers.stripe import API_KEY, Fault, Script
 from stripe_bench import NOON, StripeBench, adapter
 
 CONFIRM = ".*/confirm"
@@ -289,6 +289,12 @@ def test_a_decline_that_is_replayed_is_the_same_decline(bench):
     first = charge(bench, source="pm_card_chargeDeclined")
     assert isinstance(first, Declined)
     assert charge(bench, source="pm_card_chargeDeclined") == first
+
+
+def test_a_replayed_decline_is_not_taken_for_the_present(bench):
+    declined = charge(bench, source="pm_card_chargeDeclined")
+    bench.pay_in_browser(declined.reference, bench.server.card(Script()))
+    assert isinstance(charge(bench, source="pm_card_chargeDeclined"), Succeeded)
 
 
 def test_a_replayed_answer_is_not_taken_for_the_present(bench):
