@@ -36,6 +36,7 @@ from interact_ledger.gateways.protocol import (
     Succeeded,
     Unknown,
 )
+from interact_ledger.gateways.sandbox import Fault
 
 FOR_EVER = timedelta(days=3650)
 
@@ -760,3 +761,19 @@ class NoCardPends(Broken):
     """Its bench has no card that pends, and nobody pinned that."""
 
     without_cards = frozenset({"pends"})
+
+
+@breaks(
+    "a_charge_that_was_surely_not_sent_is_not_attempted",
+    "a_charge_whose_answer_is_lost_is_unknown",
+    "a_saving_whose_answer_is_lost_is_unknown_and_then_found",
+    "beginning_after_a_fault_converges_on_one_charge",
+    "cancelling_after_a_fault_converges_on_unpayable",
+    "forgetting_after_a_fault_converges_on_forgotten",
+    "refunding_after_a_fault_converges_on_one_refund",
+)
+class NothingEverFails(Broken):
+    """Its bench brings no faults about, so that nothing is known of how it bears them."""
+
+    def fail_next(self, verb: str, fault: Fault, *, times: int = 1) -> None:
+        pass
