@@ -103,6 +103,12 @@ CALLS: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "checkout": _on(amount=gbp("20.00"), method="visa"),
     "checkout_summary": _on("quote"),
     "top_up": _on("quote", idempotency_key="k", card_token="tok_visa", card_id=None, save_card=False),
+    "top_up_elsewhere": lambda s: {
+        "account_id": s.account,
+        "transaction_id": s.paid,
+        "gateway": "elsewhere",
+        "card_token": "tok_visa",
+    },
     "complete": lambda s: {"account_id": s.account, "transaction_id": s.pending},
     "cancel": lambda s: {"account_id": s.account, "transaction_id": s.pending},
     "top_up_result": lambda s: {"account_id": s.account, "transaction_id": s.pending},

@@ -74,6 +74,8 @@ def payment_commands(cli: Cli) -> Iterator[Words]:
     yield "payment", "quote", account, quote
     yield "payment", "top-up", account, quote, "--card-token", "tok_visa", "--save-card", "--key", "paid"
     paid = cli.json("payment", "top-up", account, quote, "--card-token", "tok_visa", "--save-card", "--key", "paid")
+    elsewhere = "payment", "top-up-elsewhere", account, paid["transaction_id"], "elsewhere"
+    yield *elsewhere, "--card-token", "tok_visa"
     yield "payment", "refundable", account, paid["transaction_id"]
     refund = "payment", "refund", account, paid["transaction_id"], "--amount", "12", "--reason", "why", "--key", "back"
     yield refund

@@ -96,6 +96,12 @@ FREE: dict[tuple[str, str], Call] = {
     ("top_up", "idempotency_key"): lambda r, text: r.kit.ledger.top_up(
         r.account, r.quote, idempotency_key=text, card_id=r.card
     ),
+    ("top_up_elsewhere", "gateway"): lambda r, text: r.kit.ledger.top_up_elsewhere(
+        r.account, r.paid, gateway=text, card_token="tok_visa"
+    ),
+    ("top_up_elsewhere", "card_token"): lambda r, text: r.kit.ledger.top_up_elsewhere(
+        r.account, r.paid, gateway="elsewhere", card_token=text
+    ),
     ("save_card", "card_token"): lambda r, text: r.kit.ledger.save_card(r.account, text, idempotency_key="k"),
     ("save_card", "idempotency_key"): lambda r, text: r.kit.ledger.save_card(
         r.account, "tok_visa", idempotency_key=text

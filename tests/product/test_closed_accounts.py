@@ -100,6 +100,7 @@ READING: dict[str, Callable[[Ledger, Closed], object]] = {
     "top_up_result": lambda ledger, c: ledger.top_up_result(c.id, c.paid),
     # Asked about what is over, these return what became of it.
     "complete": lambda ledger, c: ledger.complete(c.id, c.paid),
+    "top_up_elsewhere": lambda ledger, c: ledger.top_up_elsewhere(c.id, c.paid, gateway="g", card_token="t"),
     "cancel": lambda ledger, c: ledger.cancel(c.id, c.paid),
     "complete_saving": lambda ledger, c: ledger.complete_saving(c.id, c.saving),
     "cancel_saving": lambda ledger, c: ledger.cancel_saving(c.id, c.saving),

@@ -91,6 +91,24 @@ def top_up(
     )
 
 
+@command(payment, "top-up-elsewhere")
+def top_up_elsewhere(
+    session: Session,
+    account_id: AccountId,
+    transaction_id: TransactionId,
+    gateway: Annotated[str, typer.Argument(metavar="GATEWAY", help="The other gateway's id.")],
+    card_token: CardToken = None,
+) -> Answer:
+    """Go on with a top-up at another gateway, once it is sure that the first one charged nothing.
+
+    The card token is of the other gateway. After anything but not_attempted nothing is sent.
+    """
+    token = from_terminal(card_token)
+    if token is None:
+        raise InvalidRequest("pass --card-token", field="--card-token")
+    return _shown(session.ledger.top_up_elsewhere(account_id, transaction_id, gateway=gateway, card_token=token))
+
+
 @command(payment, "complete")
 def complete(session: Session, account_id: AccountId, transaction_id: TransactionId) -> Answer:
     """Go on with a top-up after the customer authenticated, or learn from the gateway what became of it."""

@@ -143,8 +143,8 @@ class PaymentVerbs(Verbs):
             GatewayError: the gateway refuses us, or the token; nothing was charged.
             Busy, StorageUnavailable: repeat it.
         """
+        named(account_id=account_id, transaction_id=transaction_id, gateway=gateway)
         card = NewCard(free_text(card_token, "card_token", length_max=TOKEN_LENGTH_MAX))
-        free_text(gateway, "gateway")
         progress = top_up.top_up_elsewhere(self._context, account_id, transaction_id, gateway, card)
         return self._confirmation(account_id, progress)
 
