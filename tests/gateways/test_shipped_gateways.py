@@ -8,8 +8,9 @@ from braintree_bench import opened_bench
 from interact_ledger.gateways.discovery import gateway_names
 from interact_ledger.gateways.protocol import Capabilities
 from interact_ledger.gateways.sandbox import SandboxGateway
+from interact_ledger.gateways.stripe import StripeGateway
 
-LACKING: dict[str, set[str]] = {"braintree": {"refunds_before_settlement"}, "sandbox": set()}
+LACKING: dict[str, set[str]] = {"braintree": {"refunds_before_settlement"}, "sandbox": set(), "stripe": set()}
 """By the name of its entry point, the capabilities that a gateway declares not to have."""
 
 
@@ -21,6 +22,8 @@ def capabilities_of(name: str) -> Capabilities:
         case "sandbox":
             with SandboxGateway() as gateway:
                 return gateway.capabilities
+        case "stripe":
+            return StripeGateway("sk_test_example").capabilities
     raise AssertionError(f"tell here how {name} is made")
 
 

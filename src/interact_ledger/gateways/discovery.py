@@ -30,11 +30,18 @@ def gateway_from_env(name: str, environ: Mapping[str, str]) -> Gateway:
     """Import an adapter by its entry point's name and make it from environment variables.
 
     Raises:
-        ConfigurationError: if no such adapter is installed.
+        ConfigurationError: if no such adapter is installed, or what it needs is not.
     """
     found = entry_points(group=ENTRY_POINT_GROUP, name=name)
     if not found:
         raise ConfigurationError(
             f"no gateway {from_outside(name)!r} is installed; there are: {', '.join(gateway_names())}", field="gateways"
         )
-    return cast("GatewayClass", next(iter(found)).load()).from_env(environ)
+    try:
+        gateway_class = cast("GatewayClass", next(iter(found)).load())
+    except ModuleNotFoundError as missing:
+        raise ConfigurationError(
+            f"the gateway {name!r} needs {missing.name!r}, which is not installed; try the extra of that name",
+            field="gateways",
+        ) from None
+    return gateway_class.from_env(environ)

@@ -1,0 +1,145 @@
+"""Customers and charges: one PaymentIntent for each attempt."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from interact_ledger.errors import GatewayError
+from interact_ledger.gateways.protocol import (
+    Advice,
+    Begun,
+    ChargeRequest,
+    ChargeResult,
+    Declined,
+    DeclineReason,
+    Found,
+    Indeterminate,
+    NewCard,
+    NotAttempted,
+    NotFound,
+    PaymentSource,
+    Unknown,
+)
+from interact_ledger.gateways.stripe.connection import Answer, Refusal
+from interact_ledger.gateways.stripe.requests import (
+    key,
+    new_customer,
+    new_payment,
+    payment_confirmation,
+)
+from interact_ledger.gateways.stripe.results import (
+    Object,
+    charge_result,
+)
+from interact_ledger.gateways.stripe.understanding import (
+    MISSING,
+    Verbs,
+    id_of,
+    invalid,
+    looked_up,
+    new_id,
+    reference_of,
+    refuse_empty,
+    understood,
+)
+
+__all__ = ["Charges"]
+
+
+class Charges(Verbs):
+    """The verbs about charges."""
+
+    def link_customer(self, account_id: str) -> str:
+        """Return the id of the account's Customer; a repeat within a day gets the same one.
+
+        Raises:
+            GatewayError: if it could not be created.
+        """
+        params, options = new_customer(account_id), {"idempotency_key": key(account_id, "customer")}
+        sent = self._connection.send(lambda v1: v1.customers.create(params=params, options=options))
+        if isinstance(sent, Refusal):
+            raise invalid(sent, "account_id")
+        customer_id = understood(sent.body, id_of) if isinstance(sent, Answer) else sent
+        if not isinstance(customer_id, str):
+            raise GatewayError(f"Stripe could not be asked for a customer: {customer_id.why}")
+        return customer_id
+
+    def begin(self, request: ChargeRequest) -> Begun | NotAttempted | Unknown:
+        """Create an unconfirmed PaymentIntent. Its client secret is told to nobody before it is needed.
+
+        Raises:
+            GatewayInvalidRequest: for an amount that Stripe does not take, or if the attempt was begun with other
+                parameters.
+        """
+        made = self._new_payment(request, request.send_before)
+        return Begun(reference=made) if isinstance(made, str) else made
+
+    def charge(self, request: ChargeRequest, source: PaymentSource) -> ChargeResult:
+        """Confirm the PaymentIntent; whatever was confirmed before tells its present state.
+
+        Raises:
+            GatewayInvalidRequest: as `begin`, for a token that Stripe does not know or has used up, or if the attempt
+                was charged to another card.
+        """
+        refuse_empty(source.token, "source")
+        reference = request.reference or self._new_payment(request, request.send_before)
+        if not isinstance(reference, str):
+            return reference
+        params = payment_confirmation(request, source)
+        said = self._payments.confirm(reference, params, key(request.attempt_id, "confirm"), request.send_before)
+        if isinstance(said, Refusal):
+            return _refused_source(said, source, reference)
+        return _charge_result(request, reference, said)
+
+    def find_charge(self, request: ChargeRequest) -> Found[ChargeResult | Begun] | NotFound | Indeterminate:
+        """Retrieve the PaymentIntent by its id, else look for it among the customer's.
+
+        Raises:
+            GatewayMisconfigured: if Stripe does not know the customer.
+        """
+        known = self._payments.find(request.reference, request.attempt_id, request.customer_id, request.send_before)
+        return looked_up(known, lambda payment: charge_result(request, payment))
+
+    def cancel(self, request: ChargeRequest) -> ChargeResult:
+        """Cancel the PaymentIntent.
+
+        If none can be found, one is created and cancelled under the attempt's own key, so that whoever still means to
+        begin the attempt gets that one.
+        """
+        reference = request.reference
+        if not reference:
+            known = self._payments.find(None, request.attempt_id, request.customer_id, request.send_before)
+            made = self._new_payment(request, None) if known is None else reference_of(known)
+            if not isinstance(made, str):
+                return made
+            reference = made
+        said = self._payments.cancel(reference)
+        if isinstance(said, Refusal):
+            raise invalid(said, "reference")
+        return _charge_result(request, reference, said)
+
+    def _new_payment(self, request: ChargeRequest, send_before: datetime | None) -> str | NotAttempted | Unknown:
+        self._connection.refuse_far_away(request.send_before)
+        params = new_payment(request)
+        return new_id(self._payments.create(params, key(request.attempt_id, "create"), send_before))
+
+
+def _charge_result(request: ChargeRequest, reference: str, said: Object | NotAttempted | Unknown) -> ChargeResult:
+    if isinstance(said, NotAttempted | Unknown):
+        return said
+    result = understood(said, lambda payment: charge_result(request, payment), reference)
+    return NotAttempted(why="it is begun and not confirmed") if isinstance(result, Begun) else result
+
+
+def _refused_source(refusal: Refusal, source: PaymentSource, reference: str) -> Declined:
+    """A saved card that Stripe does not charge any more is declined; anything else is a request that makes no sense."""
+    is_gone = refusal.kind == "invalid_request_error" and refusal.param in {None, "payment_method"}
+    if isinstance(source, NewCard) or not is_gone or refusal.code == MISSING:
+        raise invalid(refusal, "source")
+    return Declined(
+        reason=DeclineReason.METHOD_UNUSABLE,
+        advice=Advice.NEW_METHOD,
+        raw_code=refusal.code or refusal.kind,
+        reference=reference,
+        still_payable=True,
+    )

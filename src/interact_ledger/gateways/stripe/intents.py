@@ -1,0 +1,133 @@
+"""PaymentIntents and SetupIntents: created, confirmed, cancelled, retrieved and looked for in the same way.
+
+What confirming and cancelling return is the object as it is *now*: an answer that Stripe only replays is a state of the
+past, and so is the one that made it refuse. Then the object is retrieved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from interact_ledger.errors import GatewayMisconfigured
+from interact_ledger.gateways.protocol import Indeterminate, NotAttempted, Unknown
+from interact_ledger.gateways.stripe.connection import Answer, Connection, Refusal, Sent
+from interact_ledger.gateways.stripe.requests import ATTEMPT, LOOKED_BACK
+from interact_ledger.gateways.stripe.results import UNREADABLE, Object, text
+
+__all__ = ["Intents", "Said", "found_in_pages"]
+
+_PAGE = 100
+
+Said: TypeAlias = Object | Refusal | NotAttempted | Unknown
+"""An object as it is now, or why there is none."""
+
+
+class Intents:
+    """One of the two kinds."""
+
+    def __init__(self, connection: Connection, service: Callable[[Any], Any], kind: str, expand: Sequence[str]) -> None:
+        """Take the way to Stripe, the SDK's service, the kind's name in errors, and which parts to ask for."""
+        self._connection = connection
+        self._service = service
+        self._kind = kind
+        self._expand = list(expand)
+
+    def create(self, params: dict[str, Any], key: str, send_before: datetime | None) -> Said:
+        """Create an unconfirmed one, or get the one that was created under this key."""
+        sent = self._connection.send(
+            lambda v1: self._service(v1).create(params=params, options={"idempotency_key": key}), send_before
+        )
+        return sent.body if isinstance(sent, Answer) else sent
+
+    def confirm(self, reference: str, params: dict[str, Any], key: str, send_before: datetime) -> Said:
+        """Charge or save. Too late for that, it is only retrieved; if that fails too, nothing was attempted."""
+        params = {**params, "expand": self._expand}
+        sent = self._connection.send(
+            lambda v1: self._service(v1).confirm(reference, params=params, options={"idempotency_key": key}),
+            send_before,
+        )
+        if isinstance(sent, NotAttempted) and self._connection.is_past(send_before):
+            present = self._retrieve(reference)
+            return present.body if isinstance(present, Answer) else sent
+        if isinstance(sent, Refusal) and sent.is_decline and not sent.replayed and self._kind in sent.details:
+            return sent.details[self._kind]  # type: ignore[no-any-return]
+        return self._present(reference, sent)
+
+    def cancel(self, reference: str) -> Said:
+        """Cancel it: under no key of ours, because its state decides, and no stored failure may stand in the way."""
+        params = {"cancellation_reason": "abandoned", "expand": self._expand}
+        sent = self._connection.send(lambda v1: self._service(v1).cancel(reference, params=params))
+        return self._present(reference, sent)
+
+    def find(
+        self, reference: str | None, attempt_id: str, customer_id: str, send_before: datetime
+    ) -> Object | Indeterminate | None:
+        """Return it as it is now: by its id, else among the customer's by the attempt that its metadata names.
+
+        Raises:
+            GatewayMisconfigured: if Stripe does not know the customer: the key is another account's.
+        """
+        if reference:
+            sent = self._retrieve(reference)
+            if isinstance(sent, Answer):
+                return sent.body
+            if not isinstance(sent, Refusal):
+                return Indeterminate(why=sent.why)
+        params = {
+            "customer": customer_id,
+            "created": {"gte": int((send_before - LOOKED_BACK).timestamp())},
+            "limit": _PAGE,
+            "expand": [f"data.{part}" for part in self._expand],
+        }
+        return found_in_pages(self._connection, self._service, params, attempt_id)
+
+    def _present(self, reference: str, sent: Sent) -> Said:
+        is_old = sent.replayed if isinstance(sent, Answer) else isinstance(sent, Refusal) and sent.is_about_the_object
+        if is_old:
+            retrieved = self._retrieve(reference)
+            sent = retrieved if isinstance(retrieved, Answer) else Unknown(why="its present state could not be told")
+        if isinstance(sent, Answer):
+            return sent.body
+        return replace(sent, reference=reference) if isinstance(sent, Unknown) else sent
+
+    def _retrieve(self, reference: str) -> Sent:
+        params = {"expand": self._expand}
+        return self._connection.send(lambda v1: self._service(v1).retrieve(reference, params=params))
+
+
+def found_in_pages(
+    connection: Connection, service: Callable[[Any], Any], params: dict[str, Any], attempt_id: str
+) -> Object | Indeterminate | None:
+    """Return the object of a list whose metadata names the attempt; None only if every page was read.
+
+    Raises:
+        GatewayMisconfigured: if Stripe does not know what the list is of.
+    """
+    while True:
+        sent = _page(connection, service, params)
+        if isinstance(sent, NotAttempted | Unknown):
+            return Indeterminate(why=sent.why)
+        if isinstance(sent, Refusal):
+            raise GatewayMisconfigured(f"Stripe does not know what is looked up ({sent.code}); is the key another's?")
+        try:
+            page = sent.body["data"]
+            named = [item for item in page if item["metadata"].get(ATTEMPT) == attempt_id]
+            if named:
+                return _most_advanced(named)
+            if not sent.body["has_more"]:
+                return None
+            params = {**params, "starting_after": text(page[-1]["id"])}
+        except (*UNREADABLE, IndexError) as error:
+            return Indeterminate(why=f"the answer was not understood ({type(error).__name__})")
+
+
+def _page(connection: Connection, service: Callable[[Any], Any], params: dict[str, Any]) -> Sent:
+    return connection.send(lambda v1: service(v1).list(params=params))
+
+
+def _most_advanced(named: Sequence[Object]) -> Object:
+    """An attempt has one object; should it ever have two, the one that took money is what counts."""
+    return next((item for item in named if item["status"] == "succeeded"), named[0])

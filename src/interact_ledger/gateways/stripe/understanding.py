@@ -1,0 +1,85 @@
+"""What the verbs have in common: what makes no sense is unknown, and what is refused is said without quoting it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from interact_ledger.errors import GatewayInvalidRequest
+from interact_ledger.gateways.protocol import Found, Indeterminate, NotAttempted, NotFound, Unknown
+from interact_ledger.gateways.stripe.connection import Connection, Refusal
+from interact_ledger.gateways.stripe.intents import Intents, Said
+from interact_ledger.gateways.stripe.results import UNREADABLE, Object, text
+
+__all__ = ["MISSING", "Verbs", "id_of", "invalid", "looked_up", "new_id", "reference_of", "refuse_empty", "understood"]
+
+MISSING = "resource_missing"
+"""Stripe's code for an id that it does not know."""
+
+Result = TypeVar("Result")
+
+
+class Verbs:
+    """A part of the adapter; all parts share one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._payments = Intents(
+            connection, lambda v1: v1.payment_intents, "payment_intent", ("latest_charge", "payment_method")
+        )
+        self._savings = Intents(connection, lambda v1: v1.setup_intents, "setup_intent", ("payment_method",))
+
+
+def refuse_empty(value: str, field: str) -> None:
+    """Refuse an empty id, which in a path would name a whole collection."""
+    if not value:
+        raise GatewayInvalidRequest("is empty", field=field)
+
+
+def invalid(refusal: Refusal, field: str) -> GatewayInvalidRequest:
+    """Return the error for what Stripe calls malformed; its message may quote tokens, so only its code is told."""
+    if refusal.kind == "idempotency_error":
+        return GatewayInvalidRequest("was used before with other parameters", field="attempt_id")
+    named = "amount" if refusal.param == "amount" else field
+    return GatewayInvalidRequest(f"is refused by Stripe ({refusal.code or refusal.kind})", field=named)
+
+
+def understood(body: Object, read: Callable[[Object], Result], reference: str | None = None) -> Result | Unknown:
+    """Return what an object says; one that makes no sense may hide anything."""
+    try:
+        return read(body)
+    except UNREADABLE as error:
+        return Unknown(why=f"the answer was not understood ({type(error).__name__})", reference=reference)
+
+
+def looked_up(
+    known: Object | Indeterminate | None, read: Callable[[Object], Result | None]
+) -> Found[Result] | NotFound | Indeterminate:
+    """Return what a look-up came to."""
+    if isinstance(known, Indeterminate):
+        return known
+    result = None if known is None else understood(known, read)
+    if isinstance(result, Unknown):
+        return Indeterminate(why=result.why)
+    return NotFound() if result is None else Found(result)
+
+
+def id_of(body: Object) -> str:
+    """Return an object's id."""
+    return text(body["id"])
+
+
+def new_id(said: Said) -> str | NotAttempted | Unknown:
+    """Return the id of what was created, or why there is none.
+
+    Raises:
+        GatewayInvalidRequest: if Stripe refused to create it.
+    """
+    if isinstance(said, Refusal):
+        raise invalid(said, "attempt_id")
+    return said if isinstance(said, NotAttempted | Unknown) else understood(said, id_of)
+
+
+def reference_of(known: Object | Indeterminate) -> str | NotAttempted | Unknown:
+    """Return the id of what was looked up, or why it is not known."""
+    return NotAttempted(why=known.why) if isinstance(known, Indeterminate) else understood(known, id_of)
