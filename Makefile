@@ -18,8 +18,8 @@ PROCESSES ?= auto
 help: ## List the targets.
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
 
-demo: $(INSTALLED) ## Tell the story of a prepaid balance; the ledger stays in build/demo.db.
-	@$(PYTHON_IN_VENV) examples/demo.py build/demo.db
+demo: $(INSTALLED) ## Tell the story of a prepaid balance; GATEWAY=stripe or braintree, else the sandbox.
+	@$(PYTHON_IN_VENV) examples/demo.py build/demo.db $(if $(GATEWAY),--gateway $(GATEWAY))
 
 test: $(INSTALLED) ## Run all tests, those of the documentation included, with the coverage gate.
 	$(PYTHON_IN_VENV) -m pytest -n $(PROCESSES) --cov --cov-report=term

@@ -60,6 +60,21 @@ def test_the_receipt_bears_the_transaction_id_of_the_confirmation(story):
     assert next(facts(story, "Paid with")) == "visa ending 4242"
 
 
+@pytest.mark.parametrize("gateway", ["stripe", "braintree"])
+def test_the_same_story_is_told_over_a_vendors_own_library(story, gateway):
+    run = subprocess.run(
+        [sys.executable, DEMO, "--gateway", gateway],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env=quiet(),
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    for name in ("Captured by the gateway", "Verdict", "Total", "Balance"):
+        assert list(facts(run.stdout, name)) == list(facts(story, name))
+
+
 def test_one_message_leaves_the_exact_rest(story):
     assert next(facts(story, "Spent")) == "£0.0325"
     assert list(facts(story, "Balance"))[1] == "£49.9675"
