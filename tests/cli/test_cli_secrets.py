@@ -46,6 +46,7 @@ def good(cli: Cli, campaign: Path) -> dict[str, Any]:
         "saving_id": cli.json("cards", "save", account, "--card-token", "tok_pending")["saving_id"],
         "card_id": "card_1",
         "refund_id": "txn_1",
+        "gateway": "sandbox",
         "hold_id": cli.json("hold", "place", account, "5", "--reference", "r")["hold_id"],
         "file": campaign,
         "reason": "why",
