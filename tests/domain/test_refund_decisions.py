@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -207,6 +208,14 @@ def test_a_confirmed_refund_that_fails_after_all_comes_back():
     assert [type(event) for event in events[-2:]] == [e.Refunded, e.RefundReturned]
     assert charges_after(*events)["pay_1"].total == D(60)
     assert heard(events, declined(), declined()) == events
+
+
+def test_an_answer_from_before_the_banks_return_is_stale_and_debits_nothing():
+    """One process learns that the refund came back before another records that it had gone out."""
+    returned = replace(declined(), reference="rfd_1")
+    events = heard(asked(PAID), UNKNOWN, returned)
+    assert balances(*events) == (D(50), D(0))
+    assert heard(events, paid_back(reference="rfd_1")) == events
 
 
 def test_another_amount_than_asked_for_is_debited_as_asked_and_reported():

@@ -373,7 +373,7 @@ def _refund_debited_per_answer(patch: Patch) -> None:
     original = refund_life.record_refund_result
 
     def record(present: Any, attempt_id: str, result: Any) -> Any:
-        return original(replace(present, paid_references=()), attempt_id, result)
+        return original(replace(present, told_references=()), attempt_id, result)
 
     patch(refund_life, "record_refund_result", record)
 

@@ -148,8 +148,8 @@ class Refund:
     failure: e.RefundFailed | e.RefundReturned | None = None
     paid: tuple[e.Refunded | e.RefundMismatched, ...] = ()
     """What was paid back and did not return."""
-    paid_references: tuple[str, ...] = ()
-    """Every payment back to the customer that was debited or reported."""
+    told_references: tuple[str, ...] = ()
+    """Every refund at the gateway whose success, or whose failure, is recorded: that it succeeded is no news."""
 
     @property
     def intent(self) -> e.RefundAttempted:

@@ -461,6 +461,8 @@ class RefundFailed(RefundEvent):
     reason: DeclineReason | None
     detail: str
     """The gateway's own code, or why nothing was attempted."""
+    reference: str | None = None
+    """The gateway's id of what it declined, if it has one: an older answer, that this was paid, is then stale."""
 
 
 class Refunded(RefundEvent):

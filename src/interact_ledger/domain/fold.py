@@ -401,7 +401,7 @@ def _evolve_card_saving(saving: CardSaving | None, event: e.Event) -> CardSaving
 def _evolve_refund(refund: Refund | None, event: e.Event) -> Refund | None:
     if isinstance(event, e.RefundAttempted):
         known = refund or Refund(intents=())
-        return Refund(intents=(*known.intents, event), paid=known.paid, paid_references=known.paid_references)
+        return Refund(intents=(*known.intents, event), paid=known.paid, told_references=known.told_references)
     if refund is None:
         return None
     match event:
@@ -412,14 +412,15 @@ def _evolve_refund(refund: Refund | None, event: e.Event) -> Refund | None:
         case e.RefundUnknown():
             return replace(refund, status=AttemptStatus.UNKNOWN)
         case e.RefundFailed():
-            return replace(refund, status=AttemptStatus(event.outcome), failure=event)
+            told = (*refund.told_references, event.reference) if event.reference else refund.told_references
+            return replace(refund, status=AttemptStatus(event.outcome), failure=event, told_references=told)
         case e.RefundReturned():
             standing = tuple(paid for paid in refund.paid if paid.attempt_id != event.attempt_id)
             return _with_latest(replace(refund, paid=standing), event, status=AttemptStatus.DECLINED, failure=event)
         case e.Refunded() | e.RefundMismatched():
             status = AttemptStatus.SUCCEEDED if isinstance(event, e.Refunded) else AttemptStatus.MISMATCHED
             paid = (*refund.paid, event)
-            known = replace(refund, paid=paid, paid_references=(*refund.paid_references, event.reference))
+            known = replace(refund, paid=paid, told_references=(*refund.told_references, event.reference))
             return _with_latest(known, event, status=status, reference=event.reference)
     return refund
 

@@ -20,7 +20,7 @@ from interact_ledger.domain.operations import Request
 from interact_ledger.domain.standing import refuse_closed
 from interact_ledger.errors import InvalidRequest, NotRefundable, TransactionNotFound
 from interact_ledger.free_text import from_outside
-from interact_ledger.gateways.protocol import Declined, NotAttempted, Pending, RefundResult, Unknown
+from interact_ledger.gateways.protocol import Declined, DeclineReason, NotAttempted, Pending, RefundResult, Unknown
 from interact_ledger.gateways.protocol import Refunded as PaidBack
 from interact_ledger.money import allocate, minor_unit, minor_units, plain, round_card
 
@@ -136,8 +136,8 @@ def record_refund_result(refund: Refund, attempt_id: str, result: RefundResult) 
     match result:
         case Pending(reference=reference) if refund.status is not AttemptStatus.PENDING:
             return [e.RefundPending(**_fields(intent), reference=reference)]
-        case Declined(reason=reason, raw_code=raw_code):
-            return [_failed(intent, "declined", raw_code).model_copy(update={"reason": reason})]
+        case Declined(raw_code=raw_code):
+            return [_failed(intent, "declined", raw_code, reason=result.reason, reference=result.reference)]
         case NotAttempted(why=why) if refund.tries == 1:
             return [_failed(intent, "not_attempted", why)]
         case Unknown(why=why) | NotAttempted(why=why) if refund.status is AttemptStatus.REQUESTED:
@@ -190,8 +190,8 @@ def _parts_of(charge: Charge, total: Decimal) -> Parts:
 
 
 def _paid_back(refund: Refund, intent: e.RefundAttempted, result: PaidBack) -> list[e.Event]:
-    if result.reference in refund.paid_references:
-        return []
+    if result.reference in refund.told_references:
+        return []  # known, or an answer from before the customer's bank sent it back
     late = refund.is_over or intent is not refund.intent
     if (result.amount.amount, result.amount.currency.code) != (intent.total, intent.currency):
         return [
@@ -236,8 +236,17 @@ def _returned(paid: e.Refunded | e.RefundMismatched, declined: Declined) -> e.Re
     )
 
 
-def _failed(intent: e.RefundAttempted, outcome: str, detail: str) -> e.RefundFailed:
-    return e.RefundFailed(**_fields(intent), outcome=outcome, reason=None, detail=from_outside(detail))
+def _failed(
+    intent: e.RefundAttempted,
+    outcome: str,
+    detail: str,
+    *,
+    reason: DeclineReason | None = None,
+    reference: str | None = None,
+) -> e.RefundFailed:
+    return e.RefundFailed(
+        **_fields(intent), outcome=outcome, reason=reason, detail=from_outside(detail), reference=reference
+    )
 
 
 def _fields(about: e.RefundEvent) -> dict[str, str]:

@@ -331,7 +331,7 @@ class PaymentVerbs(Verbs):
         """
         named(gateway_id=gateway_id)
         received = notices.receive(self._context, self._query, gateway_id, body, headers)
-        for account_id in {notice.account_id for notice in received if notice.account_id}:
+        for account_id in dict.fromkeys(notice.account_id for notice in received if notice.account_id):
             self._number_invoices(account_id)
         return received
 
