@@ -70,6 +70,7 @@ def _odd_refunds(kit: LedgerKit, account_id: str) -> None:
         if key == "late":
             kit.gateway.settle(reference, succeed=False)
             deliver_notices(kit)
+            reference = "re_second"  # under the reference that failed, it would be an answer from before that
         found = refunds.load(kit.ledger._context, account_id, refund.refund_id)
         result = Refunded(reference=reference, amount=amount, refunded_at=kit.clock.now())
         kit.ledger._context.transact(
