@@ -18,7 +18,7 @@ SEEDS_PER_BUG = 1_000
 TESTS = Path(__file__).parents[1]
 
 
-@pytest.mark.programme(row=1, what="simulated seeds", ci=1_700, release=50_000, each=100)
+@pytest.mark.programme(row=1, what="simulated seeds", ci=2_000, release=50_000, each=100)
 def test_no_seed_violates_an_invariant(part):
     violations = [f"seed {seed}: {violation}" for seed in part if (violation := tell(seed).violation)]
     assert violations == [], "replay one with: make simulate SEED=…"

@@ -21,9 +21,12 @@ class Violation(BaseException):
     """An invariant does not hold. No handler of the library may swallow it."""
 
     def __init__(self, invariant: str, what: str) -> None:
-        super().__init__(f"{invariant}: {what}")
+        super().__init__(invariant, what)
         self.invariant = invariant
         self.what = what
+
+    def __str__(self) -> str:
+        return f"{self.invariant}: {self.what}"
 
 
 class Seen(NamedTuple):
