@@ -14,6 +14,7 @@ LedgerError
 │   └── IdempotencyConflict
 ├── NotFound                       what the request names does not exist (or is not this account's)
 │   ├── AccountNotFound
+│   ├── AutomaticPaymentNotFound
 │   ├── QuoteNotFound
 │   ├── CardNotFound
 │   ├── HoldNotFound
@@ -55,6 +56,7 @@ __all__ = [
     "AccountNotEmpty",
     "AccountNotFound",
     "AccountSuspended",
+    "AutomaticPaymentNotFound",
     "BelowMinimum",
     "Busy",
     "CardNotFound",
@@ -176,6 +178,10 @@ class NotFound(LedgerError):
 
 class AccountNotFound(NotFound):
     """There is no such account."""
+
+
+class AutomaticPaymentNotFound(NotFound):
+    """The account has no such automatic payment."""
 
 
 class QuoteNotFound(NotFound):

@@ -43,7 +43,10 @@ def all_subclasses(cls: type[Event]) -> Iterator[type[Event]]:
         yield from all_subclasses(subclass)
 
 
-ABSTRACT = {e.OperationEvent, e.OperationStarted, e.PaymentEvent, e.CardSavingEvent, e.Purchase, e.RefundEvent}
+ABSTRACT = {
+    *(e.OperationEvent, e.OperationStarted, e.PaymentEvent, e.CardSavingEvent, e.Purchase, e.RefundEvent),
+    e.ConsentGiven,
+}
 
 
 def test_every_event_says_its_own_topic_and_no_two_say_the_same():
@@ -138,6 +141,10 @@ def test_these_fields_may_hold_personal_data_and_no_others():
         "NumberReleased.number",
         "FundsHeld.reference",
         "BalanceAdjusted.reason",
+        "AutoTopUpEnabled.consent_text",
+        "AutoTopUpEnabled.given_by",
+        "MonthlyRechargeEnabled.consent_text",
+        "MonthlyRechargeEnabled.given_by",
     }
     assert started == {
         *("AccountClosed", "TopUpRequested", "CardSavingRequested", "CardRemovalRequested", "Spent", "SpendReversed"),

@@ -14,17 +14,20 @@ from enum import StrEnum
 from functools import reduce
 
 from interact_ledger.domain import events as e
-from interact_ledger.gateways.protocol import CardFunding
+from interact_ledger.gateways.protocol import CardFunding, Initiator
 from interact_ledger.money import EXACT
 
 __all__ = [
     "UNDECIDED",
     "Account",
     "AttemptStatus",
+    "AutoTopUp",
+    "AutomaticCharge",
     "Card",
     "CardSaving",
     "Charge",
     "Hold",
+    "MonthlyRecharge",
     "Refund",
     "RentedNumber",
     "Standing",
@@ -228,6 +231,76 @@ class RentedNumber:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AutomaticCharge:
+    """One automatic top-up, as the caps count it."""
+
+    operation_id: str
+    month: str
+    day: str
+    total: Decimal
+    counts: bool = True
+    """Whether it was paid, or may yet be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AutoTopUp:
+    """The agreement to charge a card when the balance runs low, also after it was disabled: its caps go on."""
+
+    terms: e.AutoTopUpEnabled
+    disabled: e.StopReason | None = None
+    paused: e.StopReason | None = None
+    started: int = 0
+    """How many were started, ever."""
+    charges: tuple[AutomaticCharge, ...] = ()
+    """Those of the latest month in which there was one."""
+    failures: int = 0
+    """How many in a row."""
+    unsent: int = 0
+    """How many in a row surely did not reach the gateway."""
+    cool_down_until: datetime | None = None
+    wait_until: datetime | None = None
+    """The end of the wait after a failure, or until a cap allows another one."""
+    low_since: datetime | None = None
+    """Since when what is available and under way is less than the threshold, while it is."""
+
+    @property
+    def enabled(self) -> bool:
+        """Whether there is an agreement, paused or not."""
+        return self.disabled is None
+
+    @property
+    def latest(self) -> str | None:
+        """The latest that was started."""
+        return self.charges[-1].operation_id if self.charges else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonthlyRecharge:
+    """The agreement to charge a card once a month, also after it was disabled: no month is charged twice."""
+
+    terms: e.MonthlyRechargeEnabled
+    next_month: str
+    next_due_at: datetime
+    card_checked_at: datetime
+    disabled: e.StopReason | None = None
+    latest: str | None = None
+    """The latest top-up that was started under this agreement."""
+    latest_month: str = ""
+    """The latest month for which one was started, under whatever agreement."""
+    unsent: int = 0
+    """How often in a row it surely did not reach the gateway."""
+    retry_at: datetime | None = None
+    """When the latest top-up is attempted again, if it surely did not reach the gateway."""
+    announced: e.CardExpiryAnnounced | None = None
+    """The latest expiry of a card that the customer was told of."""
+
+    @property
+    def enabled(self) -> bool:
+        """Whether there is an agreement."""
+        return self.disabled is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaxNumber:
     """A tax number that the service had verified."""
 
@@ -268,6 +341,8 @@ class Account:
     numbers: Mapping[str, RentedNumber] = field(default_factory=dict)
     gateway_customers: Mapping[str, str] = field(default_factory=dict)
     """The customer's id at each gateway."""
+    auto_top_up: AutoTopUp | None = None
+    monthly_recharge: MonthlyRecharge | None = None
 
     @property
     def available(self) -> Decimal:
@@ -279,3 +354,13 @@ class Account:
         """What top-ups under way would credit; not part of the balance."""
         undecided = (t.intent.credit for t in self.top_ups.values() if t.status in UNDECIDED)
         return reduce(EXACT.add, undecided, Decimal(0))
+
+    @property
+    def expected(self) -> Decimal:
+        """What can be spent once all that is under way has come."""
+        return EXACT.add(self.available, self.pending)
+
+    @property
+    def automatic_in_flight(self) -> bool:
+        """Whether the gateway may yet act on an automatic payment, or has to be told something of one."""
+        return any(top_up.intent.initiator is not Initiator.CUSTOMER for top_up in self.top_ups.values())

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from interact_ledger.domain import auto_top_up, monthly_recharge
 from interact_ledger.domain.account import Account, AttemptStatus, CardSaving, Refund, TopUp
 
 __all__ = ["AgendaItem", "AgendaKind", "agenda"]
@@ -25,6 +26,10 @@ class AgendaKind(StrEnum):
     """Bring a refund to its true end."""
     HOLD_EXPIRY = "hold_expiry"
     NUMBER_RENT = "number_rent"
+    AUTO_TOP_UP = "auto_top_up"
+    MONTHLY_RECHARGE = "monthly_recharge"
+    CARD_EXPIRY = "card_expiry"
+    """Tell the customer that a card will have expired when it is to be charged next."""
 
 
 class AgendaItem(NamedTuple):
@@ -32,7 +37,7 @@ class AgendaItem(NamedTuple):
 
     kind: AgendaKind
     subject: str
-    """The operation, card, hold or number."""
+    """The operation, card, hold, number or month."""
     due_at: datetime
     """Not before this moment; an attempt may still be under way until its `send_before`."""
 
@@ -56,6 +61,20 @@ def _items(account: Account) -> Iterator[AgendaItem]:
         yield AgendaItem(AgendaKind.HOLD_EXPIRY, hold.hold_id, hold.expires_at)
     for rented in account.numbers.values():
         yield AgendaItem(AgendaKind.NUMBER_RENT, rented.number, rented.next_due_at)
+    yield from _automatic_payments(account)
+
+
+def _automatic_payments(account: Account) -> Iterator[AgendaItem]:
+    if (low_at := auto_top_up.due_at(account)) is not None:
+        yield AgendaItem(AgendaKind.AUTO_TOP_UP, auto_top_up.next_operation(account), low_at)
+    recharge = account.monthly_recharge
+    if recharge is None:
+        return
+    if (due_at := monthly_recharge.due_at(account)) is not None:
+        month = recharge.next_month if recharge.retry_at is None else recharge.latest_month
+        yield AgendaItem(AgendaKind.MONTHLY_RECHARGE, month, due_at)
+    if (announced_at := monthly_recharge.expiry_announced_at(account)) is not None:
+        yield AgendaItem(AgendaKind.CARD_EXPIRY, recharge.terms.card_id, announced_at)
 
 
 def _due(attempt: TopUp | CardSaving | Refund) -> datetime:

@@ -6,7 +6,7 @@ import calendar
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-__all__ = ["local_date", "next_monthly_due"]
+__all__ = ["due_in_month", "local_date", "month_after", "month_of", "next_monthly_due", "start_of_day"]
 
 _MONTHS = 12
 _HALF_A_MONTH = timedelta(days=14)
@@ -39,4 +39,33 @@ def next_monthly_due(anchor_day: int, after: datetime, time_zone: str) -> dateti
 
 def _due_in(month: date, anchor_day: int, time_zone: str) -> datetime:
     day = min(anchor_day, calendar.monthrange(month.year, month.month)[1])
-    return datetime.combine(month.replace(day=day), time.min, ZoneInfo(time_zone)).astimezone(UTC)
+    return start_of_day(month.replace(day=day), time_zone)
+
+
+def month_of(moment: datetime, time_zone: str) -> str:
+    """Return the calendar month that a moment falls in, where the account is, as 2026-11: these sort as months do."""
+    return f"{local_date(moment, time_zone):%Y-%m}"
+
+
+def month_after(month: str) -> str:
+    """Return the next calendar month."""
+    first = _first_of(month)
+    return f"{date(first.year + first.month // _MONTHS, first.month % _MONTHS + 1, 1):%Y-%m}"
+
+
+def due_in_month(month: str, day: int, time_zone: str) -> datetime:
+    """Return the first moment of a day of a month, or of its last day if it is shorter, as UTC.
+
+    Where daylight saving skips midnight, the day starts when the clocks have moved; where it repeats midnight, the
+    first counts.
+    """
+    return _due_in(_first_of(month), day, time_zone)
+
+
+def start_of_day(day: date, time_zone: str) -> datetime:
+    """Return the first moment of a day, as UTC."""
+    return datetime.combine(day, time.min, ZoneInfo(time_zone)).astimezone(UTC)
+
+
+def _first_of(month: str) -> date:
+    return date.fromisoformat(f"{month}-01")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from interact_ledger.domain import automatic
 from interact_ledger.domain import events as e
 from interact_ledger.domain.account import Account, AttemptStatus, Card, CardSaving, Standing, may_be_sent_again
 from interact_ledger.domain.answers import storable_names
@@ -170,10 +171,11 @@ def card_saved(account: Account, operation_id: str, gateway: str, card: CardSave
 def request_removal(
     account: Account, request: Request, card_id: str, past: Sequence[e.Recorded], now: datetime
 ) -> list[e.Event]:
-    """Stop charging a card from now on, and mean to have the gateway forget it."""
+    """Stop charging a card from now on, also automatically, and mean to have the gateway forget it."""
     refuse_closed(account)
     card = usable_card(account, card_id, past)
-    return [e.CardRemovalRequested(**request.fields, card_id=card.card_id, requested_at=now)]
+    removal = e.CardRemovalRequested(**request.fields, card_id=card.card_id, requested_at=now)
+    return [removal, *automatic.card_removed(account, card_id)]
 
 
 def removed(account: Account, card_id: str) -> list[e.Event]:

@@ -25,6 +25,7 @@ from interact_ledger.domain.account import (
     TaxNumber,
     TopUp,
 )
+from interact_ledger.domain.fold_automatic import evolve_automatic
 
 __all__ = ["FOLD_VERSION", "evolve", "fold_card_saving", "fold_charges", "fold_refund", "fold_top_up"]
 
@@ -48,7 +49,8 @@ def evolve(account: Account | None, recorded: e.Recorded) -> Account:
         assert isinstance(event, e.AccountOpened), "a stream starts with the account's opening"
         return _opened(recorded, event)
     assert recorded.version == account.version + 1, "versions are contiguous"
-    return replace(_apply(event, account), version=recorded.version, recorded_at=recorded.recorded_at)
+    after = evolve_automatic(_apply(event, account), recorded)
+    return replace(after, version=recorded.version, recorded_at=recorded.recorded_at)
 
 
 def fold_top_up(operation: Iterable[e.Recorded]) -> TopUp | None:
