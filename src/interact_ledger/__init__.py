@@ -27,8 +27,11 @@ from interact_ledger.storage.guarantees import Guarantees
 from interact_ledger.verbs.reading import AccountPage
 from interact_ledger.views import (
     AccountDetails,
+    AutomaticPayments,
+    AutoTopUpDetails,
     CardSavingResult,
     HoldResult,
+    MonthlyRechargeDetails,
     PurchaseResult,
     RefundResult,
     RentedNumberDetails,
@@ -42,6 +45,8 @@ __all__ = [
     "AccountDetails",
     "AccountPage",
     "AuditReport",
+    "AutoTopUpDetails",
+    "AutomaticPayments",
     "Balance",
     "CardSavingResult",
     "CheckoutSummary",
@@ -58,6 +63,7 @@ __all__ = [
     "LedgerError",
     "LedgerReplica",
     "Message",
+    "MonthlyRechargeDetails",
     "MovableClock",
     "NoticeOutcome",
     "Number",

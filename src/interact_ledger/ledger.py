@@ -26,6 +26,7 @@ from interact_ledger.storage.guarantees import Guarantees
 from interact_ledger.storage.invoice_book import InvoiceBook
 from interact_ledger.storage.log import Log
 from interact_ledger.verbs.accounts import AccountVerbs
+from interact_ledger.verbs.automatic import AutomaticVerbs
 from interact_ledger.verbs.operations import OperationVerbs
 from interact_ledger.verbs.payments import PaymentVerbs
 from interact_ledger.verbs.reading import ReadingVerbs
@@ -46,7 +47,7 @@ TABLES = (
 READERS = (accounts.rows, checkouts.rows, receipts.rows, statement.rows)
 
 
-class Ledger(AccountVerbs, PaymentVerbs, SpendingVerbs, ReadingVerbs, OperationVerbs):
+class Ledger(AccountVerbs, PaymentVerbs, AutomaticVerbs, SpendingVerbs, ReadingVerbs, OperationVerbs):
     """Prepaid balances in one database. Safe to share between threads; open one per process.
 
     Make one with `Ledger.open` or `Ledger.from_env`, and close it, or use it as a context manager.

@@ -61,6 +61,16 @@ class Settings(Configuration):
     hold_lifetime: Duration = timedelta(days=7)
     """How long a hold lasts if nobody says how long."""
     hold_lifetime_max: Duration = timedelta(days=31)
+    auto_top_up_cool_down: Duration = timedelta(minutes=5)
+    """Between the starts of two automatic top-ups of an account."""
+    automatic_retry_after: Duration = timedelta(hours=6)
+    """After an automatic top-up was declined and may be tried later; doubles each time."""
+    automatic_unsent_retry_after: Duration = timedelta(minutes=5)
+    """After an automatic payment surely did not reach its gateway; doubles each time."""
+    automatic_retry_after_max: Duration = timedelta(days=1)
+    """The longest of these two waits."""
+    card_expiry_notice: Duration = timedelta(days=14)
+    """How long before a monthly recharge its customer is told that the card will have expired."""
     command_deadline: Duration = timedelta(seconds=10)
     """How long a command is decided again while others keep changing the account."""
 

@@ -218,7 +218,7 @@ def test_only_what_is_due_is_done_and_progress_is_told(kit):
         kit.ledger.hold(account_id, gbp("5.00"), "r", idempotency_key="h", expires_in=expires_in)
     kit.clock.advance(timedelta(hours=2))
     told = []
-    assert len(kit.ledger.run_due(lambda done, of: told.append((done, of)))) == 2
+    assert len(kit.ledger.run_due(on_progress=lambda done, of: told.append((done, of)))) == 2
     assert told == [(1, 2), (2, 2)]
 
 

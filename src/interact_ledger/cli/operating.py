@@ -50,7 +50,7 @@ def recover(session: Session) -> Answer:
 def run_due(session: Session) -> Answer:
     """Do all that has fallen due: expire holds, charge rented numbers, number invoices."""
     with session.output.progress("Doing what is due") as on_progress:
-        done = session.ledger.run_due(on_progress)
+        done = session.ledger.run_due(on_progress=on_progress)
     return Answer({"done": as_document(done)}, [listing(_undertakings(done), none="Nothing was due.")])
 
 

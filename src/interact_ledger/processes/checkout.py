@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from interact_ledger.domain import events as e
-from interact_ledger.domain.account import Account
+from interact_ledger.domain.account import Account, Card
 from interact_ledger.domain.standing import refuse_closed
 from interact_ledger.errors import InvalidAmount
 from interact_ledger.gateways.protocol import CurrencyTerms
 from interact_ledger.money import card_amount_in, plain
 from interact_ledger.pricing.availability import PaymentMethod, choose_gateway, payment_methods
-from interact_ledger.pricing.limits import check_recharge
-from interact_ledger.pricing.taxes import Breakdown, tax_breakdown
+from interact_ledger.pricing.limits import check_recharge, limits_for
+from interact_ledger.pricing.taxes import Breakdown, recharge_for_credit, tax_breakdown
 from interact_ledger.processes.context import Context
 from interact_ledger.storage.accounts import History
 
-__all__ = ["breakdown", "offered_methods", "quote", "refuse_gateway"]
+__all__ = ["breakdown", "offered_methods", "quote", "quote_for_card", "recharge_for", "refuse_gateway"]
 
 
 def quote(context: Context, account_id: str, quote_id: str, amount: object, method: str | None) -> None:
@@ -38,25 +38,61 @@ def quote(context: Context, account_id: str, quote_id: str, amount: object, meth
         refuse_closed(account)
         currency = account.currency
         recharge = check_recharge(context.settings.top_up, card_amount_in(currency, amount, "amount"), currency)
-        broken_down = breakdown(context, account, recharge)
         capabilities = context.capabilities()
         gateway = choose_gateway(context.settings.availability, capabilities, currency, account.country, method)
-        _refuse_unchargeable(broken_down.total, currency, capabilities[gateway].currencies[currency])
-        return (
-            e.CheckoutQuoted(
-                quote_id=quote_id,
-                recharge=broken_down.recharge,
-                credit=broken_down.credit,
-                taxes=broken_down.taxes,
-                total=broken_down.total,
-                currency=currency,
-                method=method,
-                gateway=gateway,
-                expires_at=context.now() + context.settings.quote_lifetime,
-            ),
-        )
+        quoted = _quoted(context, account, quote_id, recharge, method, gateway)
+        _refuse_unchargeable(quoted.total, currency, capabilities[gateway].currencies[currency])
+        return (quoted,)
 
     context.transact(account_id, decide)
+
+
+def quote_for_card(
+    context: Context, account: Account, quote_id: str, recharge: Decimal, card: Card, field: str = "amount"
+) -> e.CheckoutQuoted:
+    """Return what a top-up would cost with a saved card, if limits, gateway and method allow it as in a checkout.
+
+    Raises:
+        BelowMinimum, AboveMaximum, InvalidAmount, MethodNotOffered, ConfigurationError
+    """
+    check_recharge(context.settings.top_up, recharge, account.currency, field)
+    quoted = _quoted(context, account, quote_id, recharge, None, card.gateway)
+    refuse_gateway(context, account, quoted, card.gateway, card.brand)
+    return quoted
+
+
+def _quoted(
+    context: Context, account: Account, quote_id: str, recharge: Decimal, method: str | None, gateway: str
+) -> e.CheckoutQuoted:
+    broken_down = breakdown(context, account, recharge)
+    return e.CheckoutQuoted(
+        quote_id=quote_id,
+        recharge=broken_down.recharge,
+        credit=broken_down.credit,
+        taxes=broken_down.taxes,
+        total=broken_down.total,
+        currency=account.currency,
+        method=method,
+        gateway=gateway,
+        expires_at=context.now() + context.settings.quote_lifetime,
+    )
+
+
+def recharge_for(context: Context, account: Account, credit: Decimal) -> Decimal:
+    """Return the recharge amount that brings an account at least this credit, and no less than the minimum."""
+    least = limits_for(context.settings.top_up, account.currency).minimum
+    if credit <= 0:
+        return least
+    recharge = recharge_for_credit(
+        credit,
+        account.currency,
+        context.settings.taxes,
+        country=account.country,
+        region=account.region,
+        tax_status=account.tax_status,
+        tax_number_verified=account.tax_number is not None,
+    )
+    return max(recharge, least)
 
 
 def breakdown(context: Context, account: Account, recharge: Decimal) -> Breakdown:

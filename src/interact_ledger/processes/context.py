@@ -8,6 +8,7 @@ from datetime import datetime
 
 from interact_ledger.clock import Clock
 from interact_ledger.domain.answers import REFERENCE_LENGTH_MAX
+from interact_ledger.domain.pace import Pace
 from interact_ledger.errors import ConfigurationError
 from interact_ledger.free_text import from_outside, storable
 from interact_ledger.gateways.protocol import Capabilities, Gateway
@@ -47,6 +48,17 @@ class Context:
     def capabilities(self) -> dict[str, Capabilities]:
         """Return what each open gateway can do, by its id."""
         return {gateway_id: gateway.capabilities for gateway_id, gateway in self.gateways.items()}
+
+    @property
+    def pace(self) -> Pace:
+        """How long automatic payments wait."""
+        return Pace(
+            cool_down=self.settings.auto_top_up_cool_down,
+            retry_after=self.settings.automatic_retry_after,
+            unsent_retry_after=self.settings.automatic_unsent_retry_after,
+            retry_after_max=self.settings.automatic_retry_after_max,
+            expiry_notice=self.settings.card_expiry_notice,
+        )
 
     def transact(self, account_id: str, decide: Decide) -> None:
         """Decide and append, on behalf of this context's cause."""

@@ -1,30 +1,39 @@
-"""What falls due by the calendar: holds expire, rented numbers are charged. Harmless when repeated or late."""
+"""What falls due: holds expire, rented numbers and automatic payments are charged. Harmless when repeated or late."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from interact_ledger.clock import iso
+from interact_ledger.domain import auto_top_up, holds, numbers
 from interact_ledger.domain import events as e
-from interact_ledger.domain import holds, numbers
 from interact_ledger.domain.account import Account
 from interact_ledger.domain.agenda import AgendaKind
 from interact_ledger.domain.operations import Request
-from interact_ledger.errors import Busy, Refused
+from interact_ledger.errors import LedgerError, StorageUnavailable
 from interact_ledger.ids import derived_id, request_fingerprint
+from interact_ledger.processes import automatic, top_up
 from interact_ledger.processes.context import Context
 from interact_ledger.storage.accounts import History
 from interact_ledger.storage.index import DueItem, due_items
 from interact_ledger.tables import Query
 
-__all__ = ["Done", "run_due"]
+__all__ = ["Done", "run_due", "top_up_now"]
 
 MONTHS_PER_RUN_MAX = 24
 """How many months of one number one run charges; the next run goes on. A clock that is decades ahead shows early."""
 
-KINDS = (AgendaKind.HOLD_EXPIRY, AgendaKind.NUMBER_RENT)
+CALENDAR = (AgendaKind.HOLD_EXPIRY, AgendaKind.NUMBER_RENT)
+AUTOMATIC = (AgendaKind.AUTO_TOP_UP, AgendaKind.MONTHLY_RECHARGE, AgendaKind.CARD_EXPIRY)
+
+_SAID = {
+    e.AutoTopUpPostponed: "postponed",
+    e.AutoTopUpPaused: "paused",
+    e.MonthlyRechargeDisabled: "disabled",
+    e.CardExpiryAnnounced: "announced",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,41 +45,69 @@ class Done:
     subject: str
     due_at: datetime
     outcome: str
-    """expired, charged or unpaid; or why nothing could be done, and will be tried again."""
+    """expired, charged, unpaid, postponed, paused, disabled or announced; for an automatic payment, its status; or why
+    nothing could be done, and will be tried again."""
 
 
 def run_due(
-    context: Context, query: Query, on_progress: Callable[[int, int], None] = lambda _done, _of: None
+    context: Context,
+    query: Query,
+    now: datetime,
+    on_progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> list[Done]:
-    """Do all that is due; costs what is due, not what exists."""
-    due = due_items(query, KINDS, context.now())
+    """Do all that is due at a moment, which is not after the clock's; costs what is due, not what exists.
+
+    Money comes in before rents are charged, so that none goes unpaid for want of it, and once more after them.
+    """
     done: list[Done] = []
-    for count, item in enumerate(due, start=1):
-        done.extend(_do(context, item))
-        on_progress(count, len(due))
+    tried: set[DueItem] = set()
+    for kinds in (AUTOMATIC, CALENDAR, AUTOMATIC):
+        due = [item for item in due_items(query, kinds, now) if item not in tried]
+        for count, item in enumerate(due, start=len(tried) + 1):
+            done.extend(_do(context, item, now))
+            on_progress(count, len(tried) + len(due))
+        tried.update(due)
     return done
 
 
-def _do(context: Context, item: DueItem) -> list[Done]:
+def top_up_now(context: Context, account: Account) -> list[Done]:
+    """Charge the auto top-up of an account that has just been spent from, if it is due. It is no error if it fails."""
+    due_at, now = auto_top_up.due_at(account), context.now()
+    if due_at is None or due_at > now:
+        return []
+    item = DueItem(account.account_id, AgendaKind.AUTO_TOP_UP, auto_top_up.next_operation(account), due_at)
+    try:
+        return _do(context, item, now)
+    except StorageUnavailable:
+        return []
+
+
+def _do(context: Context, item: DueItem, now: datetime) -> list[Done]:
     """Do one item; what goes wrong with one account is reported, and does not keep the others waiting."""
     try:
-        return _expire(context, item) if item.kind is AgendaKind.HOLD_EXPIRY else _rent(context, item)
-    except (Busy, Refused) as error:
+        return _DOERS[item.kind](context, item, now)
+    except StorageUnavailable:
+        raise
+    except LedgerError as error:
         return [_done(item, item.due_at, f"{error.code}: {error.message}")]
+    except Exception as error:  # noqa: BLE001 - an adapter's mistake about one payment must not hold up the others
+        return [
+            _done(item, item.due_at, f"failed: {type(error).__name__}")
+        ]  # its text may hold what is not to be shown
 
 
-def _expire(context: Context, item: DueItem) -> list[Done]:
+def _expire(context: Context, item: DueItem, _now: datetime) -> list[Done]:
     change = context.accounts.transact(
         item.account_id, context.cause, lambda account, _: holds.expire(account, item.subject, context.now())
     )
     return [_done(item, item.due_at, "expired") for _ in change.recorded]
 
 
-def _rent(context: Context, item: DueItem) -> list[Done]:
+def _rent(context: Context, item: DueItem, now: datetime) -> list[Done]:
     """Charge month after month until the number is paid up, or the balance does not suffice."""
     done: list[Done] = []
     due_at = item.due_at
-    while due_at <= context.now() and len(done) < MONTHS_PER_RUN_MAX:
+    while due_at <= now and len(done) < MONTHS_PER_RUN_MAX:
         recorded = _charge_month(context, item, due_at)
         if not recorded:
             break
@@ -93,6 +130,37 @@ def _charge_month(context: Context, item: DueItem, due_at: datetime) -> Sequence
         return numbers.charge_rent(account, request, item.subject, due_at, context.settings.price_list.version)
 
     return context.accounts.once(item.account_id, context.cause, request, decide).recorded
+
+
+def _auto_top_up(context: Context, item: DueItem, now: datetime) -> list[Done]:
+    return _automatic(context, item, automatic.start_auto_top_up(context, item.account_id, now))
+
+
+def _monthly_recharge(context: Context, item: DueItem, now: datetime) -> list[Done]:
+    return _automatic(context, item, automatic.charge_monthly_recharge(context, item.account_id, now))
+
+
+def _card_expiry(context: Context, item: DueItem, now: datetime) -> list[Done]:
+    return _automatic(context, item, automatic.announce_expiry(context, item.account_id, now))
+
+
+def _automatic(context: Context, item: DueItem, recorded: Sequence[e.Recorded]) -> list[Done]:
+    """Say what became of an automatic payment: the status of what was started, or why nothing was."""
+    done = [_done(item, item.due_at, _SAID[type(r.event)]) for r in recorded if type(r.event) in _SAID]
+    for started in recorded:
+        if isinstance(started.event, e.PaymentAttempted):
+            payment = top_up.load(context, item.account_id, started.event.operation_id)
+            done.append(_done(item._replace(subject=payment.operation_id), item.due_at, payment.outcome.value))
+    return done
+
+
+_DOERS: Mapping[AgendaKind, Callable[[Context, DueItem, datetime], list[Done]]] = {
+    AgendaKind.HOLD_EXPIRY: _expire,
+    AgendaKind.NUMBER_RENT: _rent,
+    AgendaKind.AUTO_TOP_UP: _auto_top_up,
+    AgendaKind.MONTHLY_RECHARGE: _monthly_recharge,
+    AgendaKind.CARD_EXPIRY: _card_expiry,
+}
 
 
 def _done(item: DueItem, due_at: datetime, outcome: str) -> Done:

@@ -22,6 +22,7 @@ from interact_ledger.domain import checkout
 from interact_ledger.domain import events as e
 from interact_ledger.domain import top_up as life
 from interact_ledger.domain.account import Account, Card, TopUp
+from interact_ledger.domain.automatic import with_consequences
 from interact_ledger.domain.cards import usable_card
 from interact_ledger.domain.fold import fold_top_up
 from interact_ledger.domain.operations import Request
@@ -46,7 +47,7 @@ from interact_ledger.processes.checkout import refuse_gateway
 from interact_ledger.processes.context import Context
 from interact_ledger.storage.accounts import Change, Decide, History
 
-__all__ = ["Progress", "cancel", "hear", "settle", "top_up", "top_up_elsewhere"]
+__all__ = ["Progress", "cancel", "drive", "hear", "settle", "top_up", "top_up_elsewhere"]
 
 
 class Progress(NamedTuple):
@@ -97,7 +98,7 @@ def top_up(
 
     change = context.accounts.once(account_id, context.cause, request, decide)
     if change.recorded:
-        return _drive(context, account_id, request.operation_id, change, card)
+        return drive(context, account_id, request.operation_id, change, card)
     return _repeat(context, account_id, request.operation_id, card)
 
 
@@ -128,7 +129,7 @@ def top_up_elsewhere(context: Context, account_id: str, operation_id: str, gatew
 
     change = context.accounts.transact(account_id, context.cause, decide)
     if change.recorded:
-        return _drive(context, account_id, operation_id, change, card)
+        return drive(context, account_id, operation_id, change, card)
     return Progress(load(context, account_id, operation_id))
 
 
@@ -153,7 +154,7 @@ def settle(context: Context, account_id: str, operation_id: str) -> Progress:
             account_id, lambda _, history: life.abandon(_folded(history, operation_id), attempt_id, reference)
         )
     elif isinstance(result, NotFound):
-        context.transact(account_id, lambda _, history: life.record_absence(_folded(history, operation_id), attempt_id))
+        context.transact(account_id, _recording_absence(context, operation_id, attempt_id))
     elif result is not None:
         _record(context, account_id, found, result)
     context.transact(account_id, lambda _, history: life.expire(_folded(history, operation_id), context.now()))
@@ -208,7 +209,7 @@ def _repeat(context: Context, account_id: str, operation_id: str, card: NewCard 
 
         resent = context.accounts.transact(account_id, context.cause, resend)
         if resent.recorded:
-            return _drive(context, account_id, operation_id, resent, card)
+            return drive(context, account_id, operation_id, resent, card)
     progress = settle(context, account_id, operation_id)
     send_before = context.now() + context.settings.send_within
 
@@ -225,7 +226,7 @@ def _repeat(context: Context, account_id: str, operation_id: str, card: NewCard 
 
     change = context.accounts.transact(account_id, context.cause, decide)
     if change.recorded:
-        return _drive(context, account_id, operation_id, change, card)
+        return drive(context, account_id, operation_id, change, card)
     return progress
 
 
@@ -264,7 +265,7 @@ def _refuse_unsupported(context: Context, gateway_id: str, *, save_card: bool) -
         raise GatewayUnsupported("this gateway saves no cards; pay without saving", field="save_card")
 
 
-def _drive(context: Context, account_id: str, operation_id: str, opened: Change, card: NewCard | str) -> Progress:
+def drive(context: Context, account_id: str, operation_id: str, opened: Change, card: NewCard | str) -> Progress:
     """Send the attempt that was just opened, or opened once more; a later one is somebody else's to send."""
     attempt = load(context, account_id, operation_id)
     if attempt.intent.attempt_id != getattr(opened.recorded[-1].event, "attempt_id", None):
@@ -348,7 +349,17 @@ def _recording(context: Context, attempt: TopUp, result: ChargeResult) -> Decide
 
     def decide(account: Account, history: History) -> Sequence[e.Event]:
         present = _folded(history, attempt.operation_id)
-        return life.record_result(account, present, attempt.intent, result, action_expires_at=expires_at)
+        facts = life.record_result(account, present, attempt.intent, result, action_expires_at=expires_at)
+        return with_consequences(account, present, facts, context.pace, context.now())
+
+    return decide
+
+
+def _recording_absence(context: Context, operation_id: str, attempt_id: str) -> Decide:
+    def decide(account: Account, history: History) -> Sequence[e.Event]:
+        present = _folded(history, operation_id)
+        facts = life.record_absence(present, attempt_id)
+        return with_consequences(account, present, facts, context.pace, context.now())
 
     return decide
 

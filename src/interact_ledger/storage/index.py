@@ -145,4 +145,7 @@ def _same_work(before: Account, after: Account) -> bool:
         and before.cards is after.cards
         and before.holds is after.holds
         and before.numbers is after.numbers
+        and before.auto_top_up is after.auto_top_up
+        and before.monthly_recharge is after.monthly_recharge
+        and before.standing is after.standing
     )

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from moneyed import Money
 
-from interact_ledger.domain import adjustments, standing
+from interact_ledger.domain import adjustments, automatic, standing
 from interact_ledger.domain import events as e
 from interact_ledger.errors import IdempotencyConflict, InvalidRequest
 from interact_ledger.free_text import free_text
@@ -165,6 +165,8 @@ class AccountVerbs(Verbs):
     ) -> AccountDetails:
         """Close an account. Less than a minor unit that is left is written off; more must be paid out first.
 
+        What was agreed on automatic payments ends with it.
+
         Args:
             account_id: the account, with nothing held, under way, saved or rented on it.
             reason: why.
@@ -186,16 +188,19 @@ class AccountVerbs(Verbs):
             self._once(
                 account_id,
                 request,
-                lambda account, _: standing.close(
-                    account,
-                    request,
-                    reason,
-                    paid_out=card_amount_in(account.currency, paid_out, "paid_out")
-                    if paid_out is not None
-                    else Decimal(0),
-                    payout_reference=payout_reference,
-                    minor_unit=Decimal(1).scaleb(-decimal_places(account.currency)),
-                ),
+                lambda account, _: [
+                    *automatic.account_closed(account),
+                    *standing.close(
+                        account,
+                        request,
+                        reason,
+                        paid_out=card_amount_in(account.currency, paid_out, "paid_out")
+                        if paid_out is not None
+                        else Decimal(0),
+                        payout_reference=payout_reference,
+                        minor_unit=Decimal(1).scaleb(-decimal_places(account.currency)),
+                    ),
+                ],
             ).account
         )
 

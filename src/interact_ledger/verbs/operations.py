@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
+from interact_ledger.errors import InvalidRequest
 from interact_ledger.processes import invoicing, recovery, schedule
 from interact_ledger.storage.rebuild import rebuild
-from interact_ledger.verbs.base import Verbs, progress, silently
+from interact_ledger.verbs.base import Verbs, aware, progress, silently
 
 __all__ = ["OperationVerbs"]
 
@@ -33,17 +35,29 @@ class OperationVerbs(Verbs):
         invoicing.issue_invoices(self._context, self._invoices, self._query)
         return recovered
 
-    def run_due(self, on_progress: Callable[[int, int], None] = silently) -> list[schedule.Done]:
-        """Do all that has fallen due: expire holds, charge rented numbers, number invoices.
+    def run_due(
+        self, now: datetime | None = None, *, on_progress: Callable[[int, int], None] = silently
+    ) -> list[schedule.Done]:
+        """Do all that has fallen due: charge automatic payments and rented numbers, expire holds, number invoices.
 
-        Harmless when repeated, late, or run by several processes at once.
+        Harmless when repeated, late, or run by several processes at once. What a gateway or one account stands in the
+        way of is told in the outcome, and tried again by the next run.
+
+        Args:
+            now: do only what was due by then; the ledger's clock if None, and never what is due after that.
+            on_progress: called with how many are done, of how many.
 
         Raises:
+            InvalidRequest: if `now` is in the future: nobody is charged before the time.
             Busy, StorageUnavailable: if the database cannot be used.
         """
         told = progress(on_progress)
+        present = self._context.now()
+        until = present if now is None else aware(now, "now")
+        if until > present:
+            raise InvalidRequest("is in the future; nobody is charged before the time", field="now")
         self._log.follow()
-        done = schedule.run_due(self._context, self._query, told)
+        done = schedule.run_due(self._context, self._query, until, told)
         invoicing.issue_invoices(self._context, self._invoices, self._query)
         return done
 

@@ -19,9 +19,10 @@ from interact_ledger.pricing import estimator
 from interact_ledger.pricing.catalogue import Item, Message, Number
 from interact_ledger.pricing.limits import limits_for
 from interact_ledger.pricing.taxes import recharge_for_credit
+from interact_ledger.processes import schedule
 from interact_ledger.processes import spending as process
 from interact_ledger.storage.accounts import Change, History
-from interact_ledger.verbs.base import Verbs, exact, listed, named
+from interact_ledger.verbs.base import Verbs, exact, flag, listed, named
 from interact_ledger.views import HoldResult, PurchaseResult, RentedNumberDetails, rented_number
 
 __all__ = ["SpendingVerbs"]
@@ -57,10 +58,12 @@ class SpendingVerbs(Verbs):
             ),
         )
 
-    def spend(self, account_id: str, item: Item, *, idempotency_key: str) -> PurchaseResult:
+    def spend(
+        self, account_id: str, item: Item, *, idempotency_key: str, top_up_at_once: bool = False
+    ) -> PurchaseResult:
         """Buy one message (or the same one many times) or one number, priced from the price list.
 
-        An error about the item names `items[0]`, as `spend_many` does.
+        An error about the item names `items[0]`, as `spend_many` does. `top_up_at_once` is explained there, too.
 
         Raises:
             InsufficientBalance, AccountSuspended, AccountClosed, PriceNotFound, NumberAlreadyRented,
@@ -68,22 +71,27 @@ class SpendingVerbs(Verbs):
         """
         if not isinstance(item, Message | Number):
             raise InvalidRequest(f"is a {type(item).__name__}; pass a Message or a Number", field="items[0]")
-        return self.spend_many(account_id, [item], idempotency_key=idempotency_key)
+        return self.spend_many(account_id, [item], idempotency_key=idempotency_key, top_up_at_once=top_up_at_once)
 
-    def spend_many(self, account_id: str, items: Sequence[Item], *, idempotency_key: str) -> PurchaseResult:
+    def spend_many(
+        self, account_id: str, items: Sequence[Item], *, idempotency_key: str, top_up_at_once: bool = False
+    ) -> PurchaseResult:
         """Buy a campaign, all or nothing, as one event; each line can be given back by its reference.
 
         Args:
             account_id: the account that pays.
             items: messages and numbers; their references are unique among them.
             idempotency_key: names this request; repeating it returns what was bought.
+            top_up_at_once: whether an auto top-up that this makes due is charged before returning, in the caller's
+                time. If not, the next `run_due` charges it. What becomes of it is no error of the purchase.
 
         Raises:
             LedgerError: as `spend`; InvalidRequest also for more than 100,000 items.
         """
+        at_once = flag(top_up_at_once, "top_up_at_once")
         items = _checked(items)
         request = self._request(account_id, idempotency_key, "spend", *items)
-        return self._purchase(process.spend(self._context, account_id, request, items), request)
+        return self._purchase(process.spend(self._context, account_id, request, items), request, at_once=at_once)
 
     def reverse_spend(
         self,
@@ -152,16 +160,28 @@ class SpendingVerbs(Verbs):
         self._once(account_id, request, decide)
         return self._hold(account_id, request.operation_id)
 
-    def settle(self, account_id: str, hold_id: str, items: Sequence[Item], *, idempotency_key: str) -> PurchaseResult:
+    def settle(
+        self,
+        account_id: str,
+        hold_id: str,
+        items: Sequence[Item],
+        *,
+        idempotency_key: str,
+        top_up_at_once: bool = False,
+    ) -> PurchaseResult:
         """Buy messages out of a hold; what they do not take stays reserved. May be called in parts.
+
+        `top_up_at_once` is explained at `spend_many`.
 
         Raises:
             HoldExceeded, HoldEnded, HoldNotFound, PriceNotFound, AccountSuspended, AccountClosed
         """
+        at_once = flag(top_up_at_once, "top_up_at_once")
         named(hold_id=hold_id)
         items = _checked(items)
         request = self._request(account_id, idempotency_key, "settle", hold_id, *items)
-        return self._purchase(process.settle_hold(self._context, account_id, request, hold_id, items), request)
+        change = process.settle_hold(self._context, account_id, request, hold_id, items)
+        return self._purchase(change, request, at_once=at_once)
 
     def release(self, account_id: str, hold_id: str, *, idempotency_key: str) -> HoldResult:
         """Make what is left of a hold available again.
@@ -206,8 +226,10 @@ class SpendingVerbs(Verbs):
             raise InvalidRequest(f"must be a timedelta of more than zero and at most {longest}", field="expires_in")
         return lifetime
 
-    def _purchase(self, change: Change, request: Request) -> PurchaseResult:
+    def _purchase(self, change: Change, request: Request, *, at_once: bool = False) -> PurchaseResult:
         account, event = change.account, self._answer(change, request)
+        if at_once and schedule.top_up_now(self._context, account):
+            account = self._account(account.account_id)
         assert isinstance(event, e.Purchase | e.SpendReversed), "the operation bought or gave back"
         return PurchaseResult(
             transaction_id=request.operation_id,
