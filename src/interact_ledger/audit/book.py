@@ -11,7 +11,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-__all__ = ["Attempts", "Book", "Hold", "Money", "Number", "Purchase", "Quote", "RefundIntent", "Terms"]
+__all__ = [
+    "Attempts",
+    "AutoTopUp",
+    "AutomaticCharge",
+    "Book",
+    "Hold",
+    "Money",
+    "MonthlyRecharge",
+    "Number",
+    "Purchase",
+    "Quote",
+    "RefundIntent",
+    "Start",
+    "Terms",
+]
 
 
 class Terms(NamedTuple):
@@ -58,6 +72,8 @@ class Attempts:
     """Until when the customer may authenticate, while that is awaited."""
     captured: set[str] = field(default_factory=set)
     """The gateway's references of its captures."""
+    initiator: str = "customer"
+    card_id: str | None = None
 
     @property
     def due_at(self) -> str:
@@ -96,6 +112,59 @@ class Purchase(NamedTuple):
     version: int
     lines: Sequence[Sequence[Any]]
     """Reference, item, quantity, segments, unit price."""
+
+
+class Start(NamedTuple):
+    """What the event that starts an automatic payment says of the request that must follow it at once."""
+
+    version: int
+    operation_id: str
+    quote_id: str
+    total: str
+    card_id: str
+    initiator: str
+
+
+class AutomaticCharge(NamedTuple):
+    """One automatic top-up, as the caps count it."""
+
+    operation_id: str
+    month: str
+    day: str
+    total: int
+
+
+@dataclass(slots=True)
+class AutoTopUp:
+    """What was agreed on auto top-up, and what its guards need to know."""
+
+    terms: Mapping[str, Any]
+    enabled: bool = True
+    paused: bool = False
+    started: int = 0
+    failures: int = 0
+    charges: list[AutomaticCharge] = field(default_factory=list)
+    """Those of the latest month."""
+    cool_down_until: str = ""
+    wait_until: str = ""
+    low_since: str | None = None
+
+
+@dataclass(slots=True)
+class MonthlyRecharge:
+    """What was agreed on monthly recharge, and what its guards need to know."""
+
+    terms: Mapping[str, Any]
+    next_month: str
+    next_due_at: str
+    card_checked_at: str
+    enabled: bool = True
+    latest: str = ""
+    """The latest top-up under this agreement."""
+    latest_month: str = ""
+    retry_at: str | None = None
+    announced: tuple[str, str] | None = None
+    """The latest card, and its month, that the customer was told of."""
 
 
 @dataclass(slots=True)
@@ -159,6 +228,12 @@ class Book:
     savings: dict[str, Attempts] = field(default_factory=dict)
     """All, by operation."""
     open_savings: dict[str, Attempts] = field(default_factory=dict)
+    auto_top_up: AutoTopUp | None = None
+    monthly_recharge: MonthlyRecharge | None = None
+    latest_start: Start | None = None
+    """Of an automatic payment."""
+    card_months: dict[str, str] = field(default_factory=dict)
+    """The last month in which each card is good, as 2026-11."""
     cards: dict[str, str | None] = field(default_factory=dict)
     """The cards that are kept; those being removed with the moment that was asked for."""
     holds: dict[str, Hold] = field(default_factory=dict)
@@ -173,6 +248,11 @@ class Book:
     @property
     def available(self) -> int:
         return self.money.balance - self.money.held
+
+    @property
+    def automatic_in_flight(self) -> bool:
+        """Whether an automatic payment is open."""
+        return any(top_up.initiator != "customer" for top_up in self.open_top_ups.values())
 
     @property
     def pending(self) -> int:

@@ -11,6 +11,7 @@ from interact_ledger.audit.entries import Entry
 from interact_ledger.audit.findings import Finding
 from interact_ledger.audit.tables import ROWS, Read, Walk
 from interact_ledger.audit.topics import TOPICS
+from interact_ledger.ids import derived_id
 
 __all__ = ["Parts", "Shelves", "open_at_gateways"]
 
@@ -149,3 +150,21 @@ def _agenda(book: Book) -> Iterator[tuple[str, str, str]]:
         yield "hold_expiry", hold_id, hold.expires_at
     for number, rented in book.numbers.items():
         yield "number_rent", number, rented.next_due_at
+    if book.standing == "open":
+        yield from _automatic_payments(book)
+
+
+def _automatic_payments(book: Book) -> Iterator[tuple[str, str, str]]:
+    low, monthly = book.auto_top_up, book.monthly_recharge
+    if low is not None and low.enabled and not low.paused and low.low_since and not book.automatic_in_flight:
+        operation_id = derived_id("txn", book.stream_id, "auto top-up", str(low.started + 1))
+        yield "auto_top_up", operation_id, max(low.low_since, low.cool_down_until, low.wait_until)
+    if monthly is None or not monthly.enabled:
+        return
+    if not book.automatic_in_flight:
+        month = monthly.latest_month if monthly.retry_at else monthly.next_month
+        yield "monthly_recharge", month, min(monthly.next_due_at, monthly.retry_at or monthly.next_due_at)
+    card_id = monthly.terms["card_id"]
+    good_until = book.card_months.get(card_id, "9999-12")
+    if card_id in book.cards and good_until < monthly.next_month and monthly.announced != (card_id, good_until):
+        yield "card_expiry", card_id, monthly.card_checked_at

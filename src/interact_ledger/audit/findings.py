@@ -84,6 +84,11 @@ _LOG_CODES = {
     "hold_wrong": "a hold ended with another amount than it had left",
     "rent_wrong": "a number's rent is not as agreed, or not of its month",
     "number_unknown": "a fact about a number that the account does not rent, or rents already",
+    # Automatic payments
+    "agreement_unknown": "a fact about an automatic payment that nobody has agreed to, or not any more",
+    "automatic_forbidden": "an automatic payment was started that its agreement, a guard or the standing forbids",
+    "automatic_unexplained": "a card was charged automatically, and no start of an agreement explains it",
+    "recharge_wrong": "a month was recharged twice, or another one than was due",
     # Money as a whole
     "money_not_conserved": "I1: what came in is not what is there and what went out",
     "fold_differs": "I8, I9: the ledger's own fold comes to another account than its events",

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from interact_ledger.audit.amounts import millionths, moment, taxes_of
 from interact_ledger.audit.book import Attempts, Book, Hold, Number, Quote, RefundIntent, Terms
 from interact_ledger.audit.entries import Entry
+from interact_ledger.audit.posting_automatic import post_automatic
 
 __all__ = ["POSTINGS", "post"]
 
@@ -20,6 +21,7 @@ def post(book: Book, entry: Entry) -> None:
     posting = POSTINGS.get(entry.topic)
     if posting is not None:
         posting(book, entry)
+    post_automatic(book, entry)
     event = entry.event
     if event.get("reference") is not None and "gateway" in event:
         book.references[event["gateway"], event["reference"]] = event["operation_id"]
@@ -85,7 +87,9 @@ def _top_up_requested(book: Book, entry: Entry) -> None:
     quote = book.quotes.get(entry.event["quote_id"])
     if quote is not None:
         quote.used = True
-    book.top_ups[entry.event["operation_id"]] = Attempts(quote.terms if quote is not None else None)
+    event = entry.event
+    terms = quote.terms if quote is not None else None
+    book.top_ups[event["operation_id"]] = Attempts(terms, initiator=event["initiator"], card_id=event["card_id"])
 
 
 def _payment_attempted(book: Book, entry: Entry) -> None:
@@ -194,6 +198,7 @@ def _saving_moved(book: Book, entry: Entry) -> None:
 
 def _card_saved(book: Book, entry: Entry) -> None:
     book.cards[entry.event["card_id"]] = None
+    book.card_months[entry.event["card_id"]] = f"{entry.event['expiry_year']:04d}-{entry.event['expiry_month']:02d}"
     saving = book.open_savings.pop(entry.event["operation_id"], None)
     if saving is not None:
         saving.undecided = False

@@ -97,6 +97,19 @@ TOPICS: Mapping[str, Topic] = MappingProxyType(
         "hold-settled": Topic(("operation_id", "hold_id"), starts=True, command=True, debits=True),
         "hold-released": Topic(("operation_id", "hold_id"), starts=True, command=True),
         "hold-expired": Topic(("hold_id",), command=True),
+        # Automatic payments
+        "auto-top-up-enabled": _COMMAND,
+        "auto-top-up-started": Topic(("quote_id",), command=True),
+        "auto-top-up-failed": _STEP,
+        "auto-top-up-postponed": _FACT,
+        "auto-top-up-paused": _FACT,
+        "auto-top-up-resumed": _FACT,
+        "auto-top-up-disabled": _COMMAND,
+        "monthly-recharge-enabled": _COMMAND,
+        "monthly-recharge-started": Topic(("quote_id",), command=True),
+        "monthly-recharge-postponed": _STEP,
+        "monthly-recharge-disabled": _FACT,
+        "card-expiry-announced": _COMMAND,
         # Adjustments
         "balance-adjusted": Topic(_OPERATION, starts=True, command=True),
         # The seller's invoice book

@@ -15,7 +15,17 @@ from interact_ledger.audit.book import Book
 from interact_ledger.audit.entries import Entry
 from interact_ledger.audit.findings import Finding
 from interact_ledger.audit.topics import TOPICS
-from interact_ledger.audit.validators import cards, holds, numbers, payments, purchases, quotes, refunds, standing
+from interact_ledger.audit.validators import (
+    automatic,
+    cards,
+    holds,
+    numbers,
+    payments,
+    purchases,
+    quotes,
+    refunds,
+    standing,
+)
 
 __all__ = ["AFTER", "BEFORE", "Validator"]
 
@@ -33,7 +43,7 @@ def _by_topic(general: Iterable[Validator], *special: Mapping[str, Validator]) -
 
 
 BEFORE = _by_topic(
-    (standing.validate_place, standing.validate_standing, standing.validate_currency),
+    (standing.validate_place, standing.validate_standing, standing.validate_currency, automatic.validate_followed),
     quotes.BEFORE,
     payments.BEFORE,
     refunds.BEFORE,
@@ -42,6 +52,8 @@ BEFORE = _by_topic(
     purchases.REVERSALS,
     holds.BEFORE,
     numbers.BEFORE,
+    automatic.BEFORE,
+    automatic.PAYMENTS,
 )
 """By topic: what looks at the book as it was before the event."""
 
