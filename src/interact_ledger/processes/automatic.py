@@ -139,10 +139,10 @@ def charge_monthly_recharge(context: Context, account_id: str, now: datetime) ->
         card = account.cards[policy.terms.card_id]
         if policy.next_due_at > now:
             return _attempt_again(account, history, str(policy.latest), card, send_before)
-        due, _ = monthly_recharge.month_due(policy, account.time_zone, now)
+        due, _ = monthly_recharge.month_due(policy, account.time_zone, context.now())
         operation_id = monthly_recharge.operation_of(account, due.month)
         quote = checkout.quote_for_card(context, account, _quote_id(operation_id), policy.terms.amount, card)
-        started = monthly_recharge.start(account, quote, context.pace, now)
+        started = monthly_recharge.start(account, quote, context.pace, context.now())
         request = _request(operation_id, "monthly recharge", due.month)
         return _with_top_up(account, started, quote, request, card, Initiator.RECURRING, send_before)
 
