@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from interact_ledger import Ledger, LedgerError, Message, Number
+from interact_ledger.domain import events as e
 from interact_ledger.errors import NoticeRejected
 from interact_ledger.gateways.sandbox.notices import SIGNATURE_HEADER
 from interact_ledger.testing import LedgerKit
@@ -32,6 +33,7 @@ class Scene:
     pending: str
     saving: str
     refund: str
+    paused: str
 
     @classmethod
     def on(cls, kit: LedgerKit) -> Scene:
@@ -44,6 +46,7 @@ class Scene:
             kit=kit,
             account=account,
             empty=opened(kit, "customer-2").account_id,
+            paused=_with_paused_auto_top_up(kit),
             card=card,
             hold=ledger.hold(account, gbp("5.00"), "r", idempotency_key="hold").hold_id,
             spend=ledger.spend(account, ONE_SEGMENT, idempotency_key="spend").transaction_id,
@@ -62,6 +65,23 @@ def _on(*names: str, **more: Any) -> Callable[[Scene], dict[str, Any]]:
         return {"account_id": scene.account} | {f"{name}_id": getattr(scene, name) for name in names} | more
 
     return made
+
+
+def _consent() -> dict[str, Any]:
+    return {"consent_text": "yes", "given_by": "me", "given_at": datetime(2026, 11, 1, tzinfo=UTC)}
+
+
+def _with_paused_auto_top_up(kit: LedgerKit) -> str:
+    """Open an account whose auto top-up is paused, and whose monthly recharge goes on."""
+    account = opened(kit, "customer-3").account_id
+    card, amounts = saved(kit, account), {"amount": gbp("20.00"), "ceiling": gbp("60.00")}
+    agreed = {"card_id": card, **amounts, **_consent()}
+    kit.ledger.enable_auto_top_up(account, threshold=gbp("15.00"), max_per_month=3, **agreed)
+    kit.ledger.enable_monthly_recharge(account, day=31, **agreed)
+    kit.ledger.on_behalf_of("test")._decide(
+        account, lambda _, __: [e.AutoTopUpPaused(reason=e.StopReason.FAILURES, operation_id=None)]
+    )
+    return account
 
 
 def _told(_done: int, _of: int) -> None:
@@ -129,6 +149,30 @@ CALLS: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "cards": _on(),
     "choose_default_card": _on("card"),
     "remove_card": _on("card", idempotency_key="k"),
+    "automatic_payments": _on(),
+    "enable_auto_top_up": lambda s: {
+        "account_id": s.account,
+        "threshold": gbp("15.00"),
+        "amount": gbp("20.00"),
+        "target": None,
+        "card_id": s.card,
+        "max_per_month": 3,
+        "max_value_per_day": gbp("60.00"),
+        "max_value_per_month": gbp("90.00"),
+        "ceiling": gbp("60.00"),
+        **_consent(),
+    },
+    "resume_auto_top_up": lambda s: {"account_id": s.paused},
+    "disable_auto_top_up": lambda s: {"account_id": s.paused},
+    "enable_monthly_recharge": lambda s: {
+        "account_id": s.account,
+        "day": 31,
+        "amount": gbp("20.00"),
+        "card_id": s.card,
+        "ceiling": gbp("60.00"),
+        **_consent(),
+    },
+    "disable_monthly_recharge": lambda s: {"account_id": s.paused},
     "account": _on(),
     "accounts": lambda s: {"owner": "customer-1", "after": "acct", "limit": 10},
     "balance": _on(at=None, version=None),
@@ -137,8 +181,8 @@ CALLS: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "statement": _on(start=None, end=None, after=0, limit=10),
     "history": _on(after=0, limit=10),
     "estimate": _on(items=[ONE_SEGMENT]),
-    "spend": _on(item=ONE_SEGMENT, idempotency_key="k"),
-    "spend_many": _on(items=[ONE_SEGMENT], idempotency_key="k"),
+    "spend": _on(item=ONE_SEGMENT, idempotency_key="k", top_up_at_once=False),
+    "spend_many": _on(items=[ONE_SEGMENT], idempotency_key="k", top_up_at_once=False),
     "reverse_spend": lambda s: {
         "account_id": s.account,
         "transaction_id": s.spend,
@@ -147,12 +191,12 @@ CALLS: dict[str, Callable[[Scene], dict[str, Any]]] = {
         "lines": [("m-1", 1)],
     },
     "hold": _on(amount=gbp("1.00"), reference="r", idempotency_key="k", expires_in=timedelta(hours=1)),
-    "settle": _on("hold", items=[ONE_SEGMENT], idempotency_key="k"),
+    "settle": _on("hold", items=[ONE_SEGMENT], idempotency_key="k", top_up_at_once=False),
     "release": _on("hold", idempotency_key="k"),
     "numbers": _on(),
     "release_number": _on(number=NUMBER.number),
     "recover": lambda s: {"on_progress": _told},
-    "run_due": lambda s: {"on_progress": _told},
+    "run_due": lambda s: {"now": s.kit.clock.now(), "on_progress": _told},
     "rebuild": lambda s: {"on_progress": _told},
     "audit": lambda s: {"on_progress": _told},
 }

@@ -7,11 +7,12 @@ from datetime import timedelta
 from moneyed import Money
 
 from interact_ledger import Message, Number
+from interact_ledger.domain.cards import record_saving_result
 from interact_ledger.domain.refunds import record_refund_result
 from interact_ledger.domain.top_up import record_result
-from interact_ledger.gateways.protocol import CardDetails, CardFunding, Refunded, Succeeded
+from interact_ledger.gateways.protocol import CardDetails, CardFunding, CardSaved, Refunded, Succeeded
 from interact_ledger.gateways.sandbox import Fault
-from interact_ledger.processes import refunds
+from interact_ledger.processes import cards, refunds
 from interact_ledger.processes import top_up as process
 from interact_ledger.storage.accounts import SNAPSHOT_EVERY
 from interact_ledger.testing import LedgerKit
@@ -37,6 +38,7 @@ def exercise(kit: LedgerKit, *, spends: int = SNAPSHOT_EVERY + 10) -> None:
     _cards(kit)
     _spending(kit, spends)
     _standing(kit)
+    _automatic_payments(kit)
     _other_currencies(kit)
     _open_ends(kit)
 
@@ -190,6 +192,63 @@ def _spending(kit: LedgerKit, spends: int) -> None:
         account_id, pounds("-0.000001"), "correction", idempotency_key="down"
     )
     ledger.adjust(account_id, pounds("5"), "goodwill", idempotency_key="up")
+
+
+def _automatic_payments(kit: LedgerKit) -> None:
+    """Let both automatic payments happen, fail, wait, stop and go on; accounts are left with all of it due."""
+    for token in ("tok_visa", "tok_later_insufficient_funds", "tok_later_action_required", "tok_expiring"):
+        account_id = kit.account().account_id
+        kit.ledger.adjust(account_id, pounds("20"), "a start", idempotency_key="start")
+        card_id = _card(kit, account_id, token)
+        agreed = {"card_id": card_id, "ceiling": pounds("60"), "amount": pounds("20"), **_consent(kit)}
+        kit.ledger.enable_auto_top_up(account_id, threshold=pounds("30"), max_per_month=1, **agreed)
+        kit.ledger.enable_monthly_recharge(account_id, day=31, **agreed)
+        kit.gateway.fail_next("charge", Fault.REFUSED, times=2)
+        _weeks(kit, 7)
+        kit.ledger.resume_auto_top_up(account_id)
+        kit.ledger.disable_auto_top_up(account_id)
+        kit.ledger.enable_auto_top_up(account_id, threshold=pounds("200"), max_per_month=2, **agreed)
+        _weeks(kit, 1)
+        if token == "tok_visa":
+            kit.ledger.remove_card(account_id, card_id, idempotency_key="gone")
+    kit.clock.advance(timedelta(days=20))
+
+
+def _weeks(kit: LedgerKit, weeks: int) -> None:
+    for _ in range(weeks):
+        for wait in (timedelta(days=7), timedelta(hours=3)):
+            kit.clock.advance(wait)
+            kit.ledger.run_due()
+            kit.ledger.recover()
+
+
+def _consent(kit: LedgerKit) -> dict[str, object]:
+    return {"consent_text": "You may charge my card.", "given_by": "customer-1", "given_at": kit.clock.now()}
+
+
+def _card(kit: LedgerKit, account_id: str, token: str) -> str:
+    """Save a card; the sandbox has none that expires soon, so that is put into its answer."""
+    if token != "tok_expiring":
+        card = kit.ledger.save_card(account_id, token, idempotency_key="card").card
+        assert card is not None
+        return card.card_id
+    saving_id = kit.ledger.save_card(account_id, "tok_pending", idempotency_key="card").saving_id
+    saving = cards.load(kit.ledger._context, account_id, saving_id)
+    details = CardDetails(
+        brand="visa",
+        last_four="4242",
+        expiry_month=kit.clock.now().month,
+        expiry_year=kit.clock.now().year,
+        funding=CardFunding.DEBIT,
+    )
+    kept = CardSaved(reference="seti_expiring", token="pm_expiring", details=details)
+    kit.ledger._context.transact(
+        account_id,
+        lambda account, _: record_saving_result(
+            account, saving, saving.intent.attempt_id, kept, action_expires_at=kit.clock.now()
+        ),
+    )
+    return kit.ledger.cards(account_id)[0].card_id
 
 
 def _standing(kit: LedgerKit) -> None:

@@ -11,7 +11,7 @@ import pytest
 from cli_runner import Cli
 
 from interact_ledger import Ledger
-from interact_ledger.cli import accounts, operating, payments, reading, spending
+from interact_ledger.cli import accounts, automatic, operating, payments, reading, spending
 from interact_ledger.cli.reference import commands, reference
 from interact_ledger.domain.events import Secret
 
@@ -31,7 +31,9 @@ def verbs() -> set[str]:
 
 
 def test_every_verb_of_the_ledger_has_a_command():
-    source = "".join(inspect.getsource(module) for module in (accounts, operating, payments, reading, spending))
+    source = "".join(
+        inspect.getsource(module) for module in (accounts, automatic, operating, payments, reading, spending)
+    )
     called = {verb for verb in verbs() if any(f"{ledger}.{verb}(" in source for ledger in ("ledger", "records"))}
     assert verbs() - called == set(WITHOUT_A_COMMAND)
 
@@ -102,6 +104,20 @@ def card_commands(cli: Cli) -> Iterator[Words]:
     yield "cards", "remove", account, card, "--key", "removed"
 
 
+def automatic_commands(cli: Cli) -> Iterator[Words]:
+    account = cli.account()
+    card = cli.json("cards", "save", account, "--card-token", "tok_visa")["card"]["card_id"]
+    agreed = "--card", card, "--ceiling", "60", "--consent", "yes", "--given-by", "me", "--given-at", "2026-01-02"
+    yield "automatic", "show", account
+    low = "--threshold", "15", "--amount", "20", "--max-per-month", 3, "--max-value-per-day", "60"
+    yield "automatic", "enable-top-up", account, *low, *agreed
+    yield "automatic", "resume-top-up", account
+    yield "automatic", "disable-top-up", account
+    yield "automatic", "enable-recharge", account, "--day", 31, "--amount", "20", *agreed
+    yield "automatic", "disable-recharge", account
+    yield "automatic", "show", account
+
+
 def spending_commands(cli: Cli, campaign: Path) -> Iterator[Words]:
     account = cli.funded()
     yield "estimate", "message", "GB", "--segments", 1, "--account", account
@@ -133,8 +149,8 @@ def other_commands(cli: Cli) -> Iterator[Words]:
 
 def twice(cli: Cli, campaign: Path) -> Iterator[tuple[Words, Words]]:
     """Yield two calls of each command, the same ones unless it can be done only once to the same thing."""
-    repeatable = (account_commands(cli), payment_commands(cli), card_commands(cli), spending_commands(cli, campaign))
-    for words in chain(*repeatable, other_commands(cli)):
+    repeatable = (account_commands(cli), payment_commands(cli), card_commands(cli), automatic_commands(cli))
+    for words in chain(*repeatable, spending_commands(cli, campaign), other_commands(cli)):
         yield words, words
     account = cli.funded()
     first, second = "+442071234567", "+442071234568"

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from automatic_helpers import AGREED, MONTHLY
 from interact_ledger import Ledger, Message, Number
 from interact_ledger import errors as x
 from interact_ledger.testing import LedgerKit
@@ -62,6 +63,14 @@ def tax_number(**changes: str) -> dict[str, object]:
     return {"number": "GB980780684", "verified_by": "HMRC", "verified_at": ASKED, "reference": "r", **changes}
 
 
+def low(ready: Ready, **changes: str) -> dict[str, object]:
+    return {**AGREED, "card_id": ready.card, **changes}
+
+
+def monthly(ready: Ready, **changes: str) -> dict[str, object]:
+    return {**MONTHLY, "card_id": ready.card, **changes}
+
+
 Call = Callable[[Ready, str], object]
 
 FREE: dict[tuple[str, str], Call] = {
@@ -108,6 +117,18 @@ FREE: dict[tuple[str, str], Call] = {
     ),
     ("remove_card", "idempotency_key"): lambda r, text: r.kit.ledger.remove_card(
         r.account, r.card, idempotency_key=text
+    ),
+    ("enable_auto_top_up", "consent_text"): lambda r, text: r.kit.ledger.enable_auto_top_up(
+        r.account, **low(r, consent_text=text)
+    ),
+    ("enable_auto_top_up", "given_by"): lambda r, text: r.kit.ledger.enable_auto_top_up(
+        r.account, **low(r, given_by=text)
+    ),
+    ("enable_monthly_recharge", "consent_text"): lambda r, text: r.kit.ledger.enable_monthly_recharge(
+        r.account, **monthly(r, consent_text=text)
+    ),
+    ("enable_monthly_recharge", "given_by"): lambda r, text: r.kit.ledger.enable_monthly_recharge(
+        r.account, **monthly(r, given_by=text)
     ),
     ("spend", "idempotency_key"): lambda r, text: r.kit.ledger.spend(r.account, ONE_SEGMENT, idempotency_key=text),
     ("spend_many", "idempotency_key"): lambda r, text: r.kit.ledger.spend_many(

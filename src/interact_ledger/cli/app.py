@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from interact_ledger.cli.accounts import account
+from interact_ledger.cli.automatic import automatic
 from interact_ledger.cli.operating import operating, settings
 from interact_ledger.cli.payments import cards, payment
 from interact_ledger.cli.reading import reading
@@ -16,7 +17,7 @@ app = group("Prepaid balances: accounts, payments, spending, and their whole his
 root_options(app)
 
 for panel, groups in {
-    "Accounts and payments": {"account": account, "payment": payment, "cards": cards},
+    "Accounts and payments": {"account": account, "payment": payment, "cards": cards, "automatic": automatic},
     "Spending": {"estimate": estimate, "spend": spend, "hold": hold, "numbers": numbers},
 }.items():
     for name, commands in groups.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Annotated, Any
 
@@ -16,7 +16,8 @@ from interact_ledger.cli.output import Answer
 from interact_ledger.cli.running import EXIT_FINDING, EXIT_REQUEST, command, group
 from interact_ledger.cli.session import Session
 from interact_ledger.cli.text import facts, listing, plain_text, record, words
-from interact_ledger.errors import LedgerError
+from interact_ledger.cli.watching import repeatedly
+from interact_ledger.errors import Busy, InvalidRequest, LedgerError, StorageUnavailable
 from interact_ledger.gateways.discovery import gateway_from_env, gateway_names
 from interact_ledger.processes.recovery import Recovered
 from interact_ledger.processes.schedule import Done
@@ -28,6 +29,8 @@ operating = group("Recovery, what is due, rebuilding, the audit, gateways.")
 settings = group("Check the settings.")
 
 PANEL = "Operating"
+WATCH_SECONDS = 5.0
+WATCH_SECONDS_MAX = 86_400
 NOT_DUE_YET = "not due yet"
 """The outcome of what recovery left alone, because its sender may still be at it."""
 
@@ -47,10 +50,39 @@ def recover(session: Session) -> Answer:
 
 
 @command(operating, "run-due", panel=PANEL)
-def run_due(session: Session) -> Answer:
-    """Do all that has fallen due: expire holds, charge rented numbers, number invoices."""
-    with session.output.progress("Doing what is due") as on_progress:
-        done = session.ledger.run_due(on_progress=on_progress)
+def run_due(
+    session: Session,
+    watch: Annotated[bool, typer.Option("--watch", help="Keep running, until SIGTERM or SIGINT.")] = False,
+    every: Annotated[
+        float, typer.Option("--every", metavar="SECONDS", help="How long --watch waits after each run.")
+    ] = WATCH_SECONDS,
+) -> Answer:
+    """Do all that has fallen due: charge automatic payments and numbers, expire holds, number invoices.
+
+    May be run from cron, by several machines at once, or after days: what was done is not done again. With --watch
+    only runs that did something are told, each as one document with --json, and a database that cannot be reached is
+    waited for.
+    """
+    if not watch:
+        with session.output.progress("Doing what is due") as on_progress:
+            return _done(session.ledger.run_due(on_progress=on_progress))
+    if not 0 < every <= WATCH_SECONDS_MAX:
+        raise InvalidRequest(f"must be more than 0 and at most {WATCH_SECONDS_MAX} seconds", field="--every")
+
+    def run(on_progress: Callable[[int, int], None]) -> None:
+        try:
+            done = session.ledger.run_due(on_progress=on_progress)
+        except (Busy, StorageUnavailable) as error:
+            session.output.error(error.code, error.field, error.message)
+        else:
+            if done:
+                session.output.answer(_done(done), None)
+
+    repeatedly(run, every)
+    return Answer({"stopped": True}, [plain_text("Stopped.")])
+
+
+def _done(done: Sequence[Done]) -> Answer:
     return Answer({"done": as_document(done)}, [listing(_undertakings(done), none="Nothing was due.")])
 
 
