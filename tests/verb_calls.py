@@ -260,6 +260,8 @@ def named_in(error: LedgerError, field: str) -> bool:
     match argument_of(field):
         case "card_id" if named == "card_token":
             return True  # one of the two is passed, and both were
+        case "target" if named == "amount":
+            return True  # one of the two is passed
         case "paid_out" if named == "payout_reference":
             return True  # they go together
         case "item" if named.startswith("items[0]"):

@@ -232,7 +232,7 @@ def test_a_card_number_of_fifteen_digits_is_not_taken_for_a_telephone_number(rea
 
 @pytest.mark.parametrize(("verb", "field"), FREE)
 def test_an_empty_or_oversized_text_is_refused_in_a_free_field(ready, verb, field):
-    longest = {"idempotency_key": 255, "card_token": 2000}.get(field, 200)
+    longest = {"idempotency_key": 255, "card_token": 2000, "consent_text": 2000}.get(field, 200)
     for text in ("", "  ", "r" * (longest + 1), "a\0b"):
         error = is_refused(ready, FREE[verb, field], text)
         assert (type(error), error.field) == (x.InvalidText, field)
