@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,12 +14,15 @@ from typing import NamedTuple
 
 from moneyed import Money
 
-from interact_ledger import EventsElsewhere, Ledger, Settings, TopUpResult
+from interact_ledger import EventsElsewhere, Ledger, Message, Settings, TopUpResult
 from interact_ledger.domain.events import TopUpRequested
+from interact_ledger.errors import InsufficientBalance
 from interact_ledger.gateways.sandbox import SandboxGateway
 from tellers import ONE_SEGMENT, Tally, Worker, gbp, insisting
 
 PROCESSES = 8
+MANY = Message("m", "GB", segments=1, quantity=40)
+"""Messages for £1.30."""
 OVER = frozenset({"succeeded", "declined", "not_attempted"})
 
 _barriers: list[Barrier] = []
@@ -136,3 +140,19 @@ def _payments_over(ledger: Ledger, account_id: str) -> int:
     asked = (recorded.event for recorded in ledger.history(account_id, limit=1000))
     operations = [event.operation_id for event in asked if isinstance(event, TopUpRequested)]
     return sum(ledger.top_up_result(account_id, operation).status in OVER for operation in operations)
+
+
+def spend_and_run_due(files: Files, account_id: str, commands: int, number: int) -> int:
+    """Spend a balance down and charge what falls due, as every other process does; return how much was bought."""
+    settings = Settings.default().model_copy(update={"auto_top_up_cool_down": timedelta(milliseconds=1)})
+    bought = 0
+    with opened(files, settings) as (ledger, _):
+        begin()
+        for command in range(commands):
+            key = f"process-{number}-{command}"
+            ask = partial(ledger.spend, account_id, MANY, idempotency_key=key, top_up_at_once=command % 5 == 0)
+            with contextlib.suppress(InsufficientBalance):
+                insisting(ask)
+                bought += 1
+            insisting(ledger.run_due)
+    return bought

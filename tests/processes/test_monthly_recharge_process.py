@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -20,6 +21,7 @@ from automatic_helpers import (
     with_monthly_recharge,
     with_other,
 )
+from interact_ledger import Ledger
 from interact_ledger.domain import events as e
 from interact_ledger.errors import BelowMinimum, CardNotFound, InvalidAmount, InvalidRequest
 from interact_ledger.gateways.protocol import CardDetails, CardFunding
@@ -139,6 +141,21 @@ def test_both_can_be_on_and_the_low_balance_counts_what_the_month_brings(kit):
     assert due(kit) == ["succeeded"]
     assert due(kit) == []
     assert months(kit, account_id) == ["2026-12"]
+
+
+def test_several_ledgers_run_the_schedule_at_once_and_a_month_is_charged_once(tmp_path):
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    with ledger_kit(url) as kit:
+        accounts = [with_monthly_recharge(kit) for _ in range(3)]
+        kit.clock.set(at("2026-12-01"))
+        ledgers = [Ledger.open(url, gateways=[kit.gateway], clock=kit.clock) for _ in range(4)]
+        with ThreadPoolExecutor(4) as threads:
+            done = [one for future in [threads.submit(ledger.run_due) for ledger in ledgers] for one in future.result()]
+        for ledger in ledgers:
+            ledger.close()
+        assert [one.outcome for one in done] == ["succeeded"] * 3
+        assert [months(kit, account_id) for account_id in accounts] == [["2026-12"]] * 3
+        assert len(kit.gateway.captured()) == 3
 
 
 # Another day, another zone ----------------------------------------------------------------------------------------
