@@ -201,5 +201,7 @@ def _written(answered: Answered, fault: Fault | None) -> Response:
         Fault.NONSENSE_AFTER: b'{"object": "payment_intent"}',
         Fault.LIST_AFTER: b"[]",
     }
+    if fault is Fault.REDIRECT_AFTER:
+        return Response(b"", 302, {"Location": "http://127.0.0.1:1/"})
     body = bodies.get(fault, answered.encoded) if fault else answered.encoded
     return Response(body, answered.status, headers, content_type="application/json")

@@ -22,6 +22,7 @@ try:
         from braintree import exceptions
         from braintree.exceptions.http.connection_error import ConnectionError as ConnectionFailed
         from braintree.exceptions.http.timeout_error import ConnectTimeoutError as ConnectTimedOut
+        from braintree.util.http import Http
         from braintree.util.xml_util import XmlUtil
 except ModuleNotFoundError as missing:
     raise GatewayMisconfigured("needs the vendor's library: pip install 'interact_ledger[braintree]'") from missing
@@ -64,6 +65,19 @@ class _CardTokensMasked(logging.Filter):
 logging.getLogger("urllib3.connectionpool").addFilter(_CardTokensMasked())
 
 
+class _Http(Http):  # type: ignore[misc]  # the SDK bears no types
+    """Follows no redirect.
+
+    The request that was answered with it has arrived; that its target could not be reached would hide that. And what
+    is sent to Braintree is nobody else's.
+    """
+
+    def _get_session(self) -> Any:
+        session = super()._get_session()
+        session.max_redirects = 0
+        return session
+
+
 def open_sdk(environment: Any, merchant_id: str, public_key: str, private_key: str) -> Any:
     """Return the SDK's gateway object.
 
@@ -75,7 +89,7 @@ def open_sdk(environment: Any, merchant_id: str, public_key: str, private_key: s
         if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9_\-]+", value):
             raise GatewayMisconfigured("is empty or has characters that no such credential has", field=name)
     configuration = braintree.Configuration(
-        environment, **credentials, timeout=TIMEOUT_SECONDS, wrap_http_exceptions=True
+        environment, **credentials, timeout=TIMEOUT_SECONDS, wrap_http_exceptions=True, http_strategy=_Http
     )
     return braintree.BraintreeGateway(configuration)
 

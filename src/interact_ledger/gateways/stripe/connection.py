@@ -9,6 +9,7 @@ arrived, nothing but an answer under that key says otherwise. A 500 is stored un
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -93,6 +94,18 @@ class _Lost:
     try_again: bool
 
 
+class _Session(threading.local, requests.Session):
+    """Each thread's own, which follows no redirect.
+
+    The request that was answered with it has arrived; that its target could not be reached would hide that. And what
+    is sent to Stripe is nobody else's.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.max_redirects = 0
+
+
 class Connection:
     """One API key's way to Stripe. May be used by several threads at once."""
 
@@ -115,7 +128,7 @@ class Connection:
             base_addresses={"api": api_base} if api_base else None,
             stripe_version=API_VERSION,
             max_network_retries=0,
-            http_client=stripe.RequestsClient(timeout=timeouts),
+            http_client=stripe.RequestsClient(timeout=timeouts, session=_Session()),
         ).v1
 
     def is_past(self, send_before: datetime) -> bool:
