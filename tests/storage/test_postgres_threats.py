@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from datetime import timedelta
 
 import pytest
@@ -68,3 +70,13 @@ def test_text_is_a_value_and_never_a_statement(kit: LedgerKit, text: str):
     assert kit.ledger.account(account_id).owner == text
     assert [account.account_id for account in kit.ledger.accounts(text).accounts] == [account_id]
     assert kit.ledger.audit().clean
+
+
+@pytest.mark.parametrize("wanted", [0, 60, -1])
+def test_no_time_limit_in_the_address_lets_a_silent_server_keep_a_command_beyond_its_deadline(wanted: int):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://postgres@127.0.0.1:{silent.getsockname()[1]}/ledger?connect_timeout={wanted}"
+        began = time.monotonic()
+        with pytest.raises(StorageUnavailable):
+            Ledger.open(url, gateways=[], settings=HASTY)
+        assert time.monotonic() - began < 10  # the driver takes two seconds at the least for each of two tries

@@ -80,7 +80,8 @@ class Sessions:
         self._conninfo = conninfo
         milliseconds = max(1, round(deadline_seconds * 1000))
         limits = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
-        self._setup = f"SET synchronous_commit = on; {'; '.join(f'SET {limit} = {milliseconds}' for limit in limits)}"
+        limited = "; ".join(f"SET {limit} = {milliseconds}" for limit in limits)
+        self._setup = f"SET synchronous_commit = on; {limited}"
         self._free = threading.BoundedSemaphore(_SIZE_MAX)
         self._idle: list[LedgerConnection] = []
         self._lock = threading.Lock()
@@ -160,7 +161,7 @@ class Sessions:
             self._conninfo,
             autocommit=True,
             row_factory=dict_row,
-            connect_timeout=said.get("connect_timeout") or rest,
+            connect_timeout=_at_most(rest, said.get("connect_timeout")),
         )
         try:
             connection.deadline = deadline
@@ -171,6 +172,15 @@ class Sessions:
             connection.close()
             raise
         return connection
+
+
+def _at_most(rest: int, wanted: Any) -> Any:
+    """Return the shorter of what is left and what the address allows, where 0 or less is for ever."""
+    try:
+        seconds = int(wanted or 0)
+    except ValueError:
+        return wanted  # which the driver refuses
+    return min(rest, seconds) if seconds > 0 else rest
 
 
 def _note_warnings(connection: LedgerConnection) -> Any:
