@@ -22,6 +22,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
+from interact_ledger.errors import ConfigurationError
 from interact_ledger.storage.recorder import NeverSent
 
 __all__ = ["LedgerConnection", "Sessions"]
@@ -81,7 +82,7 @@ class Sessions:
         milliseconds = max(1, round(deadline_seconds * 1000))
         limits = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
         limited = "; ".join(f"SET {limit} = {milliseconds}" for limit in limits)
-        self._setup = f"SET synchronous_commit = on; {limited}"
+        self._setup = f"SET synchronous_commit = on; SET DateStyle = ISO; {limited}"
         self._free = threading.BoundedSemaphore(_SIZE_MAX)
         self._idle: list[LedgerConnection] = []
         self._lock = threading.Lock()
@@ -161,9 +162,11 @@ class Sessions:
             self._conninfo,
             autocommit=True,
             row_factory=dict_row,
+            client_encoding="utf8",
             connect_timeout=_at_most(rest, said.get("connect_timeout")),
         )
         try:
+            _refuse_other_texts(connection)
             connection.deadline = deadline
             connection.made_at = time.monotonic()
             connection.execute(self._setup)
@@ -181,6 +184,12 @@ def _at_most(rest: int, wanted: Any) -> Any:
     except ValueError:
         return wanted  # which the driver refuses
     return min(rest, seconds) if seconds > 0 else rest
+
+
+def _refuse_other_texts(connection: LedgerConnection) -> None:
+    """Refuse a database that cannot hold every text: what a gateway says of captured money must be storable."""
+    if connection.info.parameter_status("server_encoding") != "UTF8":
+        raise ConfigurationError("the database does not keep text as UTF8; make one that does", field="url")
 
 
 def _note_warnings(connection: LedgerConnection) -> Any:
