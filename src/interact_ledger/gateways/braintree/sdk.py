@@ -52,7 +52,7 @@ _CARD_IN_PATH = re.compile(r"(/payment_methods/any/)[^/?\s]+")
 
 
 class _CardTokensMasked(logging.Filter):
-    """Takes vault tokens out of the paths that the HTTP library writes to its debug log."""
+    """Takes vault tokens out of the paths that the HTTP library writes to its logs."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
@@ -62,7 +62,8 @@ class _CardTokensMasked(logging.Filter):
         return True
 
 
-logging.getLogger("urllib3.connectionpool").addFilter(_CardTokensMasked())
+for _name in ("urllib3.connection", "urllib3.connectionpool"):
+    logging.getLogger(_name).addFilter(_CardTokensMasked())
 
 
 class _Http(Http):  # type: ignore[misc]  # the SDK bears no types

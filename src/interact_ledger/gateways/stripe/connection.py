@@ -46,7 +46,7 @@ _SERVER_ERRORS = 500
 _FAILED_AUTHENTICATION = frozenset({"payment_intent_authentication_failure", "setup_intent_authentication_failure"})
 _UNEXPECTED_STATE = frozenset({"payment_intent_unexpected_state", "setup_intent_unexpected_state"})
 
-_LOGGERS = ("stripe", "urllib3.connectionpool")
+_LOGGERS = ("stripe", "urllib3.connection", "urllib3.connectionpool")
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,8 +234,8 @@ class _HidesWhatWeSend(logging.Filter):
     Requests that the program makes with the SDK by itself are logged as ever.
     """
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        return record.levelno >= logging.WARNING or not _SENDING.get()
+    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 - a warning names a path as well
+        return not _SENDING.get()
 
 
 _SENDING = ContextVar("sending", default=False)
