@@ -20,6 +20,7 @@ from interact_ledger.gateways.protocol import (
     Begun,
     Cancelled,
     Capabilities,
+    CardDetails,
     ChargeRequest,
     ChargeResult,
     CurrencyTerms,
@@ -42,6 +43,8 @@ FOR_EVER = timedelta(days=3650)
 
 
 @breaks(
+    "a_capture_of_another_amount_is_told_as_it_is",
+    "a_card_saved_by_paying_is_told_by_whoever_tells_of_the_charge",
     "a_charge_is_found_by_its_reference_and_by_our_ids",
     "a_charge_that_asks_the_customer_waits_for_the_customer",
     "a_charge_that_waits_for_the_customer_can_be_cancelled",
@@ -51,11 +54,13 @@ FOR_EVER = timedelta(days=3650)
     "a_declined_card_is_not_kept",
     "a_look_up_that_fails_is_indeterminate",
     "a_pending_charge_is_pending_until_it_settles",
+    "a_pending_charge_that_is_said_to_be_cancelled_is_never_captured",
     "a_repeated_saving_charge_keeps_one_card",
     "an_attempt_with_another_card_never_charges_it",
     "an_attempt_with_changed_parameters_never_charges",
     "cancelling_a_captured_charge_says_that_it_succeeded",
     "cancelling_after_a_fault_converges_on_unpayable",
+    "cancelling_while_nothing_can_be_looked_up_hides_no_capture",
     "each_attempt_is_found_as_its_own_and_not_as_its_neighbour",
     "looking_up_changes_nothing",
     "one_attempt_from_several_threads_is_one_charge",
@@ -75,6 +80,8 @@ class KeyPerCall(Broken):
 
 
 @breaks(
+    "a_capture_of_another_amount_is_told_as_it_is",
+    "a_card_saved_by_paying_is_told_by_whoever_tells_of_the_charge",
     "a_charge_is_found_by_its_reference_and_by_our_ids",
     "a_charge_that_asks_the_customer_waits_for_the_customer",
     "a_charge_that_waits_for_the_customer_can_be_cancelled",
@@ -87,6 +94,7 @@ class KeyPerCall(Broken):
     "a_notice_signed_for_another_body_is_never_accepted",
     "a_part_is_paid_back_exactly_in_every_currency",
     "a_pending_charge_is_pending_until_it_settles",
+    "a_pending_charge_that_is_said_to_be_cancelled_is_never_captured",
     "a_saved_card_pays_until_it_is_forgotten",
     "a_saved_card_pays_whoever_initiates",
     "a_saved_card_that_wants_its_owner_is_declined_off_session",
@@ -95,6 +103,7 @@ class KeyPerCall(Broken):
     "any_amount_in_any_currency_is_captured_exactly",
     "cancelling_a_captured_charge_says_that_it_succeeded",
     "cancelling_after_a_fault_converges_on_unpayable",
+    "cancelling_while_nothing_can_be_looked_up_hides_no_capture",
     "each_attempt_is_found_as_its_own_and_not_as_its_neighbour",
     "forgetting_one_card_keeps_the_others",
     "looking_up_changes_nothing",
@@ -212,6 +221,7 @@ class AnyTokenPays(Broken):
     "a_declined_card_is_not_kept",
     "a_declined_refund_pays_nothing_back",
     "a_pending_charge_is_pending_until_it_settles",
+    "a_pending_charge_that_is_said_to_be_cancelled_is_never_captured",
     "a_pending_refund_is_pending_until_it_settles",
     "a_saved_card_pays_until_it_is_forgotten",
     "a_saved_card_pays_whoever_initiates",
@@ -273,6 +283,7 @@ class StopsEarly(Broken):
 
 @breaks(
     "a_customer_is_linked_once_and_alone",
+    "another_customers_card_is_not_forgotten",
     "another_customers_saved_card_never_pays",
 )
 class OneCustomerForAll(Broken):
@@ -318,6 +329,7 @@ class DeclinedMeansOver(Broken):
 
 @breaks(
     "a_pending_charge_is_pending_until_it_settles",
+    "a_pending_charge_that_is_said_to_be_cancelled_is_never_captured",
 )
 class PendingIsDone(Broken):
     """What is pending is called captured."""
@@ -488,6 +500,8 @@ class BegunIsNothing(Broken):
 
 
 @breaks(
+    "a_capture_of_another_amount_is_told_as_it_is",
+    "a_card_saved_by_paying_is_told_by_whoever_tells_of_the_charge",
     "a_charge_is_found_by_its_reference_and_by_our_ids",
     "a_charge_that_asks_the_customer_waits_for_the_customer",
     "a_charge_whose_answer_was_lost_is_found",
@@ -535,7 +549,9 @@ class AnOutageIsAbsence(Broken):
     "a_charge_that_waits_for_the_customer_can_be_cancelled",
     "a_declined_and_abandoned_charge_cannot_be_paid_any_more",
     "a_declined_card_is_not_kept",
+    "a_pending_charge_that_is_said_to_be_cancelled_is_never_captured",
     "cancelling_after_a_fault_converges_on_unpayable",
+    "cancelling_while_nothing_can_be_looked_up_hides_no_capture",
     "what_is_cancelled_before_it_is_charged_cannot_be_charged_any_more",
 )
 class CancelsNothing(Broken):
@@ -563,7 +579,9 @@ class CancelsDeclinesNot(Broken):
 
 
 @breaks(
+    "a_card_saved_by_paying_is_told_by_whoever_tells_of_the_charge",
     "cancelling_a_captured_charge_says_that_it_succeeded",
+    "cancelling_while_nothing_can_be_looked_up_hides_no_capture",
 )
 class CancelledWhateverWasPaid(Broken):
     """Cancelling what was captured says Cancelled."""
@@ -571,6 +589,70 @@ class CancelledWhateverWasPaid(Broken):
     def cancel(self, request: ChargeRequest) -> ChargeResult:
         result = super().cancel(request)
         return Cancelled(reference=request.reference) if isinstance(result, Succeeded) else result
+
+
+@breaks(
+    "cancelling_while_nothing_can_be_looked_up_hides_no_capture",
+)
+class CancelledUnlessFound(Broken):
+    """What cannot be found is called cancelled, in an outage too."""
+
+    def cancel(self, request: ChargeRequest) -> ChargeResult:
+        found = super().find_charge(request)
+        return super().cancel(request) if isinstance(found, Found) else Cancelled(reference=request.reference)
+
+
+@breaks(
+    "a_pending_charge_that_is_said_to_be_cancelled_is_never_captured",
+)
+class CancelledWhilePending(Broken):
+    """What is too late to be cancelled is called cancelled, and then captured."""
+
+    def cancel(self, request: ChargeRequest) -> ChargeResult:
+        result = super().cancel(request)
+        return Cancelled(reference=request.reference) if isinstance(result, Pending) else result
+
+
+@breaks(
+    "a_pending_charge_is_pending_until_it_settles",
+)
+class FindsPendingAsPaid(Broken):
+    """The look-up takes what pends for captured."""
+
+    def find_charge(self, request: ChargeRequest) -> Found[ChargeResult | Begun] | NotFound | Indeterminate:
+        found = super().find_charge(request)
+        if isinstance(found, Found) and isinstance(found.result, Pending):
+            card = CardDetails(brand="visa", last_four="4242", expiry_month=12, expiry_year=2039)
+            reference = found.result.reference
+            return Found(Succeeded(reference=reference, amount=request.amount, captured_at=self._now(), card=card))
+        return found
+
+
+@breaks(
+    "a_charge_that_asks_the_customer_waits_for_the_customer",
+)
+class FindsAskingAsDeclined(Broken):
+    """The look-up gives up on a customer who is still authenticating."""
+
+    def find_charge(self, request: ChargeRequest) -> Found[ChargeResult | Begun] | NotFound | Indeterminate:
+        found = super().find_charge(request)
+        if isinstance(found, Found) and isinstance(found.result, ActionRequired):
+            reason, advice = DeclineReason.AUTHENTICATION_REQUIRED, Advice.CUSTOMER_PRESENT
+            return Found(Declined(reason=reason, advice=advice, raw_code="asked", reference=found.result.reference))
+        return found
+
+
+@breaks(
+    "a_capture_of_another_amount_is_told_as_it_is",
+)
+class FindsWhatWasAskedFor(Broken):
+    """The look-up reports what was asked for, not what was captured."""
+
+    def find_charge(self, request: ChargeRequest) -> Found[ChargeResult | Begun] | NotFound | Indeterminate:
+        found = super().find_charge(request)
+        if isinstance(found, Found) and isinstance(found.result, Succeeded):
+            return Found(replace(found.result, amount=request.amount))
+        return found
 
 
 @breaks(
@@ -755,6 +837,7 @@ class CountriesInSmallLetters(Broken):
 
 @breaks(
     "a_pending_charge_is_pending_until_it_settles",
+    "a_pending_charge_that_is_said_to_be_cancelled_is_never_captured",
     "what_no_card_does_is_pinned",
 )
 class NoCardPends(Broken):

@@ -17,6 +17,7 @@ from interact_ledger.gateways.protocol import (
     Capabilities,
     Declined,
     Found,
+    Indeterminate,
     NotAttempted,
     NotFound,
     Pending,
@@ -338,3 +339,17 @@ class PartsButNoRefunds(Broken):
     @property
     def capabilities(self) -> Capabilities:
         return replace(super().capabilities, refunds=False)
+
+
+@breaks(
+    "a_pending_refund_is_pending_until_it_settles",
+)
+class FindsPendingRefundsAsPaid(Broken):
+    """The look-up takes a refund that pends for paid."""
+
+    def find_refund(self, request: RefundRequest) -> Found[RefundResult] | NotFound | Indeterminate:
+        found = super().find_refund(request)
+        if isinstance(found, Found) and isinstance(found.result, Pending):
+            reference = found.result.reference
+            return Found(Refunded(reference=reference, amount=request.amount, refunded_at=self._now()))
+        return found

@@ -66,6 +66,7 @@ class Outcomes(Scenarios):
         request = payment(bench)
         result = told(Pending, begin_and_charge(bench, request, card), "a charge that pends")
         captures(bench, 0, Rule.OUTCOME)
+        told(Pending, found_charge(bench, request), "looking up a charge that pends", Rule.FINDING)
         bench.settle(result.reference, succeed=succeed)
         captures(bench, 1 if succeed else 0, Rule.OUTCOME)
         found = found_charge(bench, request)
@@ -79,6 +80,7 @@ class Outcomes(Scenarios):
         request = payment(bench)
         result = told(ActionRequired, begin_and_charge(bench, request, card), "a charge that asks the customer")
         captures(bench, 0, Rule.OUTCOME)
+        told(ActionRequired, found_charge(bench, request), "looking up a charge that asks the customer", Rule.FINDING)
         bench.authenticate(result.reference, succeed=succeed)
         found = found_charge(bench, request)
         hold(Rule.FINDING, isinstance(found, Succeeded if succeed else Declined), f"then it is found as {found!r}")
@@ -102,5 +104,6 @@ class Outcomes(Scenarios):
         request = payment(bench)
         result = begin_and_charge(bench, request, card)
         (captured,) = captures(bench, 1)
-        told = isinstance(result, Succeeded) and result.amount == captured.amount != request.amount
-        hold(Rule.TRUE_CAPTURE, told, f"{request.amount} asked for, {captured.amount} captured, and said: {result!r}")
+        for said in (result, found_charge(bench, request)):
+            true = isinstance(said, Succeeded) and said.amount == captured.amount != request.amount
+            hold(Rule.TRUE_CAPTURE, true, f"{request.amount} asked for, {captured.amount} captured, and said: {said!r}")

@@ -138,6 +138,9 @@ class Refunding(Scenarios):
             return
         request = refund_of(bench, charge)
         pending = told(Pending, bench.gateway.refund(request), "a refund that pends")
+        found = bench.gateway.find_refund(request)
+        still = isinstance(found, Found) and isinstance(found.result, Pending)
+        hold(Rule.FINDING, still, f"a refund that pends is found as {found!r}")
         bench.settle(pending.reference, succeed=succeed)
         found = bench.gateway.find_refund(request)
         wanted = isinstance(found, Found) and isinstance(found.result, Refunded if succeed else Declined)
