@@ -7,6 +7,7 @@ tries until its own deadline. A connection whose session was ended while it was 
 
 from __future__ import annotations
 
+import os
 import random
 import selectors
 import threading
@@ -23,6 +24,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
 from interact_ledger.errors import ConfigurationError
+from interact_ledger.storage.forks import refuse_after_fork
 from interact_ledger.storage.recorder import NeverSent
 
 __all__ = ["LedgerConnection", "Sessions"]
@@ -79,6 +81,7 @@ class Sessions:
 
     def __init__(self, conninfo: str, *, deadline_seconds: float) -> None:
         self._conninfo = conninfo
+        self._opened_by = os.getpid()
         milliseconds = max(1, round(deadline_seconds * 1000))
         limits = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
         limited = "; ".join(f"SET {limit} = {milliseconds}" for limit in limits)
@@ -97,7 +100,9 @@ class Sessions:
 
         Raises:
             NeverSent: if none could be had by the deadline.
+            ConfigurationError: if this process was forked since.
         """
+        refuse_after_fork(self._opened_by)
         if not self._free.acquire(timeout=max(0.0, deadline - time.monotonic())):
             raise NeverSent("all connections stayed in use until the deadline")
         try:
