@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import NoReturn
+
 import broken_cards
 import broken_charges
 import broken_notices
@@ -9,7 +12,7 @@ import broken_refunds
 import pytest
 from kit_runner import BROKEN, CHECKS, Broken, failures
 
-from interact_ledger.gateways.conformance import Violation
+from interact_ledger.gateways.conformance import GatewayConformance, Violation
 
 SUBJECTS = (broken_charges, broken_cards, broken_refunds, broken_notices)
 
@@ -23,6 +26,35 @@ def test_a_broken_gateway_fails_exactly_the_checks_that_it_breaks(
 
 def test_a_sandbox_that_is_not_broken_fails_none(caplog: pytest.LogCaptureFixture) -> None:
     assert failures(Broken, caplog=caplog) == {}
+
+
+class WithoutFinding(Broken):
+    """An adapter whose author forgot a method."""
+
+    @property
+    def find_charge(self) -> NoReturn:
+        raise AttributeError("find_charge")
+
+
+class Behind:
+    """An adapter behind a proxy, as a bench may hand it out."""
+
+    def __init__(self, gateway: Broken) -> None:
+        self._gateway = gateway
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._gateway, name)
+
+
+def test_a_method_that_is_missing_is_named() -> None:
+    gateway = Behind(WithoutFinding())
+    with pytest.raises(Violation, match="lacks of the protocol: find_charge"):
+        GatewayConformance().test_it_has_every_method_and_a_name_that_events_can_bear(SimpleNamespace(gateway=gateway))
+
+
+def test_an_adapter_behind_a_proxy_has_every_method() -> None:
+    gateway = Behind(Broken())
+    GatewayConformance().test_it_has_every_method_and_a_name_that_events_can_bear(SimpleNamespace(gateway=gateway))
 
 
 def test_every_check_fails_for_some_broken_gateway() -> None:
