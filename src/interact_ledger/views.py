@@ -85,7 +85,7 @@ class SavedCardDetails:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopUpResult:
-    """Where a top-up stands: the payment confirmation, once its status is "succeeded" (product rule 12)."""
+    """Where a top-up stands: the payment confirmation, once its status is "succeeded"."""
 
     transaction_id: str
     """The same as on the receipt."""

@@ -1,4 +1,4 @@
-"""Reading: balances now and then, receipts, statements, histories, lists (product rule 13), and the audit.
+"""Reading: balances now and then, receipts, statements, histories, lists, and the audit.
 
 All of it is current to the moment it is read. Where another event store keeps the events, this holds for what names
 an account; `accounts` and `receipt` are there as current as the last `recover()`.

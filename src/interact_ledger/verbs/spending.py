@@ -1,4 +1,4 @@
-"""Spending the balance: estimates, purchases, holds, rented numbers (product rules 1 and 4)."""
+"""Spending the balance: estimates, purchases, holds, rented numbers."""
 
 from __future__ import annotations
 
