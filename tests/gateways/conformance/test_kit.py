@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from types import SimpleNamespace
 from typing import NoReturn
 
@@ -46,15 +47,19 @@ class Behind:
         return getattr(self._gateway, name)
 
 
+def check_methods(gateway: Broken) -> None:
+    bench = SimpleNamespace(gateway=Behind(gateway))
+    GatewayConformance().test_it_has_every_method_and_a_name_that_events_can_bear(bench)
+
+
 def test_a_method_that_is_missing_is_named() -> None:
-    gateway = Behind(WithoutFinding())
-    with pytest.raises(Violation, match="lacks of the protocol: find_charge"):
-        GatewayConformance().test_it_has_every_method_and_a_name_that_events_can_bear(SimpleNamespace(gateway=gateway))
+    with closing(WithoutFinding()) as gateway, pytest.raises(Violation, match="lacks of the protocol: find_charge"):
+        check_methods(gateway)
 
 
 def test_an_adapter_behind_a_proxy_has_every_method() -> None:
-    gateway = Behind(Broken())
-    GatewayConformance().test_it_has_every_method_and_a_name_that_events_can_bear(SimpleNamespace(gateway=gateway))
+    with closing(Broken()) as gateway:
+        check_methods(gateway)
 
 
 def test_every_check_fails_for_some_broken_gateway() -> None:
