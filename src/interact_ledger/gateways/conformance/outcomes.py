@@ -5,14 +5,7 @@ from __future__ import annotations
 import pytest
 
 from interact_ledger.gateways.conformance.bench import Behaviour, Bench
-from interact_ledger.gateways.conformance.requests import (
-    begin_and_charge,
-    captures,
-    found_charge,
-    payment,
-    saved,
-    told,
-)
+from interact_ledger.gateways.conformance.requests import begin_and_charge, captures, found_charge, payment, saved, told
 from interact_ledger.gateways.conformance.rules import Rule, hold
 from interact_ledger.gateways.conformance.scenarios import Scenarios
 from interact_ledger.gateways.protocol import (

@@ -21,16 +21,8 @@ from interact_ledger.gateways.protocol import (
     Unknown,
 )
 from interact_ledger.gateways.stripe.connection import Answer, Refusal
-from interact_ledger.gateways.stripe.requests import (
-    key,
-    new_saving,
-    saving_confirmation,
-)
-from interact_ledger.gateways.stripe.results import (
-    Object,
-    card_decline,
-    card_result,
-)
+from interact_ledger.gateways.stripe.requests import key, new_saving, saving_confirmation
+from interact_ledger.gateways.stripe.results import Object, card_decline, card_result
 from interact_ledger.gateways.stripe.understanding import (
     MISSING,
     Verbs,
@@ -77,14 +69,8 @@ class Cards(Verbs):
 
     def cancel_save(self, request: CardRequest) -> CardResult:
         """Cancel the SetupIntent; if none can be found, as `cancel`."""
-        reference = request.reference
-        if not reference:
-            known = self._find_saving(request)
-            made = self._new_saving(request, None) if known is None else reference_of(known)
-            if not isinstance(made, str):
-                return made
-            reference = made
-        return self._cancelled_saving(request, reference)
+        reference = request.reference or self._found_or_new_saving(request)
+        return self._cancelled_saving(request, reference) if isinstance(reference, str) else reference
 
     def find_card(self, request: CardRequest) -> Found[CardResult] | NotFound | Indeterminate:
         """Retrieve the SetupIntent by its id, else look for it among the customer's; unconfirmed, it is not found."""
@@ -108,13 +94,17 @@ class Cards(Verbs):
             return now
         return sent if isinstance(sent, NotAttempted | Unknown) else Unknown(why="Stripe did not say that it is gone")
 
+    def _find_saving(self, request: CardRequest) -> Object | Indeterminate | None:
+        return self._savings.find(request.reference, request.attempt_id, request.customer_id, request.send_before)
+
+    def _found_or_new_saving(self, request: CardRequest) -> str | NotAttempted | Unknown:
+        known = self._find_saving(request)
+        return self._new_saving(request, None) if known is None else reference_of(known)
+
     def _new_saving(self, request: CardRequest, send_before: datetime | None) -> str | NotAttempted | Unknown:
         self._connection.refuse_far_away(request.send_before)
         params = new_saving(request)
         return new_id(self._savings.create(params, key(request.attempt_id, "create"), send_before))
-
-    def _find_saving(self, request: CardRequest) -> Object | Indeterminate | None:
-        return self._savings.find(request.reference, request.attempt_id, request.customer_id, request.send_before)
 
     def _saved(self, request: CardRequest, reference: str, said: Object | NotAttempted | Unknown) -> CardResult:
         """Return what a SetupIntent came to; a decline only once it is cancelled."""

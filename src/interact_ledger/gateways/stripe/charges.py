@@ -21,16 +21,8 @@ from interact_ledger.gateways.protocol import (
     Unknown,
 )
 from interact_ledger.gateways.stripe.connection import Answer, Refusal
-from interact_ledger.gateways.stripe.requests import (
-    key,
-    new_customer,
-    new_payment,
-    payment_confirmation,
-)
-from interact_ledger.gateways.stripe.results import (
-    Object,
-    charge_result,
-)
+from interact_ledger.gateways.stripe.requests import key, new_customer, new_payment, payment_confirmation
+from interact_ledger.gateways.stripe.results import Object, charge_result
 from interact_ledger.gateways.stripe.understanding import (
     MISSING,
     Verbs,
@@ -97,8 +89,7 @@ class Charges(Verbs):
         Raises:
             GatewayMisconfigured: if Stripe does not know the customer.
         """
-        known = self._payments.find(request.reference, request.attempt_id, request.customer_id, request.send_before)
-        return looked_up(known, lambda payment: charge_result(request, payment))
+        return looked_up(self._find_payment(request), lambda payment: charge_result(request, payment))
 
     def cancel(self, request: ChargeRequest) -> ChargeResult:
         """Cancel the PaymentIntent.
@@ -106,17 +97,20 @@ class Charges(Verbs):
         If none can be found, one is created and cancelled under the attempt's own key, so that whoever still means to
         begin the attempt gets that one.
         """
-        reference = request.reference
-        if not reference:
-            known = self._payments.find(None, request.attempt_id, request.customer_id, request.send_before)
-            made = self._new_payment(request, None) if known is None else reference_of(known)
-            if not isinstance(made, str):
-                return made
-            reference = made
+        reference = request.reference or self._found_or_new_payment(request)
+        if not isinstance(reference, str):
+            return reference
         said = self._payments.cancel(reference)
         if isinstance(said, Refusal):
             raise invalid(said, "reference")
         return _charge_result(request, reference, said)
+
+    def _find_payment(self, request: ChargeRequest) -> Object | Indeterminate | None:
+        return self._payments.find(request.reference, request.attempt_id, request.customer_id, request.send_before)
+
+    def _found_or_new_payment(self, request: ChargeRequest) -> str | NotAttempted | Unknown:
+        known = self._find_payment(request)
+        return self._new_payment(request, None) if known is None else reference_of(known)
 
     def _new_payment(self, request: ChargeRequest, send_before: datetime | None) -> str | NotAttempted | Unknown:
         self._connection.refuse_far_away(request.send_before)

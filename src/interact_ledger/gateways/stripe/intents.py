@@ -53,7 +53,8 @@ class Intents:
             present = self._retrieve(reference)
             return present.body if isinstance(present, Answer) else sent
         if isinstance(sent, Refusal) and sent.is_decline and not sent.replayed and self._kind in sent.details:
-            return sent.details[self._kind]  # type: ignore[no-any-return]
+            declined: Object = sent.details[self._kind]
+            return declined
         return self._present(reference, sent)
 
     def cancel(self, reference: str) -> Said:
