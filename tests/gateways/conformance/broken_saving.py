@@ -158,9 +158,6 @@ class ForgetsTheCustomer(Broken):
 class ChargesAnyonesCard(Broken):
     """A saved card pays for whoever names it."""
 
-    def begin(self, request: ChargeRequest) -> Any:
-        return None
-
     def charge(self, request: ChargeRequest, source: PaymentSource) -> ChargeResult:
         owners = {kept.card_token: kept.customer_id for kept in self.saved_cards()}
         return super().charge(replace(request, customer_id=owners.get(source.token, request.customer_id)), source)
@@ -274,7 +271,7 @@ class CancelsNoSaving(Broken):
     def cancel_save(self, request: CardRequest) -> CardResult:
         found = super().find_card(request)
         done = isinstance(found, Found) and isinstance(found.result, CardSaved)
-        return found.result if done else Cancelled(reference=request.reference)  # type: ignore[union-attr]
+        return found.result if done else Cancelled(reference=request.reference)
 
 
 @breaks(
