@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from kit_runner import Broken, breaks
+from kit_runner import BeginsNothing, Broken, breaks
 
 from interact_ledger.errors import GatewayInvalidRequest
 from interact_ledger.gateways.protocol import (
@@ -155,7 +155,7 @@ class ForgetsTheCustomer(Broken):
 @breaks(
     "another_customers_saved_card_never_pays",
 )
-class ChargesAnyonesCard(Broken):
+class ChargesAnyonesCard(BeginsNothing):
     """A saved card pays for whoever names it."""
 
     def charge(self, request: ChargeRequest, source: PaymentSource) -> ChargeResult:
