@@ -260,13 +260,16 @@ class OneCustomerForAll(Broken):
 class ChecksThenActs(BeginsNothing):
     """It looks whether the attempt was charged, and only then makes a key for it."""
 
+    _turn = threading.Lock()
+
     def charge(self, request: ChargeRequest, source: PaymentSource) -> ChargeResult:
         main = threading.current_thread() is threading.main_thread()
         if main or isinstance(super().find_charge(request), Found):
             return super().charge(request, source)
-        time.sleep(0.01)
-        late = isinstance(super().find_charge(request), Found)
-        return super().charge(replace(request, attempt_id=f"{threading.get_ident()}") if late else request, source)
+        time.sleep(0.05)
+        with self._turn:  # so that whoever comes second sees what the first has made
+            late = isinstance(super().find_charge(request), Found)
+            return super().charge(replace(request, attempt_id=f"{threading.get_ident()}") if late else request, source)
 
 
 @breaks(
@@ -278,5 +281,5 @@ class RemembersTheRequestInItself(BeginsNothing):
     def charge(self, request: ChargeRequest, source: PaymentSource) -> ChargeResult:
         self._request = request
         if threading.current_thread() is not threading.main_thread():
-            time.sleep(0.01)
+            time.sleep(0.05)
         return super().charge(self._request, source)
