@@ -94,7 +94,7 @@ class StripeBench:
     def __init__(self, server: StripeServer, clock: MovableClock, gateway: Gateway | None = None) -> None:
         self.server = server
         self.clock = clock
-        self.gateway: Gateway = _Calls(gateway or adapter(server, clock), self._call_ended)  # type: ignore[assignment]
+        self.gateway: Gateway = _Calls(gateway or adapter(server, clock), self._call_ended)
         self._acknowledged: set[str] = set()
         self._lookups_available = True
 

@@ -18,15 +18,7 @@ from sandbox_helpers import NOON, TENNER, changing_calls, charge, paid, payment,
 
 from interact_ledger.clock import MovableClock
 from interact_ledger.errors import GatewayMisconfigured
-from interact_ledger.gateways.protocol import (
-    ActionRequired,
-    Begun,
-    CardSaved,
-    Forgotten,
-    Found,
-    NotFound,
-    Refunded,
-)
+from interact_ledger.gateways.protocol import ActionRequired, Begun, CardSaved, Forgotten, Found, NotFound, Refunded
 from interact_ledger.gateways.sandbox import SandboxGateway
 from interact_ledger.ids import is_own_id
 

@@ -7,15 +7,7 @@ from moneyed import Money
 from sandbox_helpers import NOON, TENNER, charge, paid, save
 
 from interact_ledger.errors import GatewayInvalidRequest
-from interact_ledger.gateways.protocol import (
-    Advice,
-    CardFunding,
-    Declined,
-    DeclineReason,
-    Gateway,
-    NewCard,
-    SavedCard,
-)
+from interact_ledger.gateways.protocol import Advice, CardFunding, Declined, DeclineReason, Gateway, NewCard, SavedCard
 from interact_ledger.gateways.sandbox import SANDBOX_TOKENS, SandboxGateway
 
 
@@ -70,7 +62,7 @@ def test_every_published_token_works_and_says_what_it_does(gateway: SandboxGatew
 
 def test_the_table_of_tokens_cannot_be_changed() -> None:
     with pytest.raises(TypeError):
-        SANDBOX_TOKENS["tok_mine"] = SANDBOX_TOKENS["tok_visa"]  # type: ignore[index]  # the very point
+        SANDBOX_TOKENS["tok_mine"] = SANDBOX_TOKENS["tok_visa"]  # the very point
 
 
 def test_one_token_pays_any_number_of_attempts(gateway: SandboxGateway) -> None:
