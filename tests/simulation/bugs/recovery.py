@@ -43,6 +43,17 @@ def _look_up_lag_ignored(patch: Patch) -> None:
 
 
 @bug
+def _clock_difference_ignored(patch: Patch) -> None:
+    """The clocks of two machines are taken for the same."""
+
+    def proof(context: Any, attempt: Any) -> datetime:
+        return attempt.intent.send_before + context.gateway(attempt.intent.gateway).capabilities.safe_delay
+
+    patch(top_up, "proof_from", proof)
+    patch(cards, "proof_from", proof)
+
+
+@bug
 def _failed_look_up_believed(patch: Patch) -> None:
     """A look-up that fails is taken for one that finds nothing."""
     original = top_up._look_up
