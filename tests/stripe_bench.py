@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from moneyed import Money
 
+from gateway_books import Captured, Chargeable
 from interact_ledger.clock import MovableClock
 from interact_ledger.gateways import conformance
 from interact_ledger.gateways.conformance import Behaviour, Delivery
@@ -72,20 +72,6 @@ def adapter(server: StripeServer, clock: MovableClock, **how: Any) -> StripeGate
     """Return an adapter that talks to the server, and that a hung request does not keep for long."""
     settings = {"webhook_secrets": SECRETS, "timeouts": (2.0, 2.0), "pauses": NO_PAUSES, **how}
     return StripeGateway(API_KEY, clock=clock, api_base=server.address, **settings)
-
-
-@dataclass(frozen=True)
-class Captured:
-    transaction_id: str
-    reference: str
-    amount: Money
-    refunded: Money
-
-
-@dataclass(frozen=True)
-class Chargeable:
-    kind: str
-    reference: str
 
 
 class StripeBench:
