@@ -39,7 +39,6 @@ BEFORE = _by_topic(
     refunds.BEFORE,
     cards.BEFORE,
     purchases.BEFORE,
-    purchases.REVERSALS,
     holds.BEFORE,
     numbers.BEFORE,
 )
