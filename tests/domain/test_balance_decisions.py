@@ -191,7 +191,7 @@ def test_what_is_settled_leaves_the_hold_and_the_balance_and_the_rest_stays_held
     event = settle()
     state = account(TEN, HELD, event)
     assert (state.balance, state.held) == (Decimal("9.9675"), Decimal("3.9675"))
-    assert (event.hold_id, event.price_list) == ("txn_2", "v1", NOW)
+    assert (event.hold_id, event.price_list) == ("txn_2", "v1")
 
 
 def test_a_hold_that_is_settled_whole_is_gone():

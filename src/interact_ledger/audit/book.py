@@ -157,6 +157,8 @@ class Book:
     currency: str = ""
     country: str = ""
     opened_at: str = ""
+    recorded_at: str = ""
+    """When its latest event was recorded."""
     money: Money = field(default_factory=Money)
     quotes: dict[str, Quote] = field(default_factory=dict)
     top_ups: dict[str, Attempts] = field(default_factory=dict)

@@ -20,6 +20,7 @@ def post(book: Book, entry: Entry) -> None:
     posting = POSTINGS.get(entry.topic)
     if posting is not None:
         posting(book, entry)
+    book.recorded_at = entry.recorded_at
     event = entry.event
     if event.get("reference") is not None and "gateway" in event:
         book.references[event["gateway"], event["reference"]] = event["operation_id"]

@@ -841,6 +841,8 @@ class CreditExpired(Event):
     lot_id: str
     amount: Amount
     currency: CurrencyCode
+    at_closing: bool
+    """Whether the account is closed by the events that follow, rather than the lot's time over."""
 
 
 # The seller's invoice book ----------------------------------------------------------------------------------------

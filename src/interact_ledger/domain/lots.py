@@ -32,12 +32,12 @@ PURCHASED_PRIORITY = 50
 
 def lapsed(account: Account, now: datetime) -> Decimal:
     """Return how much granted credit is over by the clock, though its expiry is not recorded yet."""
-    return sum((lot.free for lot in account.lots.values() if _is_over(lot, now)), Decimal(0))
+    return sum((lot.free for lot in account.lots.values() if _is_over(lot, account, now)), Decimal(0))
 
 
 def live(account: Account, now: datetime) -> list[CreditLot]:
     """Return the lots whose time is not over, in the order in which they pay."""
-    return [lot for lot in sorted(account.lots.values(), key=_order) if not _is_over(lot, now)]
+    return [lot for lot in sorted(account.lots.values(), key=_order) if not _is_over(lot, account, now)]
 
 
 def available(account: Account, now: datetime) -> Decimal:
@@ -48,12 +48,14 @@ def available(account: Account, now: datetime) -> Decimal:
 def expire(account: Account, lot_id: str, now: datetime) -> list[e.Event]:
     """End a lot whose time is over, but for what a hold still reserves of it; nothing if there is nothing to end."""
     lot = account.lots.get(lot_id)
-    return [_expired(account, lot)] if lot is not None and _is_over(lot, now) and lot.free else []
+    if lot is None or not lot.free or not _is_over(lot, account, now):
+        return []
+    return [_ended(account, lot, at_closing=False)]
 
 
 def forfeit(account: Account) -> list[e.Event]:
     """End all lots, as closing an account does."""
-    return [_expired(account, lot) for lot in account.lots.values()]
+    return [_ended(account, lot, at_closing=True) for lot in account.lots.values()]
 
 
 def split(account: Account, amount: Decimal, now: datetime) -> tuple[e.LotPart, ...]:
@@ -129,12 +131,13 @@ def _order(lot: CreditLot) -> tuple[int, datetime, str]:
     return lot.priority, lot.expires_at or END, lot.lot_id
 
 
-def _is_over(lot: CreditLot, now: datetime) -> bool:
-    return lot.expires_at is not None and lot.expires_at <= now
+def _is_over(lot: CreditLot, account: Account, now: datetime) -> bool:
+    """Say whether a lot's time is over; an account's time never runs backwards, even if a clock does."""
+    return lot.expires_at is not None and lot.expires_at <= max(now, account.recorded_at)
 
 
-def _expired(account: Account, lot: CreditLot) -> e.CreditExpired:
-    return e.CreditExpired(lot_id=lot.lot_id, amount=lot.free, currency=account.currency)
+def _ended(account: Account, lot: CreditLot, *, at_closing: bool) -> e.CreditExpired:
+    return e.CreditExpired(lot_id=lot.lot_id, amount=lot.free, currency=account.currency, at_closing=at_closing)
 
 
 def _granted(past: Sequence[e.Recorded]) -> e.CreditGranted:

@@ -37,22 +37,20 @@ def validate_grant(entry: Entry, book: Book) -> Iterator[Finding]:
 
 
 def validate_expiry(entry: Entry, book: Book) -> Iterator[Finding]:
-    """A lot expires by what is left of it and not held, when its time is over, or just before the closing."""
+    """A lot expires by what is left of it and not held, when its time is over, or the account is closed."""
     lot = book.lots.get(entry.event["lot_id"])
     if lot is None or entry.amount("amount") != lot.remaining - lot.held or entry.amount("amount") <= 0:
         yield entry.finding("credit_wrong", f"{entry.event['lot_id']} has another amount left")
+    elif not entry.event["at_closing"] and (lot.expires_at is None or lot.expires_at > entry.recorded_at):
+        yield entry.finding("credit_wrong", f"{entry.event['lot_id']} is not over yet")
 
 
 def validate_split(entry: Entry, book: Book) -> Iterator[Finding]:
     """What is bought, held or taken comes from the live lots and purchased credit in their order."""
-    live = {
-        lot_id: lot.remaining - lot.held
-        for lot_id, lot in book.lots.items()
-        if lot.expires_at is None or lot.expires_at > entry.recorded_at
-    }
     purchased = book.available - sum(lot.remaining - lot.held for lot in book.lots.values())
-    amount = abs(entry.amount("amount")) if entry.topic != "balance-adjusted" else -entry.amount("amount")
-    yield from _held_against(entry, _in_order(book, live, purchased), amount)
+    amount = entry.amount("amount") if entry.topic != "balance-adjusted" else -entry.amount("amount")
+    expected = [_split(_in_order(book, _live(book, moment), purchased), amount) for moment in _decided_at(entry, book)]
+    yield from _held_against(entry, *expected)
 
 
 def validate_settlement(entry: Entry, book: Book) -> Iterator[Finding]:
@@ -60,7 +58,7 @@ def validate_settlement(entry: Entry, book: Book) -> Iterator[Finding]:
     hold = book.holds.get(entry.event["hold_id"])
     if hold is not None:
         purchased = hold.remaining - sum(hold.lots.values())
-        yield from _held_against(entry, _in_order(book, hold.lots, purchased), entry.amount("amount"))
+        yield from _held_against(entry, _split(_in_order(book, hold.lots, purchased), entry.amount("amount")))
 
 
 def validate_return(entry: Entry, book: Book) -> Iterator[Finding]:
@@ -72,7 +70,7 @@ def validate_return(entry: Entry, book: Book) -> Iterator[Finding]:
     back = book.lots_given_back.get(entry.event["spend_id"], Counter())
     left = {lot_id: amount - back[lot_id] for lot_id, amount in taken.items()}
     bought = purchase.amount - sum(taken.values()) - back[""]
-    yield from _held_against(entry, _in_order(book, left, bought)[::-1], entry.amount("amount"))
+    yield from _held_against(entry, _split(_in_order(book, left, bought)[::-1], entry.amount("amount")))
     for lot_id, _, priority, expires_at in entry.event.get("lots", ()):
         if book.lot_terms.get(lot_id) != (priority, expires_at and moment(expires_at)):
             yield entry.finding("credit_wrong", f"{lot_id} was granted on other terms")
@@ -93,15 +91,38 @@ def _in_order(book: Book, lots: Mapping[str, int], purchased: int) -> Sequence[_
     return sorted([*granted, _Source(PURCHASED, True, "", "", max(purchased, 0))])  # noqa: FBT003 - named by its class
 
 
-def _held_against(entry: Entry, sources: Iterable[_Source], amount: int) -> Iterator[Finding]:
-    expected: dict[str, int] = {}
+def _decided_at(entry: Entry, book: Book) -> Iterator[str]:
+    """Yield moments, one for each set of live lots, at which the event may have been decided.
+
+    That was not before its predecessor was recorded, and not after it was recorded itself.
+    """
+    yield from (book.recorded_at, entry.recorded_at)
+    for lot in book.lots.values():
+        if lot.expires_at is not None and book.recorded_at < lot.expires_at < entry.recorded_at:
+            yield lot.expires_at
+
+
+def _live(book: Book, moment: str) -> dict[str, int]:
+    return {
+        lot_id: lot.remaining - lot.held
+        for lot_id, lot in book.lots.items()
+        if lot.expires_at is None or lot.expires_at > moment
+    }
+
+
+def _split(sources: Iterable[_Source], amount: int) -> dict[str, int]:
+    parts: dict[str, int] = {}
     for source in sources:
         part = min(max(amount, 0), source.amount)
         amount -= part
         if part and not source.is_purchased:
-            expected[source.lot_id] = part
+            parts[source.lot_id] = part
+    return parts
+
+
+def _held_against(entry: Entry, *expected: dict[str, int]) -> Iterator[Finding]:
     written = _written(entry.event)
-    if written != expected or len(written) != len(entry.event.get("lots", ())):
+    if written not in expected or len(written) != len(entry.event.get("lots", ())):
         yield entry.finding("credit_wrong", "granted credit is not used in its order, or not by what it has")
 
 
