@@ -49,7 +49,6 @@ BEFORE = _by_topic(
     refunds.BEFORE,
     cards.BEFORE,
     purchases.BEFORE,
-    purchases.REVERSALS,
     holds.BEFORE,
     credit.BEFORE,
     numbers.BEFORE,

@@ -17,12 +17,7 @@ from interact_ledger.gateways.conformance.requests import (
 )
 from interact_ledger.gateways.conformance.rules import Rule, hold
 from interact_ledger.gateways.conformance.scenarios import Scenarios
-from interact_ledger.gateways.protocol import (
-    ActionRequired,
-    Cancelled,
-    Declined,
-    Succeeded,
-)
+from interact_ledger.gateways.protocol import ActionRequired, Cancelled, Declined, Succeeded
 
 __all__ = ["Cancelling"]
 

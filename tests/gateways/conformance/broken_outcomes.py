@@ -1,0 +1,110 @@
+"""Gateways that say wrongly what a charge came to, each in one way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from kit_runner import Broken, breaks
+
+from interact_ledger.gateways.protocol import (
+    ActionRequired,
+    Advice,
+    ChargeRequest,
+    ChargeResult,
+    Declined,
+    DeclineReason,
+    Initiator,
+    NewCard,
+    PaymentSource,
+    Pending,
+    Succeeded,
+)
+
+
+@breaks(
+    "a_decline_says_why_and_what_may_be_tried_next",
+    "a_saved_card_that_wants_its_owner_is_declined_off_session",
+)
+class EveryDeclineIsOther(Broken):
+    """Why a card was declined is not told."""
+
+    def charge(self, request: ChargeRequest, source: PaymentSource) -> ChargeResult:
+        result = super().charge(request, source)
+        return replace(result, reason=DeclineReason.OTHER) if isinstance(result, Declined) else result
+
+
+@breaks(
+    "a_decline_says_why_and_what_may_be_tried_next",
+)
+class AlwaysTryLater(Broken):
+    """A stolen card may be tried again later."""
+
+    def charge(self, request: ChargeRequest, source: PaymentSource) -> ChargeResult:
+        result = super().charge(request, source)
+        return replace(result, advice=Advice.LATER) if isinstance(result, Declined) else result
+
+
+@breaks(
+    "a_decline_says_why_and_what_may_be_tried_next",
+)
+class DeclinedMeansOver(Broken):
+    """A declined payment is said to be over, and a browser can still pay it."""
+
+    def charge(self, request: ChargeRequest, source: PaymentSource) -> ChargeResult:
+        result = super().charge(request, source)
+        return replace(result, still_payable=False) if isinstance(result, Declined) else result
+
+
+@breaks(
+    "a_pending_charge_is_pending_until_it_settles",
+)
+class PendingIsDone(Broken):
+    """What is pending is called captured."""
+
+    def charge(self, request: ChargeRequest, source: PaymentSource) -> ChargeResult:
+        result = super().charge(request, source)
+        if not isinstance(result, Pending):
+            return result
+        good = super().charge(replace(request, attempt_id="another"), NewCard("tok_visa"))
+        assert isinstance(good, Succeeded)
+        return replace(good, reference=result.reference)
+
+
+@breaks(
+    "a_charge_that_asks_the_customer_waits_for_the_customer",
+    "a_charge_that_waits_for_the_customer_can_be_cancelled",
+)
+class AskingIsDeclining(Broken):
+    """A customer who should authenticate is told that the card was declined."""
+
+    def charge(self, request: ChargeRequest, source: PaymentSource) -> ChargeResult:
+        result = super().charge(request, source)
+        if not isinstance(result, ActionRequired):
+            return result
+        why = DeclineReason.AUTHENTICATION_REQUIRED
+        return Declined(reason=why, advice=Advice.CUSTOMER_PRESENT, raw_code="3ds", reference=result.reference)
+
+
+@breaks(
+    "a_saved_card_that_wants_its_owner_is_declined_off_session",
+)
+class TheCustomerIsAlwaysThere(Broken):
+    """Automatic payments are sent as if the customer were at the screen."""
+
+    def begin(self, request: ChargeRequest) -> Any:
+        return super().begin(replace(request, initiator=Initiator.CUSTOMER))
+
+    def charge(self, request: ChargeRequest, source: PaymentSource) -> ChargeResult:
+        return super().charge(replace(request, initiator=Initiator.CUSTOMER), source)
+
+
+@breaks(
+    "a_capture_of_another_amount_is_told_as_it_is",
+)
+class BelievesItself(Broken):
+    """It reports what was asked for, not what was captured."""
+
+    def charge(self, request: ChargeRequest, source: PaymentSource) -> ChargeResult:
+        result = super().charge(request, source)
+        return replace(result, amount=request.amount) if isinstance(result, Succeeded) else result
