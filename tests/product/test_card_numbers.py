@@ -66,6 +66,12 @@ FREE: dict[tuple[str, str], Call] = {
     ("adjust", "idempotency_key"): lambda r, text: r.kit.ledger.adjust(
         r.account, gbp("1.00"), "w", idempotency_key=text
     ),
+    ("grant_credit", "reason"): lambda r, text: r.kit.ledger.grant_credit(
+        r.account, gbp("1.00"), text, idempotency_key="k"
+    ),
+    ("grant_credit", "idempotency_key"): lambda r, text: r.kit.ledger.grant_credit(
+        r.account, gbp("1.00"), "w", idempotency_key=text
+    ),
     ("top_up", "card_token"): lambda r, text: r.kit.ledger.top_up(
         r.account, r.quote, idempotency_key="k", card_token=text
     ),
