@@ -28,6 +28,7 @@ from interact_ledger.verbs.reading import AccountPage
 from interact_ledger.views import (
     AccountDetails,
     CardSavingResult,
+    GrantedCredit,
     HoldResult,
     PurchaseResult,
     RefundResult,
@@ -50,6 +51,7 @@ __all__ = [
     "Estimate",
     "EventsElsewhere",
     "Finding",
+    "GrantedCredit",
     "Guarantees",
     "HoldResult",
     "Item",

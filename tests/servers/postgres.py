@@ -124,11 +124,6 @@ class Cluster:
         """Return its address over TCP; parameters are those of libpq."""
         return f"postgresql://{user}@127.0.0.1:{self.port}/{database}{_query(parameters)}"
 
-    def socket_url(self, database: str = "postgres", *, user: str = "postgres", **parameters: object) -> str:
-        """Return its address over the socket in its folder."""
-        where = {"host": self.folder, "port": self.port, **parameters}
-        return f"postgresql://{user}@/{database}{_query(where)}"
-
     def connect(self, database: str = "postgres", **parameters: Any) -> psycopg.Connection[Any]:
         """Connect as its owner, every statement a transaction of its own."""
         return psycopg.connect(self.url(database), autocommit=True, **parameters)

@@ -15,7 +15,17 @@ from interact_ledger.audit.book import Book
 from interact_ledger.audit.entries import Entry
 from interact_ledger.audit.findings import Finding
 from interact_ledger.audit.topics import TOPICS
-from interact_ledger.audit.validators import cards, holds, numbers, payments, purchases, quotes, refunds, standing
+from interact_ledger.audit.validators import (
+    cards,
+    credit,
+    holds,
+    numbers,
+    payments,
+    purchases,
+    quotes,
+    refunds,
+    standing,
+)
 
 __all__ = ["AFTER", "BEFORE", "Validator"]
 
@@ -39,11 +49,11 @@ BEFORE = _by_topic(
     refunds.BEFORE,
     cards.BEFORE,
     purchases.BEFORE,
-    purchases.REVERSALS,
     holds.BEFORE,
+    credit.BEFORE,
     numbers.BEFORE,
 )
 """By topic: what looks at the book as it was before the event."""
 
-AFTER = _by_topic((), standing.AFTER, refunds.AFTER, purchases.AFTER, holds.AFTER)
+AFTER = _by_topic((), standing.AFTER, refunds.AFTER, purchases.AFTER, holds.AFTER, credit.AFTER)
 """By topic: what looks at the book with the event in it."""

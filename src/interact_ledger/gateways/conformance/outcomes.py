@@ -5,14 +5,7 @@ from __future__ import annotations
 import pytest
 
 from interact_ledger.gateways.conformance.bench import Behaviour, Bench
-from interact_ledger.gateways.conformance.requests import (
-    begin_and_charge,
-    captures,
-    found_charge,
-    payment,
-    saved,
-    told,
-)
+from interact_ledger.gateways.conformance.requests import begin_and_charge, captures, found_charge, payment, saved, told
 from interact_ledger.gateways.conformance.rules import Rule, hold
 from interact_ledger.gateways.conformance.scenarios import Scenarios
 from interact_ledger.gateways.protocol import (
@@ -59,7 +52,7 @@ class Outcomes(Scenarios):
         hold(Rule.UNPAYABLE, honest, f"said to be not payable any more, and yet there is {open_payments!r}")
 
     @pytest.mark.parametrize("succeed", [True, False], ids=["captured", "declined"])
-    def test_a_pending_charge_is_pending_until_it_settles(self, bench: Bench, succeed: bool) -> None:  # noqa: FBT001
+    def test_a_pending_charge_is_pending_until_it_settles(self, bench: Bench, *, succeed: bool) -> None:
         card = self.card(bench, Behaviour.PENDS)
         if card is None:
             return
@@ -73,7 +66,7 @@ class Outcomes(Scenarios):
         hold(Rule.FINDING, isinstance(found, Succeeded if succeed else Declined), f"settled, it is found as {found!r}")
 
     @pytest.mark.parametrize("succeed", [True, False], ids=["authenticates", "fails to"])
-    def test_a_charge_that_asks_the_customer_waits_for_the_customer(self, bench: Bench, succeed: bool) -> None:  # noqa: FBT001
+    def test_a_charge_that_asks_the_customer_waits_for_the_customer(self, bench: Bench, *, succeed: bool) -> None:
         card = self.card(bench, Behaviour.ASKS_CUSTOMER)
         if card is None:
             return

@@ -132,7 +132,7 @@ class Refunding(Scenarios):
         _paid_back(bench, charge, 2 if request.amount == charge.amount else 1)
 
     @pytest.mark.parametrize("succeed", [True, False], ids=["paid", "declined"])
-    def test_a_pending_refund_is_pending_until_it_settles(self, bench: Bench, succeed: bool) -> None:  # noqa: FBT001 - pytest names it
+    def test_a_pending_refund_is_pending_until_it_settles(self, bench: Bench, *, succeed: bool) -> None:
         charge = self._settled_with(bench, Behaviour.REFUND_PENDS)
         if charge is None:
             return

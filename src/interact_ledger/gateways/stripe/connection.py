@@ -42,7 +42,7 @@ _UNUSABLE_ACCOUNT = frozenset(
 )
 _TOO_MANY_REQUESTS = 429
 _KEY_IN_USE = 409
-_SERVER_ERRORS = 500
+_CLIENT_ERRORS = range(400, 500)
 _FAILED_AUTHENTICATION = frozenset({"payment_intent_authentication_failure", "setup_intent_authentication_failure"})
 _UNEXPECTED_STATE = frozenset({"payment_intent_unexpected_state", "setup_intent_unexpected_state"})
 
@@ -198,7 +198,7 @@ def _failure(error: stripe.StripeError) -> Refusal | _NotSent | _Lost:
     if status == _KEY_IN_USE:
         return _Lost("a request with this key is under way (409)", try_again=True)
     details = error.json_body.get("error") if isinstance(error.json_body, dict) else None
-    if status is None or not 400 <= status < _SERVER_ERRORS or not isinstance(details, dict):  # noqa: PLR2004 - HTTP's
+    if status not in _CLIENT_ERRORS or not isinstance(details, dict):
         return _Lost(f"the answer was an error of Stripe's ({status})", try_again=False)
     return Refusal(
         kind="unauthorised" if status in _UNAUTHORISED else str(details.get("type")),

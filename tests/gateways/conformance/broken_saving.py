@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from kit_runner import Broken, breaks
+from kit_runner import BeginsNothing, Broken, breaks
 
 from interact_ledger.errors import GatewayInvalidRequest
 from interact_ledger.gateways.conformance.requests import ACCOUNT, OTHER_ACCOUNT
@@ -159,11 +159,8 @@ class ForgetsTheCustomer(Broken):
 @breaks(
     "another_customers_saved_card_never_pays",
 )
-class ChargesAnyonesCard(Broken):
+class ChargesAnyonesCard(BeginsNothing):
     """A saved card pays for whoever names it."""
-
-    def begin(self, request: ChargeRequest) -> Any:
-        return None
 
     def charge(self, request: ChargeRequest, source: PaymentSource) -> ChargeResult:
         owners = {kept.card_token: kept.customer_id for kept in self.saved_cards()}
@@ -279,7 +276,7 @@ class CancelsNoSaving(Broken):
     def cancel_save(self, request: CardRequest) -> CardResult:
         found = super().find_card(request)
         done = isinstance(found, Found) and isinstance(found.result, CardSaved)
-        return found.result if done else Cancelled(reference=request.reference)  # type: ignore[union-attr]
+        return found.result if done else Cancelled(reference=request.reference)
 
 
 @breaks(
