@@ -12,9 +12,9 @@ import pytest
 
 from braintree_bench import NOON
 from interact_ledger.clock import MovableClock
+from interact_ledger.gateways.braintree.cards import Cards
 from interact_ledger.gateways.braintree.connection import Connection
 from interact_ledger.gateways.braintree.sdk import Environment, open_sdk
-from interact_ledger.gateways.braintree.vault import Vault
 from interact_ledger.gateways.protocol import SavedCard
 from interact_ledger.gateways.stripe import StripeGateway
 from servers.stripe import API_KEY
@@ -52,7 +52,7 @@ def forget_at_braintree(port: int) -> object:
     there = ("127.0.0.1", str(port))
     environment = Environment("loopback", *there, "http://127.0.0.1:1", False, None, *there)
     connection = Connection(open_sdk(environment, "m", "p", "k"), MovableClock(NOON), request_keys=True)
-    return Vault(connection).forget(SavedCard(TOKEN), "acct_1")
+    return Cards(connection, None).forget(SavedCard(TOKEN), "acct_1")  # no merchant account is asked for
 
 
 @pytest.mark.parametrize("forget", [forget_at_stripe, forget_at_braintree])
