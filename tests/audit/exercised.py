@@ -37,6 +37,7 @@ def exercise(kit: LedgerKit, *, spends: int = SNAPSHOT_EVERY + 10) -> None:
     _refunds(kit)
     _cards(kit)
     _spending(kit, spends)
+    _credit(kit)
     _standing(kit)
     _automatic_payments(kit)
     _other_currencies(kit)
@@ -204,7 +205,7 @@ def _automatic_payments(kit: LedgerKit) -> None:
         kit.ledger.enable_auto_top_up(account_id, threshold=pounds("30"), max_per_month=1, **agreed)
         kit.ledger.enable_monthly_recharge(account_id, day=31, **agreed)
         kit.gateway.fail_next("charge", Fault.REFUSED, times=2)
-        _weeks(kit, 7)
+        _weeks(kit, 6 if token != "tok_expiring" else 5)
         kit.ledger.resume_auto_top_up(account_id)
         kit.ledger.disable_auto_top_up(account_id)
         kit.ledger.enable_auto_top_up(account_id, threshold=pounds("200"), max_per_month=2, **agreed)
@@ -249,6 +250,29 @@ def _card(kit: LedgerKit, account_id: str, token: str) -> str:
         ),
     )
     return kit.ledger.cards(account_id)[0].card_id
+
+
+def _credit(kit: LedgerKit) -> None:
+    """Lots that are used up and given back, held over their time, expire, and are forfeited."""
+    ledger, account_id = kit.ledger, kit.account().account_id
+    kit.top_up(account_id, pounds("10.00"))
+    for key, amount, priority, days in (("a", "0.10", 50, 2), ("b", "1.00", 50, None), ("c", "1.00", 60, 90)):
+        over_at = None if days is None else kit.clock.now() + timedelta(days=days)
+        ledger.grant_credit(
+            account_id, pounds(amount), "welcome", idempotency_key=key, priority=priority, expires_at=over_at
+        )
+    bought = ledger.spend(account_id, Message("m", "GB", text="hi", quantity=7), idempotency_key="m")
+    ledger.reverse_spend(account_id, bought.transaction_id, "lost", idempotency_key="back", lines=[("m", 1)])
+    ledger.reverse_spend(account_id, bought.transaction_id, "lost", idempotency_key="more", lines=[("m", 5)])
+    hold = ledger.hold(account_id, pounds("0.50"), "job", idempotency_key="hold")
+    kit.clock.advance(timedelta(days=3))
+    ledger.settle(account_id, hold.hold_id, [Message("h", "GB", text="hi", quantity=2)], idempotency_key="settle")
+    ledger.release(account_id, hold.hold_id, idempotency_key="release")
+    ledger.run_due()
+    ledger.adjust(account_id, pounds("-0.50"), "taken back", idempotency_key="down")
+    ledger.close_account(
+        account_id, "left", idempotency_key="close", paid_out=pounds("10.00"), payout_reference="bank-2"
+    )
 
 
 def _standing(kit: LedgerKit) -> None:

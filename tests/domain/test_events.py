@@ -145,10 +145,12 @@ def test_these_fields_may_hold_personal_data_and_no_others():
         "AutoTopUpEnabled.given_by",
         "MonthlyRechargeEnabled.consent_text",
         "MonthlyRechargeEnabled.given_by",
+        "CreditGranted.reason",
     }
     assert started == {
         *("AccountClosed", "TopUpRequested", "CardSavingRequested", "CardRemovalRequested", "Spent", "SpendReversed"),
         *("NumberRentalCharged", "FundsHeld", "HoldSettled", "HoldReleased", "BalanceAdjusted", "RefundRequested"),
+        "CreditGranted",
     }
 
 

@@ -229,6 +229,18 @@ def test_after_failures_a_payment_by_hand_with_any_card_resumes_it(kit):
     assert events_of(kit, account_id, e.AutoTopUpResumed)[0].operation_id is not None
 
 
+def test_a_decline_of_a_card_that_was_replaced_meanwhile_is_no_failure_of_the_new_one(kit):
+    account_id, _ = with_auto_top_up(kit, "tok_later_action_required")
+    spend(kit, account_id, "6.00")
+    due(kit)
+    good = saved(kit, account_id, "tok_mastercard", "good")
+    kit.ledger.enable_auto_top_up(account_id, card_id=good, **AGREED)
+    under_way = kit.ledger.automatic_payments(account_id).under_way
+    kit.gateway.authenticate(kit.ledger.complete(account_id, under_way).gateway_reference, succeed=False)
+    assert kit.ledger.complete(account_id, under_way).status == "declined"
+    assert (auto(kit, account_id).status, auto(kit, account_id).failures) == ("enabled", 0)
+
+
 def test_a_payment_by_hand_that_fails_resumes_nothing(kit):
     account_id, _ = paused(kit)
     pay(kit, account_id, card_token="tok_declined_fraud")
@@ -270,6 +282,7 @@ def test_a_suspended_account_is_not_charged_until_it_is_reinstated(kit):
     account_id, _ = with_auto_top_up(kit)
     spend(kit, account_id, "6.00")
     kit.ledger.suspend(account_id, "why")
+    assert kit.ledger.audit().clean, "it is off the agenda"
     assert due(kit) == []
     kit.ledger.reinstate(account_id, "well")
     assert due(kit) == ["succeeded"]

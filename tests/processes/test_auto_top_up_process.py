@@ -9,6 +9,7 @@ import pytest
 from automatic_helpers import (
     AGREED,
     COOL_DOWN,
+    MONTHLY,
     at,
     attempts,
     auto,
@@ -147,6 +148,19 @@ def test_while_one_is_unknown_no_other_is_started_until_it_is_settled(kit):
     assert available(kit, account_id) == gbp("20.0450")
     assert len(attempts(kit, account_id)) == 1
     assert auto(kit, account_id).failures == 0
+
+
+def test_while_a_monthly_recharge_is_unknown_none_is_started(kit):
+    account_id, card_id = with_auto_top_up(kit, threshold=gbp("100.00"))
+    kit.ledger.disable_auto_top_up(account_id)
+    kit.ledger.enable_monthly_recharge(account_id, card_id=card_id, **MONTHLY)
+    kit.gateway.fail_next("charge", Fault.AFTER)
+    assert due(kit, at("2026-12-01")) == ["unknown"]
+    kit.ledger.enable_auto_top_up(account_id, card_id=card_id, **AGREED | {"threshold": gbp("100.00")})
+    assert due(kit) == []
+    kit.clock.advance(timedelta(hours=1))
+    kit.ledger.recover()
+    assert due(kit) == ["succeeded"]
 
 
 def test_between_two_starts_there_is_a_cool_down(kit):

@@ -219,7 +219,7 @@ class Scheduler:
         modules = (accounts, invoice_book)
         originals = [module.time for module in modules]
         for module in modules:
-            module.time = simulated  # type: ignore[assignment]
+            module.time = simulated
 
         def give_back() -> None:
             for module, original in zip(modules, originals, strict=True):

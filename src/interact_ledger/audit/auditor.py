@@ -132,6 +132,8 @@ def _totals(currency: str, accounts: int, money: Money) -> CurrencyTotals:
         taxed=decimal(money.taxed),
         credited=decimal(money.credited),
         spent=decimal(money.spent),
+        granted=decimal(money.granted),
+        expired=decimal(money.expired),
         refunded=decimal(money.refunded),
         reversed=decimal(money.reversed),
         adjusted=decimal(money.adjusted),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from interact_ledger.cli.accounts import account
+from interact_ledger.cli.accounts import account, credit
 from interact_ledger.cli.automatic import automatic
 from interact_ledger.cli.operating import operating, settings
 from interact_ledger.cli.payments import cards, payment
@@ -17,7 +17,13 @@ app = group("Prepaid balances: accounts, payments, spending, and their whole his
 root_options(app)
 
 for panel, groups in {
-    "Accounts and payments": {"account": account, "payment": payment, "cards": cards, "automatic": automatic},
+    "Accounts and payments": {
+        "account": account,
+        "payment": payment,
+        "cards": cards,
+        "automatic": automatic,
+        "credit": credit,
+    },
     "Spending": {"estimate": estimate, "spend": spend, "hold": hold, "numbers": numbers},
 }.items():
     for name, commands in groups.items():

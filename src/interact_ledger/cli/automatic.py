@@ -22,9 +22,7 @@ automatic = group("Charge a saved card without being asked each time: auto top-u
 
 Card = Annotated[str, typer.Option("--card", metavar="CARD", help="The saved card's id.")]
 Ceiling = Annotated[str, typer.Option(metavar="AMOUNT", help="The most that one charge may come to, with taxes.")]
-Consent = Annotated[
-    str, typer.Option("--consent", metavar="TEXT", help="What the customer agreed to, as shown.")
-]
+Consent = Annotated[str, typer.Option("--consent", metavar="TEXT", help="What the customer agreed to, as shown.")]
 GivenBy = Annotated[str, typer.Option(metavar="WHO", help="Who agreed.")]
 GivenAt = Annotated[str, typer.Option(metavar="MOMENT", help="When, ISO 8601; UTC if it does not say.")]
 

@@ -185,8 +185,6 @@ def after_payment(account: Account, top_up: TopUp, fact: e.Event, pace: Pace, no
     policy, intent = account.monthly_recharge, top_up.intent
     if policy is None or not policy.enabled or policy.latest != intent.operation_id:
         return []
-    if policy.terms.card_id != intent.card_id:
-        return []  # what was agreed to since then is another card
     match fact:
         case e.PaymentDeclined():
             return [_disabled(e.StopReason.CARD_REFUSED, intent.operation_id)]

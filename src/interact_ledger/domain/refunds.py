@@ -59,10 +59,10 @@ def charge_to_refund(charges: Mapping[str, Charge], reference: str | None) -> Ch
 
 
 def refundable(account: Account, charge: Charge) -> Decimal:
-    """Return the most that can be paid back of a charge now: what is left of it, and what the balance covers."""
+    """Return the most that can be paid back of a charge now: what is left of it, within what is purchased."""
     unit = minor_unit(account.currency)
     amounts = range(minor_units(max(charge.total, Decimal(0)), account.currency) + 1)
-    covered = bisect_right(amounts, account.available, key=lambda units: _parts_of(charge, units * unit).credit) - 1
+    covered = bisect_right(amounts, account.purchased, key=lambda units: _parts_of(charge, units * unit).credit) - 1
     return max(covered, 0) * unit
 
 
@@ -176,7 +176,7 @@ def _refuse_too_much(account: Account, charge: Charge, total: Decimal) -> None:
         left, currency = plain(charge.total, account.currency), account.currency
         raise NotRefundable(
             f"{plain(most, currency)} {currency} can be paid back now: {left} is left of the charge,"
-            f" and the balance covers {plain(max(account.available, Decimal(0)), currency)} without tax",
+            f" and the purchased balance covers {plain(max(account.purchased, Decimal(0)), currency)} without tax",
             field="amount",
         )
 

@@ -1,4 +1,4 @@
-"""What falls due: holds expire, rented numbers and automatic payments are charged. Harmless when repeated or late."""
+"""What falls due: money comes in and is charged, holds and credit expire. Harmless when repeated or late."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from interact_ledger.clock import iso
-from interact_ledger.domain import auto_top_up, holds, numbers
+from interact_ledger.domain import auto_top_up, holds, lots, numbers
 from interact_ledger.domain import events as e
 from interact_ledger.domain.account import Account
 from interact_ledger.domain.agenda import AgendaKind
@@ -25,8 +25,9 @@ __all__ = ["Done", "run_due", "top_up_now"]
 MONTHS_PER_RUN_MAX = 24
 """How many months of one number one run charges; the next run goes on. A clock that is decades ahead shows early."""
 
-CALENDAR = (AgendaKind.HOLD_EXPIRY, AgendaKind.NUMBER_RENT)
+EXPIRIES = {AgendaKind.HOLD_EXPIRY: holds.expire, AgendaKind.CREDIT_EXPIRY: lots.expire}
 AUTOMATIC = (AgendaKind.AUTO_TOP_UP, AgendaKind.MONTHLY_RECHARGE, AgendaKind.CARD_EXPIRY)
+RENTS = (AgendaKind.NUMBER_RENT,)
 
 _SAID = {
     e.AutoTopUpPostponed: "postponed",
@@ -57,11 +58,12 @@ def run_due(
 ) -> list[Done]:
     """Do all that is due at a moment, which is not after the clock's; costs what is due, not what exists.
 
-    Money comes in before rents are charged, so that none goes unpaid for want of it, and once more after them.
+    What expires goes first, as it may leave a balance low. Money comes in before rents are charged, so that none goes
+    unpaid for want of it, and once more after them.
     """
     done: list[Done] = []
     tried: set[DueItem] = set()
-    for kinds in (AUTOMATIC, CALENDAR, AUTOMATIC):
+    for kinds in (tuple(EXPIRIES), AUTOMATIC, RENTS, AUTOMATIC):
         due = [item for item in due_items(query, kinds, now) if item not in tried]
         for count, item in enumerate(due, start=len(tried) + 1):
             done.extend(_do(context, item, now))
@@ -98,7 +100,7 @@ def _do(context: Context, item: DueItem, now: datetime) -> list[Done]:
 
 def _expire(context: Context, item: DueItem, _now: datetime) -> list[Done]:
     change = context.accounts.transact(
-        item.account_id, context.cause, lambda account, _: holds.expire(account, item.subject, context.now())
+        item.account_id, context.cause, lambda account, _: EXPIRIES[item.kind](account, item.subject, context.now())
     )
     return [_done(item, item.due_at, "expired") for _ in change.recorded]
 
@@ -127,7 +129,8 @@ def _charge_month(context: Context, item: DueItem, due_at: datetime) -> Sequence
     request = Request(operation_id, key, request_fingerprint("rent", item.subject, iso(due_at)))
 
     def decide(account: Account, _: History) -> Sequence[e.Event]:
-        return numbers.charge_rent(account, request, item.subject, due_at, context.settings.price_list.version)
+        prices = context.settings.price_list.version
+        return numbers.charge_rent(account, request, item.subject, due_at, prices, context.now())
 
     return context.accounts.once(item.account_id, context.cause, request, decide).recorded
 
@@ -156,6 +159,7 @@ def _automatic(context: Context, item: DueItem, recorded: Sequence[e.Recorded]) 
 
 _DOERS: Mapping[AgendaKind, Callable[[Context, DueItem, datetime], list[Done]]] = {
     AgendaKind.HOLD_EXPIRY: _expire,
+    AgendaKind.CREDIT_EXPIRY: _expire,
     AgendaKind.NUMBER_RENT: _rent,
     AgendaKind.AUTO_TOP_UP: _auto_top_up,
     AgendaKind.MONTHLY_RECHARGE: _monthly_recharge,

@@ -144,6 +144,7 @@ def _same_work(before: Account, after: Account) -> bool:
         and before.refunds is after.refunds
         and before.cards is after.cards
         and before.holds is after.holds
+        and before.lots is after.lots
         and before.numbers is after.numbers
         and before.auto_top_up is after.auto_top_up
         and before.monthly_recharge is after.monthly_recharge

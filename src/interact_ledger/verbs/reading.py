@@ -1,4 +1,4 @@
-"""Reading: balances now and then, receipts, statements, histories, lists (product rule 13), and the audit.
+"""Reading: balances now and then, receipts, statements, histories, lists, and the audit.
 
 All of it is current to the moment it is read. Where another event store keeps the events, this holds for what names
 an account; `accounts` and `receipt` are there as current as the last `recover()`.
@@ -15,6 +15,7 @@ from decimal import localcontext
 from moneyed import Money
 
 from interact_ledger.audit import AuditReport, Folded, audit
+from interact_ledger.domain import lots
 from interact_ledger.domain.account import Account
 from interact_ledger.domain.events import Recorded
 from interact_ledger.domain.fold import evolve
@@ -33,7 +34,14 @@ from interact_ledger.verbs.base import (
     progress,
     silently,
 )
-from interact_ledger.views import AccountDetails, SavedCardDetails, account_details, saved_cards
+from interact_ledger.views import (
+    AccountDetails,
+    GrantedCredit,
+    SavedCardDetails,
+    account_details,
+    granted_credit,
+    saved_cards,
+)
 
 __all__ = ["AccountPage", "ReadingVerbs"]
 
@@ -94,10 +102,12 @@ class ReadingVerbs(Verbs):
             return statement.balance_at(self._query, account_id, account.currency, recorded[0].recorded_at, version)
         if at is not None:
             return statement.balance_at(self._query, account_id, account.currency, aware(at, "at"))
+        over = lots.lapsed(account, self._context.now())
         return statement.Balance(
-            available=Money(account.available, account.currency),
+            available=self._available(account),
             held=Money(account.held, account.currency),
-            total=Money(account.balance, account.currency),
+            total=Money(account.balance - over, account.currency),
+            granted=Money(account.granted - over, account.currency),
             pending=Money(account.pending, account.currency),
         )
 
@@ -108,6 +118,16 @@ class ReadingVerbs(Verbs):
             AccountNotFound
         """
         return saved_cards(self._account(account_id))
+
+    def granted_credit(self, account_id: str) -> tuple[GrantedCredit, ...]:
+        """Return the granted credit that is left, that which is used first at the front.
+
+        Raises:
+            AccountNotFound
+        """
+        account, now = self._account(account_id), self._context.now()
+        available = self._available(account)
+        return tuple(granted_credit(account, lot, available) for lot in lots.live(account, now))
 
     def receipt(self, transaction_id: str) -> receipts.Receipt:
         """Return the receipt of a captured top-up by its transaction ID.

@@ -18,6 +18,7 @@ from interact_ledger.audit.topics import TOPICS
 from interact_ledger.audit.validators import (
     automatic,
     cards,
+    credit,
     holds,
     numbers,
     payments,
@@ -49,13 +50,13 @@ BEFORE = _by_topic(
     refunds.BEFORE,
     cards.BEFORE,
     purchases.BEFORE,
-    purchases.REVERSALS,
     holds.BEFORE,
+    credit.BEFORE,
     numbers.BEFORE,
     automatic.BEFORE,
     automatic.PAYMENTS,
 )
 """By topic: what looks at the book as it was before the event."""
 
-AFTER = _by_topic((), standing.AFTER, refunds.AFTER, purchases.AFTER, holds.AFTER)
+AFTER = _by_topic((), standing.AFTER, refunds.AFTER, purchases.AFTER, holds.AFTER, credit.AFTER)
 """By topic: what looks at the book with the event in it."""

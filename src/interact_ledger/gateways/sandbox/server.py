@@ -20,11 +20,12 @@ from interact_ledger.errors import GatewayInvalidRequest, GatewayMisconfigured
 from interact_ledger.gateways.protocol import CardResult, ChargeResult, Notice, NoticeSubject, RefundResult
 from interact_ledger.gateways.sandbox.memory import Intent, KeptCard, Kind, Memory
 from interact_ledger.gateways.sandbox.notices import Delivery, notice_body, signature_headers
-from interact_ledger.gateways.sandbox.requests import captured_amount, derived
+from interact_ledger.gateways.sandbox.requests import derived
 from interact_ledger.gateways.sandbox.results import (
     Captured,
     Chargeable,
     captured,
+    captured_amount,
     card_result,
     charge_result,
     chargeable_card,
