@@ -106,101 +106,6 @@ def return_what_was_never_refunded(t: Tampered) -> None:
     t.append(t.event("refunded")[0], "refund-returned", event)
 
 
-def charge_a_card_for_no_reason(t: Tampered) -> None:
-    requested = event_of(t, "top-up-requested") | {"operation_id": "txn_forged", "initiator": "unscheduled"}
-    t.append(t.event("top-up-requested")[0], "top-up-requested", requested)
-
-
-def before(topic: str, what: str, **event: object):
-    """Put an event right before the first one with a topic."""
-
-    def put(t: Tampered) -> None:
-        stream_id, version = t.event(topic)
-        t.insert(stream_id, version, what, event)
-
-    return pytest.param(put, id=f"{what} before {topic}")
-
-
-def agree_to_less(**terms: object):
-    def agree(t: Tampered) -> None:
-        stream_id, version = t.event("auto-top-up-started")
-        t.insert(stream_id, version - 1, "auto-top-up-enabled", agreed_by(t, "auto-top-up-enabled", stream_id) | terms)
-
-    return pytest.param(agree, id=f"agreed to {' '.join(terms)}")
-
-
-def agreed_by(t: Tampered, topic: str, stream_id: str) -> dict:
-    places = [t.event(topic, nth) for nth in range(len(t.sql("SELECT 1 FROM stored_events WHERE topic=?", topic)))]
-    return t.state(*next(place for place in places if place[0] == stream_id))["event"]
-
-
-def start_without_a_request(t: Tampered) -> None:
-    stream_id, version = t.event("auto-top-up-started")
-    t.insert(stream_id, version + 1, "auto-top-up-started", event_of(t, "auto-top-up-started"))
-
-
-def start_while_another_is_in_flight(t: Tampered) -> None:
-    stream_id, version = t.event("payment-attempted")
-    places = [t.event("auto-top-up-started", nth) for nth in range(5)]
-    stream_id, version = places[0]
-    t.insert(stream_id, version + 3, "auto-top-up-started", event_of(t, "auto-top-up-started"))
-
-
-def recharge_a_month_twice(t: Tampered) -> None:
-    stream_id, version = t.event("monthly-recharge-started")
-    t.append(stream_id, "monthly-recharge-started", t.state(stream_id, version)["event"])
-
-
-def automatic_attempt_of_another_card(t: Tampered) -> None:
-    stream_id, version = t.event("auto-top-up-started")
-    attempted = t.state(stream_id, version + 2)["event"]
-    assert attempted["initiator"] == "unscheduled"
-    t.edit((stream_id, version + 2), lambda envelope: envelope["event"].update(card_id="card_forged"))
-    t.rechain(stream_id)
-
-
-STOPPED = {"reason": "failures", "operation_id": None}
-
-AUTOMATIC = [
-    (charge_a_card_for_no_reason, "automatic_unexplained"),
-    (start_without_a_request, "automatic_unexplained"),
-    (start_while_another_is_in_flight, "automatic_forbidden"),
-    (automatic_attempt_of_another_card, "automatic_unexplained"),
-    (forge("auto-top-up-started", total="1.00"), "automatic_unexplained"),
-    (forge("monthly-recharge-started", total="1.00"), "automatic_unexplained"),
-    (forge("auto-top-up-started", operation_id="txn_forged"), "automatic_unexplained"),
-    (forge("auto-top-up-started", available="1.00"), "automatic_forbidden"),
-    (forge("auto-top-up-started", threshold="10.00"), "automatic_forbidden"),
-    (forge("auto-top-up-started", day="2026-01-01"), "automatic_forbidden"),
-    (forge("auto-top-up-started", 1, month="2026-01", day="2026-01-01"), "automatic_forbidden"),
-    (agree_to_less(ceiling="23.99"), "automatic_forbidden"),
-    (agree_to_less(threshold="10.00"), "automatic_forbidden"),
-    (agree_to_less(max_per_month=0), "automatic_forbidden"),
-    (agree_to_less(max_value_per_day="23.99"), "automatic_forbidden"),
-    (agree_to_less(max_value_per_month="23.99"), "automatic_forbidden"),
-    (agree_to_less(card_id="card_forged"), "automatic_forbidden"),
-    (before("auto-top-up-started", "auto-top-up-paused", **STOPPED), "automatic_forbidden"),
-    (before("auto-top-up-started", "account-suspended", reason="why"), "automatic_forbidden"),
-    (before("auto-top-up-started", "auto-top-up-postponed", reason="max_per_month",
-            next_try_at="2099-01-01T00:00:00Z"), "automatic_forbidden"),
-    (before("auto-top-up-started", "auto-top-up-disabled", reason="requested"), "agreement_unknown"),
-    (before("monthly-recharge-started", "monthly-recharge-disabled", **STOPPED), "agreement_unknown"),
-    (before("monthly-recharge-started", "account-suspended", reason="why"), "automatic_forbidden"),
-    (before("auto-top-up-enabled", "auto-top-up-resumed", operation_id=None), "agreement_unknown"),
-    (forge("auto-top-up-failed", failures=2), "agreement_unknown"),
-    (forge("auto-top-up-failed", operation_id="txn_forged"), "agreement_unknown"),
-    (forge("monthly-recharge-enabled", ceiling="1.00"), "automatic_forbidden"),
-    (recharge_a_month_twice, "recharge_wrong"),
-    (forge("monthly-recharge-started", month="2026-01"), "recharge_wrong"),
-    (forge("monthly-recharge-started", due_at="2026-11-24T00:00:00Z"), "recharge_wrong"),
-    (forge("monthly-recharge-started", next_month="2026-11"), "recharge_wrong"),
-    (forge("monthly-recharge-started", next_due_at="2099-01-01T00:00:00Z"), "recharge_wrong"),
-    (forge("card-expiry-announced", card_id="card_forged"), "agreement_unknown"),
-    (forge("card-expiry-announced", expiry_year=2099), "agreement_unknown"),
-]  # fmt: skip
-"""What gives away forged automatic payments."""
-
-
 def forge_lots(topic: str, edit: Callable[[list], list]) -> Callable[[Tampered], None]:
     def tamper(t: Tampered) -> None:
         count = len(t.sql("SELECT 1 FROM stored_events WHERE topic=?", topic))
@@ -211,7 +116,6 @@ def forge_lots(topic: str, edit: Callable[[list], list]) -> Callable[[Tampered],
 
 
 FORGED = [
-    *AUTOMATIC,
     (forge("spent", amount="0.01"), "amount_wrong"),
     (forge("spent", lines=[]), "amount_wrong"),
     (forge("spent", amount="-0.0325", lines=[["a", "message/GB", 1, 1, "-0.0325"]]), "amount_wrong"),
