@@ -57,6 +57,12 @@ def agree_to_a_month_again(t: Tampered) -> None:
     t.append(stream_id, "monthly-recharge-enabled", again)
 
 
+def pass_a_month_over_in_silence(t: Tampered) -> None:
+    next_month = t.state(*t.event("monthly-recharge-started"))["event"]["next_month"]
+    year, month = map(int, next_month.split("-"))
+    t.forge("monthly-recharge-started", month=next_month, next_month=f"{year + month // 12}-{month % 12 + 1:02}")
+
+
 def automatic_attempt_of_another_card(t: Tampered) -> None:
     stream_id, version = t.event("auto-top-up-started")
     attempted = t.state(stream_id, version + 2)["event"]
@@ -99,6 +105,7 @@ FORGED = [
     (forge("auto-top-up-failed", operation_id="txn_forged"), "agreement_unknown", "no failure of the latest"),
     (forge("monthly-recharge-enabled", ceiling="1.00"), "automatic_forbidden", "above the ceiling"),
     (agree_to_a_month_again, "recharge_wrong", "was charged before"),
+    (pass_a_month_over_in_silence, "recharge_wrong", "not the month that was due"),
     (recharge_a_month_twice, "recharge_wrong", "not the month that was due"),
     (forge("monthly-recharge-started", month="2026-01"), "recharge_wrong", "not the month that was due"),
     (forge("monthly-recharge-started", due_at="2026-11-24T00:00:00Z"), "recharge_wrong", "not the month that was due"),

@@ -215,6 +215,15 @@ def test_money_comes_in_before_a_rent_is_charged_and_again_after_it(kit):
     assert due(kit, at("2027-02-25")) == ["charged", "charged", "succeeded"]
 
 
+def test_credit_that_expires_makes_it_due_in_the_same_run(kit):
+    account_id, card_id = with_card(kit, balance="14.00")
+    over_at = START + timedelta(days=1)
+    kit.ledger.grant_credit(account_id, gbp("2.00"), "welcome", idempotency_key="g", expires_at=over_at)
+    kit.ledger.enable_auto_top_up(account_id, card_id=card_id, **AGREED)
+    assert due(kit) == []
+    assert due(kit, over_at) == ["expired", "succeeded"]
+
+
 # Caps -------------------------------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,16 @@ from typing import Any
 
 from interact_ledger.clock import Clock
 from interact_ledger.errors import GatewayError
-from interact_ledger.gateways.protocol import Begun, Capabilities, Found, Indeterminate, NotAttempted, NotFound, Unknown
+from interact_ledger.gateways.protocol import (
+    Begun,
+    Capabilities,
+    Found,
+    Indeterminate,
+    Initiator,
+    NotAttempted,
+    NotFound,
+    Unknown,
+)
 from interact_ledger.gateways.sandbox import SandboxGateway
 from simulation.gateway_watch import GatewayWatch
 from simulation.scheduler import Scheduler
@@ -77,7 +86,8 @@ class Cable:
         scheduler = self._scheduler
         if verb == "begin" and not scheduler.plan.begins:
             return None
-        if verb in CHARGES and scheduler.is_operating:
+        automatic = getattr(request, "initiator", Initiator.CUSTOMER) is not Initiator.CUSTOMER
+        if verb in CHARGES and scheduler.is_operating and not automatic:
             raise Violation("recovery", f"recovery called {verb}")
         self._note_boundaries(request)
         scheduler.point(f"{verb} {self._named(request)}", risk=RISK)

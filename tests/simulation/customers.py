@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from random import Random
 from typing import Any
@@ -17,6 +18,12 @@ from simulation.plan import Plan
 __all__ = ["Customers", "Request"]
 
 FIRST_QUOTES = 8
+CONSENT: dict[str, Any] = {
+    "ceiling": Money("20", "GBP"),
+    "consent_text": "yes",
+    "given_by": "customer",
+    "given_at": datetime(2027, 1, 1, tzinfo=UTC),
+}
 GOOD_CARDS = ("tok_visa", "tok_mastercard", "tok_duplicate_notices")
 TROUBLED_CARDS = (
     *("tok_refund_pending", "tok_refund_declined"),
@@ -201,6 +208,29 @@ class Customers:
         account_id, card_id = self._chance.choice(self._cards)
         return self._ask("choose_default_card", lambda ledger: ledger.choose_default_card(account_id, card_id))
 
+    def _agree(self) -> Request | None:
+        """Let a card be charged automatically: when the balance is low, or tomorrow and then each month."""
+        if not self._cards:
+            return self._save_card()
+        account_id, card_id = self._chance.choice(self._cards)
+        agreed = {**CONSENT, "card_id": card_id}
+        if self._chance.random() < 0.3:
+            terms = {"day": self._chance.choice([29, 30, 31]), "amount": Money("10", "GBP"), **agreed}
+            return self._ask(
+                "enable_monthly_recharge", lambda ledger: ledger.enable_monthly_recharge(account_id, **terms)
+            )
+        threshold = Money(self._chance.choice(["15", "60", "400"]), "GBP")
+        caps = {"threshold": threshold, "amount": Money("10", "GBP"), "max_per_month": self._chance.choice([1, 3])}
+        return self._ask(
+            f"enable_auto_top_up {threshold.amount} {caps['max_per_month']}",
+            lambda ledger: ledger.enable_auto_top_up(account_id, **caps, **agreed),
+        )
+
+    def _about_agreements(self) -> Request:
+        account_id = self._chance.choice(self.accounts)
+        verb = self._chance.choice(["resume_auto_top_up", "disable_auto_top_up", "disable_monthly_recharge"])
+        return self._ask(verb, lambda ledger: getattr(ledger, verb)(account_id))
+
     def _adjust(self) -> Request:
         account_id = self._chance.choice(self.accounts)
         amount = Money(self._chance.choice(["5", "3.000001", "-2"]), "GBP")
@@ -264,6 +294,10 @@ VERBS: tuple[tuple[Callable[[Customers], Request | None], str, int], ...] = (
     (Customers._remove_card, "cards", 8),
     (Customers._choose_default, "cards", 1),
     (Customers._top_up, "cards", 12),
+    (Customers._agree, "automatic", 6),
+    (Customers._about_agreements, "automatic", 1),
+    (Customers._spend, "automatic", 6),
+    (Customers._save_card, "automatic", 4),
     (Customers._adjust, "spending", 2),
     (Customers._spend, "spending", 8),
     (Customers._reverse, "spending", 5),

@@ -25,6 +25,7 @@ def end(world: World, customers: Customers, receive_notice: Callable[[Process], 
     """Repair everything, let time pass, recover, and check."""
     one, other = world.started(), world.started()
     accounts = [account_id for account_id in customers.accounts if account_id in world.witness.accounts]
+    _end_agreements(one.ledger, accounts)
     _settle_down(world, receive_notice, one, other)
     _check(world, one, accounts)
     _repeat(world, customers, one, other)
@@ -34,6 +35,16 @@ def end(world: World, customers: Customers, receive_notice: Callable[[Process], 
     _check_replay(world, one, other)
     if world.chance.random() < 0.25:
         _check_rebuild(world, other.ledger)
+
+
+def _end_agreements(ledger: Ledger, accounts: list[str]) -> None:
+    """Have no card charged automatically any more, so that everything comes to an end."""
+    for account_id in accounts:
+        agreed = ledger.automatic_payments(account_id)
+        if agreed.auto_top_up is not None:
+            ledger.disable_auto_top_up(account_id)
+        if agreed.monthly_recharge is not None:
+            ledger.disable_monthly_recharge(account_id)
 
 
 def _settle_down(world: World, receive_notice: Callable[[Process], bool], *processes: Process) -> None:

@@ -14,7 +14,7 @@ class Plan:
     """The rates and sizes of one seed."""
 
     theme: str
-    """What customers mostly do: payments, cards, refunds or spending."""
+    """What customers mostly do: payments, cards, refunds, automatic payments or spending."""
     processes: int
     threads: int
     """Of each process; they share its ledger and its cache."""
@@ -51,7 +51,7 @@ class Plan:
         keeps_promises = chance.random() < 0.8
         troubled = chance.choice([0.3, 1.0, 1.0, 2.0])
         return cls(
-            theme=chance.choice(["payments"] * 4 + ["cards", "refunds"] * 2 + ["spending"]),
+            theme=chance.choice(["payments"] * 4 + ["cards", "refunds", "automatic"] * 2 + ["spending"]),
             processes=chance.choice([1, 2, 2, 3]),
             threads=chance.choice([1, 1, 2]),
             requests=chance.randint(16, 30),

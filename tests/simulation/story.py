@@ -31,7 +31,7 @@ NEVER = {"corrupt_log", "configuration_error", "idempotency_conflict", "gateway_
 UNSETTLED = {"requested", "unknown", "pending", "action_required", "not_attempted"}
 TRY_AGAIN = {"busy", "storage_unavailable", "gateway_error"}
 THOUGHTS = [timedelta(seconds=seconds) for seconds in (0, 0, 0, 0, 0, 0, 0.05, 3, 65, 700, 4000)]
-OPERATIONS = [*["recover"] * 7, *["receive"] * 4, "run_due", "audit"]
+OPERATIONS = [*["recover"] * 7, *["receive"] * 4, *["run_due"] * 4, "audit"]
 NOTICES = 0.2
 """How often a worker takes a notice before it serves a customer."""
 RETURNED = 0.8
@@ -199,10 +199,10 @@ class Story:
             raise Violation("audit", f"{answer.integrity[:3]}")
         if request.what == "receive" and any(one.outcome == "foreign" for one in answer):
             raise Violation("notices", f"taken for foreign: {answer}")
-        if request.what == "recover":
+        if request.what in {"recover", "run_due"}:
             failed = [one for one in answer if one.outcome.startswith("failed") or one.outcome.split(":")[0] in NEVER]
             if failed:
-                raise Violation("errors", f"recover: {failed}")
+                raise Violation("errors", f"{request.what}: {failed}")
 
     # The world around them --------------------------------------------------------------------------------------
 

@@ -50,6 +50,7 @@ class Operation:
     cancelling: bool = False
     captured: list[str] = field(default_factory=list)
     """The references of charges that were credited or reported."""
+    is_automatic: bool = False
     reserved: Decimal = Decimal(0)
     """What a refund under way holds back."""
 
@@ -75,6 +76,12 @@ class Book:
     held: Decimal = Decimal(0)
     cards: dict[str, KnownCard] = field(default_factory=dict)
     """By the gateway's token."""
+    max_per_month: int = 0
+    """How many automatic top-ups its owner agreed to."""
+    top_ups: list[tuple[str, str]] = field(default_factory=list)
+    """Month and operation of each automatic top-up."""
+    months: set[str] = field(default_factory=set)
+    """Those that were recharged."""
 
 
 SPENDS = {"spent", "number-rental-charged"}
@@ -170,7 +177,10 @@ class Witness:
         if topic == "top-up-requested":
             if any(card.card_id == event["card_id"] and card.is_being_removed for card in book.cards.values()):
                 raise Violation("rule 7", "a card is charged after its removal was asked for")
-            self.operations[event["operation_id"]] = Operation(stream, event["save_card"])
+            automatic = event["initiator"] != "customer"
+            self.operations[event["operation_id"]] = Operation(stream, event["save_card"], is_automatic=automatic)
+        elif topic in {"auto-top-up-enabled", "auto-top-up-started", "monthly-recharge-started"}:
+            self._guard(stream, book, topic, event)
         elif topic == "card-saving-requested":
             self.operations[event["operation_id"]] = Operation(stream, may_keep_card=True)
         elif topic == "refund-requested":
@@ -182,6 +192,23 @@ class Witness:
                 if card.card_id == event["card_id"]:
                     card.is_being_removed = True
                     card.is_removed = topic == "card-removed"
+
+    def _guard(self, stream: str, book: Book, topic: str, event: dict[str, Any]) -> None:
+        """An automatic payment is started alone, within its cap, and once for a month."""
+        if topic == "auto-top-up-enabled":
+            book.max_per_month = event["max_per_month"]
+            return
+        if any(one.is_automatic and one.is_open and one.account_id == stream for one in self.operations.values()):
+            raise Violation("automatic", f"{event['operation_id']} was started beside another")
+        if topic == "auto-top-up-started":
+            taken = [self.operations[one] for month, one in book.top_ups if month == event["month"]]
+            if sum(bool(one.captured) or one.is_open for one in taken) >= book.max_per_month:
+                raise Violation("automatic", f"{event['operation_id']} is more than was agreed to")
+            book.top_ups.append((event["month"], event["operation_id"]))
+        elif event["month"] in book.months:
+            raise Violation("automatic", f"{event['month']} was recharged twice")
+        else:
+            book.months.add(event["month"])
 
     def _follow(self, book: Book, operation: Operation, topic: str, event: dict[str, Any]) -> None:
         if topic in ATTEMPTED:

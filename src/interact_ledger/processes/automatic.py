@@ -109,7 +109,7 @@ def start_auto_top_up(context: Context, account_id: str, now: datetime) -> Seque
 
     def decide(account: Account, _: History) -> Sequence[e.Event]:
         due_at = auto_top_up.due_at(account)
-        if due_at is None or due_at > now:
+        if due_at is None or due_at > min(now, context.now()):
             return ()
         policy = account.auto_top_up
         assert policy is not None, "what is due was enabled"
@@ -134,10 +134,10 @@ def charge_monthly_recharge(context: Context, account_id: str, now: datetime) ->
 
     def decide(account: Account, history: History) -> Sequence[e.Event]:
         due_at, policy = monthly_recharge.due_at(account), account.monthly_recharge
-        if policy is None or due_at is None or due_at > now:
+        if policy is None or due_at is None or due_at > min(now, context.now()):
             return ()
         card = account.cards[policy.terms.card_id]
-        if policy.next_due_at > now:
+        if policy.next_due_at > min(now, context.now()):
             return _attempt_again(account, history, str(policy.latest), card, send_before)
         due, _ = monthly_recharge.month_due(policy, account.time_zone, context.now())
         operation_id = monthly_recharge.operation_of(account, due.month)

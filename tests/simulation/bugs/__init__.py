@@ -4,7 +4,7 @@ Each is what somebody might well have written. `plant` changes the library in me
 write it in the file of its subject.
 """
 
-from simulation.bugs import answers, charging, notices, recovery, refunds, spending, storage
+from simulation.bugs import answers, automatic, charging, notices, recovery, refunds, spending, storage
 from simulation.bugs.planting import BUGS, plant
 
-__all__ = ["BUGS", "answers", "charging", "notices", "plant", "recovery", "refunds", "spending", "storage"]
+__all__ = ["BUGS", "answers", "automatic", "charging", "notices", "plant", "recovery", "refunds", "spending", "storage"]
