@@ -46,8 +46,9 @@ field marked *personal* may hold personal data; with one marked *secret*, somebo
 TABLES_INTRO = """\
 What can be read with plain SQL. All tables but the log follow from it, are written in the same commit as the events
 (unless [another event store](../how-to/use-another-event-store.md) keeps them), and can be rebuilt at any time. The
-ledger's own `ledger_schema` and `copied_log` say which release wrote it, and whose events it copies. SQLite keeps
-decimals and times as text: decimals exactly, times in UTC so that they sort as text."""
+ledger's own `ledger_schema` and `copied_log` say which release wrote it, and whose events it copies; `subscribers` says
+up to where each was told of things. SQLite keeps decimals and times as text: decimals exactly, times in UTC so that
+they sort as text."""
 
 LOG = """\
 One row per event, never changed and never deleted (triggers refuse it): `originator_id` is the stream,

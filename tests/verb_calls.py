@@ -103,6 +103,7 @@ CALLS: dict[str, Callable[[Scene], dict[str, Any]]] = {
         amount=gbp("1.00"), reason="why", idempotency_key="k", priority=50, expires_at=datetime(2099, 1, 1, tzinfo=UTC)
     ),
     "granted_credit": _on(),
+    "notify_below": _on(amount=gbp("1.00")),
     "payment_methods": _on(),
     "checkout": _on(amount=gbp("20.00"), method="visa"),
     "checkout_summary": _on("quote"),
@@ -157,6 +158,7 @@ CALLS: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "release_number": _on(number=NUMBER.number),
     "recover": lambda s: {"on_progress": _told},
     "run_due": lambda s: {"on_progress": _told},
+    "deliver_notifications": lambda s: {"subscriber": "mailer", "handle": _told, "on_progress": _told},
     "rebuild": lambda s: {"on_progress": _told},
     "audit": lambda s: {"on_progress": _told},
 }

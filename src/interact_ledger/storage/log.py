@@ -39,6 +39,8 @@ __all__ = ["LATEST_VERSIONS", "START", "Conflict", "Link", "Log", "LoggedEvent",
 LATEST_VERSIONS = "SELECT originator_id, MAX(originator_version) AS latest FROM stored_events GROUP BY originator_id"
 """Every stream with the version that it ends at."""
 
+_MOVE_SUBSCRIBER = """INSERT INTO subscribers (subscriber, position) VALUES (?, ?)
+ON CONFLICT (subscriber) DO UPDATE SET position=excluded.position WHERE subscribers.position < excluded.position"""
 _PAGE = 500
 _PAUSE_SECONDS = 0.02
 _NOTHING_DONE = (NeverSent, ProgrammingError, DataError, NotSupportedError, ConnectionPoolClosedError)
@@ -228,6 +230,16 @@ class Log:
         """Return a position up to which every event is there and none will come any more; 0 if there is none."""
         with storage_errors():
             return self.recorder.high_water_mark()
+
+    def position_of(self, subscriber: str) -> int:
+        """Return up to which position a subscriber has taken everything, 0 if it has taken nothing yet."""
+        rows = self.query("SELECT position FROM subscribers WHERE subscriber=?", [subscriber])
+        return int(rows[0]["position"]) if rows else 0
+
+    def move_to(self, subscriber: str, position: int) -> None:
+        """Remember that a subscriber has taken everything up to a position; it never goes back."""
+        with storage_errors(), self.recorder.transaction(write=True) as cursor:
+            cursor.execute(_MOVE_SUBSCRIBER, [subscriber, position])
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
         """Run a reading statement, with `?` for each parameter, and return its rows by column name."""
