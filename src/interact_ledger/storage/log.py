@@ -314,7 +314,7 @@ def storage_errors() -> Iterator[None]:
     except ConnectionPoolClosedError as error:
         raise StorageUnavailable("the ledger is closed; open it again") from error
     except (OperationalError, sqlite3.OperationalError, TimeoutError) as error:
-        if "locked" in str(error) or isinstance(error, TimeoutError):
+        if "is locked" in str(error) or isinstance(error, TimeoutError):
             raise Busy("other writers kept the database locked until the deadline; try again") from error
         if "locking protocol" in str(error):  # SQLite gets over it when no connection of the process is left
             raise StorageUnavailable(

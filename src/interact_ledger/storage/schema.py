@@ -53,7 +53,7 @@ def migrate(
             ) from error
         except (OperationalError, sqlite3.OperationalError) as error:
             # Two first openings can collide on switching SQLite to write-ahead logging, where it does not wait.
-            if "locked" not in str(error) or time.monotonic() > give_up_at:
+            if "is locked" not in str(error) or time.monotonic() > give_up_at:
                 raise _unopened(error) from error
             time.sleep(0.02)
         except (PersistenceError, sqlite3.Error) as error:
