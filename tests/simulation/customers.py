@@ -209,13 +209,13 @@ class Customers:
         return self._ask("choose_default_card", lambda ledger: ledger.choose_default_card(account_id, card_id))
 
     def _agree(self) -> Request | None:
-        """Let a card be charged automatically: when the balance is low, or tomorrow and then each month."""
+        """Let a card be charged automatically: when the balance is low, or each month, soon for the first time."""
         if not self._cards:
             return self._save_card()
         account_id, card_id = self._chance.choice(self._cards)
         agreed = {**CONSENT, "card_id": card_id}
         if self._chance.random() < 0.3:
-            terms = {"day": self._chance.choice([29, 30, 31]), "amount": Money("10", "GBP"), **agreed}
+            terms = {"day": self._chance.choice([1, 31, 31]), "amount": Money("10", "GBP"), **agreed}
             return self._ask(
                 "enable_monthly_recharge", lambda ledger: ledger.enable_monthly_recharge(account_id, **terms)
             )

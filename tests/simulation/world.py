@@ -27,7 +27,8 @@ from simulation.witness import Violation, Witness
 
 __all__ = ["SETTINGS", "World"]
 
-START = datetime(2027, 1, 29, 9, 30, tzinfo=UTC)
+START = datetime(2027, 1, 30, 23, 30, tzinfo=UTC)
+"""Soon a day begins on which cards are charged for the month."""
 SETTINGS = Settings.default().model_copy(update={"command_deadline": timedelta(seconds=2)})
 
 

@@ -344,6 +344,8 @@ class Account:
     time_zone: str
     tax_number: TaxNumber | None = None
     standing: Standing = Standing.OPEN
+    low_balance_threshold: Decimal | None = None
+    """Somebody is told when what is available falls below it."""
     balance: Decimal = Decimal(0)
     """All that is on the account, held or not."""
     held: Decimal = Decimal(0)

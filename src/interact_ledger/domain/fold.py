@@ -162,6 +162,11 @@ def _(event: e.AccountReinstated, account: Account) -> Account:
 
 
 @_apply.register
+def _(event: e.LowBalanceThresholdSet, account: Account) -> Account:
+    return replace(account, low_balance_threshold=event.threshold)
+
+
+@_apply.register
 def _(event: e.AccountClosed, account: Account) -> Account:
     rest = account.balance - event.paid_out - event.written_off
     return replace(account, standing=Standing.CLOSED, balance=rest)

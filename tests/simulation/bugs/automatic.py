@@ -13,7 +13,7 @@ from simulation.bugs.planting import Patch, bug
 
 
 @bug
-def _unknown_not_in_flight(patch: Patch) -> None:
+def _lost_answer_not_waited_for(patch: Patch) -> None:
     """An automatic payment whose answer was lost does not keep the next one from being started."""
 
     def in_flight(account: Account) -> bool:
