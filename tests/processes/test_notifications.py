@@ -8,14 +8,17 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from cloudevents.core.formats.json import JSONFormat
 
+from automatic_helpers import MONTHLY, with_auto_top_up
 from interact_ledger import Message
 from interact_ledger.errors import InvalidAmount, InvalidRequest
-from interact_ledger.testing import ledger_kit
+from interact_ledger.gateways.sandbox import Fault
+from interact_ledger.testing import START, ledger_kit
 from ledger_helpers import funded, gbp
 
 
@@ -66,6 +69,36 @@ def test_a_threshold_is_more_than_zero_and_repeating_it_changes_nothing(kit):
     assert kit.ledger.notify_below(account_id, gbp("1.00")).version == version
     assert kit.ledger.notify_below(account_id, None).version == version + 1
     assert kit.ledger.notify_below(account_id, None).version == version + 1
+
+
+def test_automatic_payments_tell_of_the_first_failure_of_a_pause_and_of_what_ended(kit):
+    account_id, card_id = with_auto_top_up(kit, "tok_later_insufficient_funds")
+    kit.ledger.enable_monthly_recharge(account_id, card_id=card_id, **MONTHLY)
+    kit.ledger.adjust(account_id, gbp("-10.00"), "spent", idempotency_key="down")
+    for hours in (0, 6, 12):
+        kit.clock.advance(timedelta(hours=hours))
+        kit.ledger.run_due()
+    kit.clock.set(START + timedelta(days=10))
+    kit.ledger.run_due()
+    (failed, paused, ended) = told(kit)
+    assert (failed[0], failed[1]["next_try_at"]) == ("interact_ledger.auto_top_up_failed", "2026-11-23T15:30:00Z")
+    assert (paused[0], paused[1]["reason"]) == ("interact_ledger.auto_top_up_paused", "failures")
+    assert (ended[0], ended[1]["reason"]) == ("interact_ledger.monthly_recharge_disabled", "card_refused")
+    assert kit.ledger.audit().clean
+
+
+def test_a_cap_that_is_reached_is_told_and_an_unreached_gateway_is_not(kit):
+    with_auto_top_up(kit, threshold=gbp("100.00"), max_per_month=1)
+    kit.gateway.fail_next("charge", Fault.REFUSED)
+    for _ in range(3):
+        kit.ledger.run_due()
+        kit.clock.advance(timedelta(minutes=10))
+    ((kind, data),) = told(kit)
+    assert (kind, data["cap"], data["next_try_at"]) == (
+        "interact_ledger.auto_top_up_capped",
+        "max_per_month",
+        "2026-12-01T00:00:00Z",
+    )
 
 
 def test_a_refund_and_a_suspension_are_told_in_their_order(kit):
@@ -168,7 +201,8 @@ def test_progress_is_told_and_what_cannot_be_called_is_refused(kit):
 
 DELIVERING = """
 import sys
-from interact_ledger.testing import ledger_kit
+from interact_ledger.gateways.sandbox import Fault
+from interact_ledger.testing import START, ledger_kit
 with ledger_kit(sys.argv[1]) as kit:
     kit.ledger.deliver_notifications("mailer", lambda event: print(event.get_id(), flush=True))
 """

@@ -31,7 +31,33 @@ _BY_TOPIC: Mapping[str, tuple[str, Callable[[Entry], Mapping[str, Any] | None]]]
             "total": entry.amount("total"),
         },
     ),
+    "auto-top-up-failed": (
+        "auto_top_up_failed",
+        lambda entry: (
+            _fields(entry, "next_try_at", transaction_id="operation_id") if entry.event["failures"] == 1 else None
+        ),
+    ),
+    "auto-top-up-paused": (
+        "auto_top_up_paused",
+        lambda entry: _fields(entry, "reason", transaction_id="operation_id"),
+    ),
+    "auto-top-up-postponed": (
+        "auto_top_up_capped",
+        lambda entry: _fields(entry, "next_try_at", cap="reason") if entry.event["reason"] != "not_attempted" else None,
+    ),
+    "monthly-recharge-disabled": (
+        "monthly_recharge_disabled",
+        lambda entry: _fields(entry, "reason", transaction_id="operation_id"),
+    ),
+    "card-expiry-announced": (
+        "card_expiring",
+        lambda entry: _fields(entry, "card_id", "expiry_month", "expiry_year", "due_at"),
+    ),
 }
+
+
+def _fields(entry: Entry, *same: str, **renamed: str) -> dict[str, Any]:
+    return {name: entry.event[field] for name, field in ({field: field for field in same} | renamed).items()}
 
 
 def told(entry: Entry, book: Book, before: Signals) -> Iterator[tuple[str, Mapping[str, Any]]]:

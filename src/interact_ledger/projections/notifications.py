@@ -39,7 +39,8 @@ class Notification:
     version: int
     """The event, by its position in the account's history."""
     kind: str
-    """refund_done, account_suspended or low_balance."""
+    """refund_done, account_suspended, low_balance, auto_top_up_failed, auto_top_up_paused, auto_top_up_capped,
+    monthly_recharge_disabled or card_expiring."""
     recorded_at: datetime
     data: Mapping[str, Any]
     """What it is about; amounts as decimal text in the account's currency."""
@@ -57,7 +58,41 @@ _BY_EVENT: Mapping[type[e.Event], tuple[str, Callable[[Any], Said | None]]] = {
         "refund_done",
         lambda event: {"refund_id": event.operation_id, "transaction_id": event.transaction_id, "total": event.total},
     ),
+    e.AutoTopUpFailed: (
+        "auto_top_up_failed",
+        lambda event: _first(event.failures, transaction_id=event.operation_id, next_try_at=event.next_try_at),
+    ),
+    e.AutoTopUpPaused: (
+        "auto_top_up_paused",
+        lambda event: {"reason": event.reason, "transaction_id": event.operation_id},
+    ),
+    e.AutoTopUpPostponed: (
+        "auto_top_up_capped",
+        lambda event: (
+            None
+            if event.reason is e.PostponeReason.NOT_ATTEMPTED
+            else {"cap": event.reason, "next_try_at": event.next_try_at}
+        ),
+    ),
+    e.MonthlyRechargeDisabled: (
+        "monthly_recharge_disabled",
+        lambda event: {"reason": event.reason, "transaction_id": event.operation_id},
+    ),
+    e.CardExpiryAnnounced: (
+        "card_expiring",
+        lambda event: {
+            "card_id": event.card_id,
+            "expiry_month": event.expiry_month,
+            "expiry_year": event.expiry_year,
+            "due_at": event.due_at,
+        },
+    ),
 }
+
+
+def _first(failures: int, **said: Any) -> Said | None:
+    """Tell of the first failure in a row; what follows the last one is told as a pause."""
+    return said if failures == 1 else None
 
 
 def rows(recorded: e.Recorded, before: Account | None, after: Account | None) -> Iterator[RowChange]:
