@@ -55,6 +55,14 @@ def good(cli: Cli, campaign: Path) -> dict[str, Any]:
         "segments": 1,
         "subscriber": "mailer",
         "program": "true",
+        "threshold": "15",
+        "card": "card_1",
+        "max_per_month": 3,
+        "ceiling": "60",
+        "consent": "yes",
+        "given_by": "me",
+        "given_at": "2026-01-02T03:04:05Z",
+        "day": 1,
     }
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from automatic_helpers import AGREED, MONTHLY
 from interact_ledger import Ledger
 from interact_ledger.errors import AccountClosed, AccountNotFound, SchemaTooNew
 from interact_ledger.gateways.sandbox import SandboxGateway
@@ -82,6 +83,11 @@ COMMANDS: dict[str, Callable[[Ledger, Closed], object]] = {
     "settle": lambda ledger, c: ledger.settle(c.id, c.hold, [ONE_SEGMENT], **KEY),
     "release": lambda ledger, c: ledger.release(c.id, c.hold, **KEY),
     "release_number": lambda ledger, c: ledger.release_number(c.id, "+442071234567"),
+    "enable_auto_top_up": lambda ledger, c: ledger.enable_auto_top_up(c.id, card_id=c.card, **AGREED),
+    "resume_auto_top_up": lambda ledger, c: ledger.resume_auto_top_up(c.id),
+    "disable_auto_top_up": lambda ledger, c: ledger.disable_auto_top_up(c.id),
+    "enable_monthly_recharge": lambda ledger, c: ledger.enable_monthly_recharge(c.id, card_id=c.card, **MONTHLY),
+    "disable_monthly_recharge": lambda ledger, c: ledger.disable_monthly_recharge(c.id),
 }
 
 READING: dict[str, Callable[[Ledger, Closed], object]] = {
@@ -94,6 +100,7 @@ READING: dict[str, Callable[[Ledger, Closed], object]] = {
     "granted_credit": lambda ledger, c: ledger.granted_credit(c.id),
     "history": lambda ledger, c: ledger.history(c.id),
     "numbers": lambda ledger, c: ledger.numbers(c.id),
+    "automatic_payments": lambda ledger, c: ledger.automatic_payments(c.id),
     "payment_methods": lambda ledger, c: ledger.payment_methods(c.id),
     "receipt": lambda ledger, c: ledger.receipt(c.paid),
     "receipts": lambda ledger, c: ledger.receipts(c.id),

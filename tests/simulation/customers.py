@@ -80,6 +80,11 @@ class Customers:
             yield self._check_out()
         for account_id in self.accounts:
             yield self._under_key(account_id, "adjust", Money("20", "GBP"), "carried over")
+        if self._plan.theme == "automatic":
+            for _ in range(2):
+                yield self._save_card()
+            for _ in range(4):
+                yield self._agree()
 
     def next(self) -> Request | None:
         """Return what somebody asks for now, None once nobody asks for anything any more."""
@@ -208,7 +213,7 @@ class Customers:
         account_id, card_id = self._chance.choice(self._cards)
         return self._ask("choose_default_card", lambda ledger: ledger.choose_default_card(account_id, card_id))
 
-    def _agree(self) -> Request | None:
+    def _agree(self) -> Request:
         """Let a card be charged automatically: when the balance is low, or each month, soon for the first time."""
         if not self._cards:
             return self._save_card()

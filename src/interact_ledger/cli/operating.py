@@ -68,11 +68,11 @@ def run_due(
     only runs that did something are told, each as one document with --json, and a database that cannot be reached is
     waited for.
     """
+    if not 0 < every <= WATCH_SECONDS_MAX:
+        raise InvalidRequest(f"must be more than 0 and at most {WATCH_SECONDS_MAX} seconds", field="--every")
     if not watch:
         with session.output.progress("Doing what is due") as on_progress:
             return _done(session.ledger.run_due(on_progress=on_progress))
-    if not 0 < every <= WATCH_SECONDS_MAX:
-        raise InvalidRequest(f"must be more than 0 and at most {WATCH_SECONDS_MAX} seconds", field="--every")
 
     def run(on_progress: Callable[[int, int], None]) -> None:
         try:
