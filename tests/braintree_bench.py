@@ -16,8 +16,9 @@ from interact_ledger.gateways.braintree.sdk import Environment
 from interact_ledger.gateways.conformance import Behaviour, Delivery, Fault
 from interact_ledger.gateways.protocol import DeclineReason
 from servers.braintree import MERCHANT, PRIVATE_KEY, PUBLIC_KEY, BraintreeServer, Plan, WireFault
-from servers.braintree.books import CAPTURED, Transaction
-from servers.braintree.webhooks import transaction_notice
+from servers.braintree.books import CAPTURED
+from servers.braintree.objects import Transaction
+from servers.braintree.webhooks import event_notice, transaction_notice
 
 __all__ = ["ACCOUNTS", "NOON", "BraintreeBench", "Captured", "Chargeable", "gateway_at", "opened_bench"]
 
@@ -154,10 +155,10 @@ class BraintreeBench:
         return [
             Delivery(
                 notice_id=f"{number}",
-                body=transaction_notice(kind, transaction, transaction.updated_at or self.clock.now()),
+                body=event_notice(event),
                 headers={"Content-Type": "application/x-www-form-urlencoded"},
             )
-            for number, (kind, transaction) in enumerate(self.books.events)
+            for number, event in enumerate(self.books.events)
             if number not in self._acknowledged
         ]
 

@@ -14,7 +14,7 @@ from interact_ledger import Ledger, NoticeOutcome
 from interact_ledger.errors import GatewayUnsupported, NoticeRejected
 from interact_ledger.testing import SequentialIds
 from servers.braintree import Plan, WireFault
-from servers.braintree.webhooks import signed, transaction_notice
+from servers.braintree.webhooks import transaction_notice
 
 CREDIT = Money("50.00", "GBP")
 
@@ -161,11 +161,11 @@ def test_a_cancelled_top_up_that_never_arrived_ends_once_it_cannot_arrive(bench,
 def test_a_dispute_of_our_payment_is_never_taken_for_handled(bench, ledger, account_id):
     paid = pay(ledger, account_id, bench.books.nonce())
     dispute = bench.books.open_dispute(paid.gateway_reference)
-    body = signed("dispute_opened", {"dispute": dispute}, bench.clock.now())
+    body = bench.notices_due()[-1].body
     assert ledger.receive("braintree", body, {})[0].outcome is NoticeOutcome.LATER
     bench.clock.advance(timedelta(hours=24, minutes=30))
     assert ledger.receive("braintree", body, {})[0].outcome is NoticeOutcome.UNEXPLAINED
     disputes = bench.gateway._connection.sdk.dispute
-    assert disputes.find(dispute["id"]).status == "open"
-    assert disputes.accept(dispute["id"]).is_success
-    assert disputes.find(dispute["id"]).status == "accepted"
+    assert disputes.find(dispute).status == "open"
+    assert disputes.accept(dispute).is_success
+    assert disputes.find(dispute).status == "accepted"

@@ -92,7 +92,7 @@ def test_each_kind_of_event_names_what_could_be_looked_up(bench: StripeBench):
     kept = saved(bench)
     save(bench, "sav_2", "pm_card_chargeDeclined")
     bench.gateway.forget(SavedCard(kept.token), saving(bench).customer_id)
-    bench.server.dispute(captured.reference)
+    bench.server.open_dispute(captured.reference)
     seen = {}
     for event in bench.server.events():
         body, headers = bench.server.delivery(event, SECRET, NOON)
