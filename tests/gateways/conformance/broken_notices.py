@@ -138,6 +138,8 @@ def _read(body: bytes, rejected: NoticeRejected) -> Notice:
             reference=content["reference"],
             operation_id=content["operation_id"],
             occurred_at=datetime.fromisoformat(content["occurred_at"]),
+            charge_reference=content["charge_reference"],
+            customer_id=content["customer_id"],
         )
     except (ValueError, TypeError, KeyError, RecursionError):
         raise rejected from None

@@ -23,7 +23,7 @@ from types import MappingProxyType
 from typing import Any, NoReturn, Self
 
 from interact_ledger.clock import Clock, SystemClock
-from interact_ledger.errors import GatewayMisconfigured
+from interact_ledger.errors import GatewayMisconfigured, GatewayUnsupported
 from interact_ledger.gateways.braintree.amounts import TERMS
 from interact_ledger.gateways.braintree.charges import Charges
 from interact_ledger.gateways.braintree.connection import LOOKUP_LAG, SETTLES_WITHIN, Connection
@@ -109,6 +109,7 @@ class BraintreeGateway:
             refunds=True,
             partial_refunds=True,
             refunds_before_settlement=False,
+            tells_after_capture=False,
             replay_window=REPLAY_WINDOW if request_keys else timedelta(0),
             settles_within=SETTLES_WITHIN,
             lookup_lag=LOOKUP_LAG,
@@ -215,6 +216,14 @@ class BraintreeGateway:
             GatewayInvalidRequest: if the card is another customer's.
         """
         return self._vault.forget(card, customer_id)
+
+    def find_saved_card(self, *_: object, **__: object) -> NoReturn:
+        """Not told yet."""
+        raise GatewayUnsupported("saved cards are not looked up yet")
+
+    def find_after_capture(self, *_: object, **__: object) -> NoReturn:
+        """Not told yet."""
+        raise GatewayUnsupported("what happens after a capture is not told yet")
 
     def refund(self, request: RefundRequest) -> RefundResult:
         """Refund what has settled, or void the whole of what has not.

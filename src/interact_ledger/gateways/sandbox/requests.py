@@ -30,6 +30,7 @@ from interact_ledger.money import decimal_places, plain
 
 __all__ = [
     "captured_amount",
+    "check_amount",
     "client_secret_of",
     "derived",
     "payment_intent",
@@ -68,6 +69,7 @@ def sandbox_capabilities(replay_window: timedelta, settles_within: timedelta, lo
         refunds=True,
         partial_refunds=True,
         refunds_before_settlement=True,
+        tells_after_capture=True,
         replay_window=replay_window,
         settles_within=settles_within,
         lookup_lag=lookup_lag,
@@ -93,7 +95,7 @@ def payment_intent(request: ChargeRequest, now: datetime) -> Intent:
     Raises:
         GatewayInvalidRequest: for an amount or currency that the sandbox does not take.
     """
-    _check_amount(request.amount)
+    check_amount(request.amount)
     return replace(
         payment_tombstone(request, now),
         fingerprint=request_fingerprint(
@@ -207,7 +209,12 @@ def _check_step(amount: Money) -> None:
         raise GatewayInvalidRequest(f"is not a multiple of {terms.step} up to {terms.maximum}", field="amount")
 
 
-def _check_amount(amount: Money) -> None:
+def check_amount(amount: Money) -> None:
+    """Refuse what the sandbox does not charge.
+
+    Raises:
+        GatewayInvalidRequest: for such an amount or currency.
+    """
     _check_step(amount)
     minimum = _CURRENCIES[amount.currency.code].minimum
     if amount.amount < minimum:

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import NoReturn, Self
 
 from interact_ledger.clock import Clock, SystemClock
-from interact_ledger.errors import GatewayMisconfigured
+from interact_ledger.errors import GatewayMisconfigured, GatewayUnsupported
 from interact_ledger.gateways.protocol import (
     Capabilities,
     Notice,
@@ -45,6 +45,7 @@ _CAPABILITIES = Capabilities(
     refunds=True,
     partial_refunds=True,
     refunds_before_settlement=True,
+    tells_after_capture=False,
     replay_window=timedelta(hours=23),  # Stripe forgets a key after 24 hours at the earliest
     settles_within=timedelta(minutes=2),
     lookup_lag=timedelta(minutes=1),
@@ -118,6 +119,14 @@ class StripeGateway(Charges, Cards, Refunds):
     def capabilities(self) -> Capabilities:
         """What Stripe can do, as far as this adapter uses it."""
         return _CAPABILITIES
+
+    def find_saved_card(self, *_: object, **__: object) -> NoReturn:
+        """Not told yet."""
+        raise GatewayUnsupported("saved cards are not looked up yet")
+
+    def find_after_capture(self, *_: object, **__: object) -> NoReturn:
+        """Not told yet."""
+        raise GatewayUnsupported("what happens after a capture is not told yet")
 
     def notices(self, body: bytes, headers: Mapping[str, str]) -> Sequence[Notice]:
         """Verify a webhook over its raw body; any of the secrets may have signed it, within five minutes of now.
