@@ -51,6 +51,7 @@ class Dashboard:
                 reason=reason,
                 opened_at=now,
                 reply_by=(now + REPLIED_WITHIN).date(),
+                history=[("open", now)],
             )
             sale.disputes.append(dispute)
             self.disputes[dispute.id] = sale, dispute
@@ -61,7 +62,7 @@ class Dashboard:
         """Let a dispute be `won`, `lost`, `accepted`, `expired`, … ."""
         with self.lock:
             sale, dispute = self.disputes[dispute_id]
-            dispute.status = status
+            dispute.history.append((status, self.clock.now()))
             self.tell(f"dispute_{status}", {"dispute": dispute.document(sale)})
 
     def refund_in_dashboard(self, transaction_id: str, amount: Decimal) -> str:
@@ -87,6 +88,7 @@ class Dashboard:
                 plan=Plan(),
                 created_at=self.clock.now(),
             )
+            sale.history.append((sale.status, sale.created_at))
             self.transactions[sale.id] = sale
             return sale.id
 

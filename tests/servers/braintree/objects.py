@@ -65,7 +65,12 @@ class Dispute:
     reason: str
     opened_at: datetime
     reply_by: date
-    status: str = "open"
+    history: list[tuple[str, datetime]] = field(default_factory=list)
+    """Each status, with when it came."""
+
+    @property
+    def status(self) -> str:
+        return self.history[-1][0]
 
     def document(self, sale: Transaction) -> dict[str, Any]:
         """Return it as the gateway tells it."""
@@ -81,6 +86,7 @@ class Dispute:
             "received-date": self.opened_at.date(),
             "reply-by-date": self.reply_by,
             "status": self.status,
+            "status-history": Many("status-history", [{"status": s, "timestamp": at} for s, at in self.history]),
             "transaction": {"id": sale.id, "order-id": sale.order_id, "amount": f"{Decimal(sale.amount):.2f}"},
         }
 

@@ -23,7 +23,8 @@ from types import MappingProxyType
 from typing import Any, NoReturn, Self
 
 from interact_ledger.clock import Clock, SystemClock
-from interact_ledger.errors import GatewayMisconfigured, GatewayUnsupported
+from interact_ledger.errors import GatewayMisconfigured
+from interact_ledger.gateways.braintree.after_capture import AfterCaptures
 from interact_ledger.gateways.braintree.amounts import TERMS
 from interact_ledger.gateways.braintree.charges import Charges
 from interact_ledger.gateways.braintree.connection import LOOKUP_LAG, SETTLES_WITHIN, Connection
@@ -33,9 +34,11 @@ from interact_ledger.gateways.braintree.refunds import Refunds
 from interact_ledger.gateways.braintree.sdk import ENVIRONMENTS, open_sdk
 from interact_ledger.gateways.braintree.vault import Vault
 from interact_ledger.gateways.protocol import (
+    AfterCapture,
     Begun,
     Cancelled,
     Capabilities,
+    CardDetails,
     CardRequest,
     CardResult,
     ChargeRequest,
@@ -100,6 +103,7 @@ class BraintreeGateway:
         self._charges = Charges(self._connection)
         self._vault = Vault(self._connection)
         self._refunds = Refunds(self._connection)
+        self._after_captures = AfterCaptures(self._connection)
         self._capabilities = Capabilities(
             currencies=MappingProxyType({code: TERMS[code] for code in self._merchant_accounts.currencies}),
             countries=None,
@@ -109,7 +113,7 @@ class BraintreeGateway:
             refunds=True,
             partial_refunds=True,
             refunds_before_settlement=False,
-            tells_after_capture=False,
+            tells_after_capture=True,
             replay_window=REPLAY_WINDOW if request_keys else timedelta(0),
             settles_within=SETTLES_WITHIN,
             lookup_lag=LOOKUP_LAG,
@@ -217,13 +221,9 @@ class BraintreeGateway:
         """
         return self._vault.forget(card, customer_id)
 
-    def find_saved_card(self, *_: object, **__: object) -> NoReturn:
-        """Not told yet."""
-        raise GatewayUnsupported("saved cards are not looked up yet")
-
-    def find_after_capture(self, *_: object, **__: object) -> NoReturn:
-        """Not told yet."""
-        raise GatewayUnsupported("what happens after a capture is not told yet")
+    def find_saved_card(self, card: SavedCard, customer_id: str) -> Found[CardDetails] | NotFound | Indeterminate:
+        """Tell what the vault now has of a card."""
+        return self._vault.find_saved(card, customer_id)
 
     def refund(self, request: RefundRequest) -> RefundResult:
         """Refund what has settled, or void the whole of what has not.
@@ -237,6 +237,10 @@ class BraintreeGateway:
     def find_refund(self, request: RefundRequest) -> Found[RefundResult] | NotFound | Indeterminate:
         """Tell the present state of the refund, found among those of its charge."""
         return self._refunds.find(request)
+
+    def find_after_capture(self, charge_reference: str) -> Found[AfterCapture] | NotFound | Indeterminate:
+        """Tell which refunds, which void, which disputes and which declined settlement a sale has."""
+        return self._after_captures.find(charge_reference)
 
     def notices(self, body: bytes, headers: Mapping[str, str]) -> Sequence[Notice]:  # noqa: ARG002 - all is in the body
         """Verify a webhook, which must have happened in the last 25 hours.

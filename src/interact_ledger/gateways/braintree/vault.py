@@ -9,8 +9,15 @@ from interact_ledger.gateways.braintree.calls import Absent, AnswerLost, NotSent
 from interact_ledger.gateways.braintree.connection import Connection
 from interact_ledger.gateways.braintree.declines import CUSTOMER_EXISTS, LOOK_IT_UP, TOKEN_IN_USE
 from interact_ledger.gateways.braintree.requests import checked_id, save_params, token_for
-from interact_ledger.gateways.braintree.results import card_saved, declined_verification, error_codes, refused_request
+from interact_ledger.gateways.braintree.results import (
+    card_details,
+    card_saved,
+    declined_verification,
+    error_codes,
+    refused_request,
+)
 from interact_ledger.gateways.protocol import (
+    CardDetails,
     CardRequest,
     CardResult,
     CardSaved,
@@ -81,6 +88,16 @@ class Vault:
         except AnswerLost as error:
             return Unknown(why=str(error))
         return Forgotten()
+
+    def find_saved(self, card: SavedCard, customer_id: str) -> Found[CardDetails] | NotFound | Indeterminate:
+        """Tell what the vault now has of a card, if it is this customer's; the account updater keeps it up to date."""
+
+        def details(kept: Any) -> CardDetails:
+            if kept.customer_id != customer_id:
+                raise Absent("it is not this customer's")
+            return card_details(kept)
+
+        return self._connection.found(lambda: self._sdk.payment_method.find(card.token), details)
 
     def _saved(self, request: CardRequest, answer: Any) -> CardResult:
         if answer.is_success:
