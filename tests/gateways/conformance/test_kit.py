@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import broken_afterwards
 import broken_cards
 import broken_charges
 import broken_notices
@@ -11,7 +12,7 @@ from kit_runner import BROKEN, CHECKS, Broken, failures
 
 from interact_ledger.gateways.conformance import Violation
 
-SUBJECTS = (broken_charges, broken_cards, broken_refunds, broken_notices)
+SUBJECTS = (broken_charges, broken_cards, broken_refunds, broken_afterwards, broken_notices)
 
 
 @pytest.mark.parametrize("kind", list(BROKEN), ids=lambda kind: kind.__name__)
