@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from interact_ledger.domain import events as e
-from interact_ledger.domain.account import Account, AttemptStatus, Card, CardSaving, Standing, may_be_sent_again
+from interact_ledger.domain.account import Account, AttemptStatus, Card, CardSaving, may_be_sent_again
 from interact_ledger.domain.answers import storable_names
 from interact_ledger.domain.operations import Request
 from interact_ledger.domain.standing import refuse_closed
@@ -155,7 +155,7 @@ def card_saved(account: Account, operation_id: str, gateway: str, card: CardSave
         expiry_year=card.details.expiry_year,
         funding=card.details.funding,
     )
-    if account.standing is not Standing.CLOSED:
+    if not account.closed:
         return [saved]
     removal = e.CardRemovalRequested(
         operation_id=derived_id("txn", account.account_id, "closed", card_id),
