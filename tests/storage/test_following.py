@@ -38,7 +38,7 @@ from interact_ledger.storage import accounts as storage_accounts
 from interact_ledger.storage import following
 from interact_ledger.storage.elsewhere import OtherStore
 from interact_ledger.storage.index import OPERATIONS
-from interact_ledger.storage.invoice_book import InvoiceBook
+from interact_ledger.storage.books import Books
 from interact_ledger.storage.log import Log
 from interact_ledger.testing import ledger_kit
 from other_store import UmaServer, uma_server
@@ -331,7 +331,7 @@ def test_payments_are_taken_over_before_their_invoice_numbers(
         one.top_up(account_id, quote.quote_id, card_token="tok_visa", idempotency_key="pay")
 
     with monkeypatch.context() as patched:
-        patched.setattr(InvoiceBook, "issue", lambda *_: None)
+        patched.setattr(Books, "enter", lambda *_: None)
         pay(first)
     two._log.follow()
     one.recover()

@@ -44,7 +44,7 @@ def charge_rent(account: Account, request: Request, number: str, due_at: datetim
     Nothing happens if that month is settled, the number was released, or the account is closed.
     """
     rented = account.numbers.get(number)
-    if rented is None or rented.next_due_at != due_at or account.standing is Standing.CLOSED:
+    if rented is None or rented.next_due_at != due_at or account.closed:
         return []
     if rented.monthly_price > account.available or account.standing is Standing.SUSPENDED:
         return [] if rented.unpaid else [_unpaid(account, rented)]

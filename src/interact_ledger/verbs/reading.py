@@ -217,4 +217,4 @@ class ReadingVerbs(Verbs):
         return Folded(account.balance, account.held, account.pending, account.version)
 
     def _issue_invoices(self, account_id: str) -> None:
-        invoicing.issue_invoices(self._context, self._invoices, self._query, account_id)
+        invoicing.issue_invoices(self._context, self._books, self._query, account_id)
