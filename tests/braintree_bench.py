@@ -196,13 +196,13 @@ class BraintreeBench:
                 headers={"Content-Type": "application/x-www-form-urlencoded"},
             )
             for number, event in enumerate(self.books.events)
-            if number not in self._acknowledged
+            if f"{number}" not in self._acknowledged
         ]
 
-    _acknowledged: frozenset[int] = frozenset()
+    _acknowledged: frozenset[str] = frozenset()
 
     def acknowledge(self, notice_id: str) -> None:
-        self._acknowledged |= {int(notice_id)}
+        self._acknowledged |= {notice_id}
 
     def foreign_notice(self) -> Delivery:
         sale = Transaction(
