@@ -136,10 +136,11 @@ def _takes_money(dispute: Any) -> bool:
 
 def _dispute(dispute: Any) -> Dispute:
     status = _DISPUTES[dispute.status]
+    disputed = getattr(dispute, "amount_disputed", None)  # older documents say only `amount`
     return Dispute(
         reference=dispute.id,
         status=status,
-        amount=read_money(dispute.amount_disputed, dispute.currency_iso_code),
+        amount=read_money(dispute.amount if disputed is None else disputed, dispute.currency_iso_code),
         reason=str(dispute.reason),
         opened_at=_opened_at(dispute),
         evidence_due_by=_start_of(dispute.reply_by_date),
