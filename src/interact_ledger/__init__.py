@@ -28,6 +28,7 @@ from interact_ledger.verbs.reading import AccountPage
 from interact_ledger.views import (
     AccountDetails,
     CardSavingResult,
+    DisputeDetails,
     HoldResult,
     PurchaseResult,
     RefundResult,
@@ -46,6 +47,7 @@ __all__ = [
     "CardSavingResult",
     "CheckoutSummary",
     "Clock",
+    "DisputeDetails",
     "Done",
     "Estimate",
     "EventsElsewhere",

@@ -17,7 +17,7 @@ from interact_ledger.gateways.discovery import gateway_from_env
 from interact_ledger.gateways.protocol import Gateway
 from interact_ledger.ids import IdSource, RandomIds
 from interact_ledger.processes.context import Context
-from interact_ledger.projections import accounts, checkouts, receipts, statement
+from interact_ledger.projections import accounts, checkouts, disputes, receipts, statement
 from interact_ledger.settings import Settings
 from interact_ledger.storage.accounts import Accounts, Cause
 from interact_ledger.storage.books import Books
@@ -42,8 +42,9 @@ TABLES = (
     receipts.INVOICES,
     receipts.INVOICES_DUE,
     statement.STATEMENT_LINES,
+    disputes.DISPUTES,
 )
-READERS = (accounts.rows, checkouts.rows, receipts.rows, statement.rows)
+READERS = (accounts.rows, checkouts.rows, receipts.rows, statement.rows, disputes.rows)
 
 
 class Ledger(AccountVerbs, PaymentVerbs, SpendingVerbs, ReadingVerbs, OperationVerbs):

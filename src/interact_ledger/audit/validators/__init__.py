@@ -15,7 +15,17 @@ from interact_ledger.audit.book import Book
 from interact_ledger.audit.entries import Entry
 from interact_ledger.audit.findings import Finding
 from interact_ledger.audit.topics import TOPICS
-from interact_ledger.audit.validators import cards, holds, numbers, payments, purchases, quotes, refunds, standing
+from interact_ledger.audit.validators import (
+    cards,
+    disputes,
+    holds,
+    numbers,
+    payments,
+    purchases,
+    quotes,
+    refunds,
+    standing,
+)
 
 __all__ = ["AFTER", "BEFORE", "Validator"]
 
@@ -37,6 +47,7 @@ BEFORE = _by_topic(
     quotes.BEFORE,
     payments.BEFORE,
     refunds.BEFORE,
+    disputes.BEFORE,
     cards.BEFORE,
     purchases.BEFORE,
     purchases.REVERSALS,
