@@ -114,6 +114,10 @@ STATUSES: dict[AttemptStatus, tuple[str, str]] = {
             "gateway's dashboard and decides. The audit reports it."
         ),
     ),
+    AttemptStatus.REVERSED: (
+        "Your bank took the payment back, so it was removed from your balance. Please pay with another card.",
+        "Its settlement failed after the capture: the credit is gone again. Nothing to do at the ledger.",
+    ),
 }
 
 REASONS: dict[DeclineReason, tuple[str, str]] = {

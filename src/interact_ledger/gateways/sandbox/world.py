@@ -5,6 +5,7 @@ All of it happens to what the sandbox has already, and each thing queues its not
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -22,6 +23,8 @@ from interact_ledger.gateways.sandbox.tokens import Status
 __all__ = ["SandboxWorld"]
 
 EVIDENCE_WITHIN = timedelta(days=7)
+_YEARS = range(2000, 2100)
+_FOUR_DIGITS = re.compile(r"[0-9]{4}")
 
 
 class SandboxWorld(SandboxServer):
@@ -165,8 +168,12 @@ class SandboxWorld(SandboxServer):
         """Play the card network that tells of a renewed card; what is None stays as it is.
 
         Raises:
-            GatewayInvalidRequest: if the sandbox keeps no such card.
+            GatewayInvalidRequest: if the sandbox keeps no such card, or what it is renewed to is on no card.
         """
+        if last_four is not None and not _FOUR_DIGITS.fullmatch(last_four):
+            raise GatewayInvalidRequest("is not four digits", field="last_four")
+        if expiry_year is not None and expiry_year not in _YEARS:
+            raise GatewayInvalidRequest("is no year that a card is valid until", field="expiry_year")
         with self._memory.transaction():
             card = self._kept_card(card_token)
             card = replace(
