@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -321,6 +322,17 @@ class TakesSilenceForGone(Broken):
     def find_saved_card(self, card: SavedCard, customer_id: str) -> Any:
         found = super().find_saved_card(card, customer_id)
         return NotFound() if isinstance(found, Indeterminate) else found
+
+
+@breaks(
+    "nothing_secret_is_logged_shown_or_raised",
+)
+class LogsTheCardItLooksUp(Broken):
+    """A debug log names the card that is looked up."""
+
+    def find_saved_card(self, card: SavedCard, customer_id: str) -> Any:
+        logging.getLogger(__name__).debug("looking up %s", card.token)
+        return super().find_saved_card(card, customer_id)
 
 
 # Notices ----------------------------------------------------------------------------------------------------------
