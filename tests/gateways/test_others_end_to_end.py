@@ -1,17 +1,24 @@
 """What others do at Stripe and at Braintree, over real HTTP and their own webhooks, to the balance and the audit.
 
-The gateways are loopback servers that speak the vendors' protocols; the ledger and the adapters are the real ones.
+The gateways are loopback servers that speak the vendors' protocols, and send their webhooks to an address of a service;
+the ledger and the adapters are the real ones.
 """
 
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPConnection
 from typing import Any
 
 import pytest
 from moneyed import Money
+from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.wrappers import Request, Response
 
 from braintree_bench import opened_bench
 from interact_ledger import Ledger, NoticeOutcome
@@ -33,6 +40,8 @@ class World:
     bench: Any
     ledger: Ledger
     account_id: str
+    port: int
+    """Of the service that takes the webhooks."""
     transaction_id: str = ""
     """The latest top-up."""
 
@@ -56,13 +65,22 @@ class World:
         return list(self.bench.notices_due())
 
     def deliver(self, deliveries: list[Delivery] | None = None) -> list[NoticeOutcome]:
+        """Deliver webhooks, the due ones if none are named; returns what the ledger made of them."""
         outcomes = []
         for delivery in self.due() if deliveries is None else deliveries:
-            for notice in self.ledger.receive(self.gateway_id, delivery.body, delivery.headers):
-                if notice.is_acknowledged:
-                    self.bench.acknowledge(delivery.notice_id)
-                outcomes.append(notice.outcome)
+            status, told = self.posted(delivery)
+            if status == HTTPStatus.OK:
+                self.bench.acknowledge(delivery.notice_id)
+            outcomes += told
         return outcomes
+
+    def posted(self, delivery: Delivery) -> tuple[int, list[NoticeOutcome]]:
+        """Play the vendor: send one request to the service's address."""
+        connection = HTTPConnection("127.0.0.1", self.port)
+        with closing(connection):
+            connection.request("POST", f"/webhooks/{self.gateway_id}", delivery.body, dict(delivery.headers))
+            answer = connection.getresponse()
+            return answer.status, [NoticeOutcome(word) for word in answer.read().decode().split()]
 
     def refund(self, amount: Money, key: str = "refund") -> None:
         self.ledger.refund(self.account_id, self.transaction_id, amount, reason="asked for", idempotency_key=key)
@@ -78,7 +96,34 @@ class World:
 
 def _opened(gateway_id: str, bench: Bench) -> Iterator[World]:
     with Ledger.open("sqlite://", gateways=[bench.gateway], clock=bench.clock, ids=SequentialIds()) as ledger:
-        yield World(gateway_id, bench, ledger, ledger.open_account("customer-1", "GBP", "GB").account_id)
+        account_id = ledger.open_account("customer-1", "GBP", "GB").account_id
+        with _service(ledger) as port:
+            yield World(gateway_id, bench, ledger, account_id, port)
+
+
+@contextmanager
+def _service(ledger: Ledger) -> Iterator[int]:
+    """Take webhooks as a service does; returns the port."""
+
+    @Request.application
+    def app(request: Request) -> Response:
+        gateway_id = request.path.rpartition("/")[2]
+        notices = ledger.receive(gateway_id, request.get_data(), dict(request.headers))
+        status = HTTPStatus.OK if all(n.is_acknowledged for n in notices) else HTTPStatus.SERVICE_UNAVAILABLE
+        return Response(" ".join(notice.outcome for notice in notices), status)
+
+    server = make_server("127.0.0.1", 0, app, request_handler=_Quiet)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    yield server.server_port
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class _Quiet(WSGIRequestHandler):
+    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 - the parent's name
+        """Log nothing."""
 
 
 @pytest.fixture
