@@ -40,7 +40,7 @@ REFERENCE = Path(__file__).parent / "reference"
 NOTE = "<!-- Written by docs/generate.py from the code; run `make docs` after a change there. -->"
 
 EVENTS = """\
-Account streams are named by the account, invoice books by their seller. Types are explained [at the end](#types). A
+Account streams are named by the account, books by their seller or gateway. Types are explained [at the end](#types). A
 field marked *personal* may hold personal data; with one marked *secret*, somebody could charge a card."""
 
 TABLES_INTRO = """\
