@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
 
 import pytest
+from moneyed import Money
 
-from interact_ledger import NoticeOutcome, Settings
-from interact_ledger.clock import iso
+from interact_ledger import Ledger, NoticeOutcome, Settings
+from interact_ledger.clock import MovableClock, iso
 from interact_ledger.domain import events as e
 from interact_ledger.errors import AccountSuspended
-from interact_ledger.gateways.protocol import Pending
-from interact_ledger.gateways.sandbox import Delivery, Fault
-from interact_ledger.testing import LedgerKit, ledger_kit
+from interact_ledger.gateways.protocol import AfterCapture, Found, Pending
+from interact_ledger.gateways.sandbox import Delivery, Fault, SandboxGateway
+from interact_ledger.testing import START, LedgerKit, ledger_kit
 from ledger_helpers import ONE_SEGMENT, available, events_of, gbp, pay, stored, topics
 
 RECORDED, LATER, UNEXPLAINED = NoticeOutcome.RECORDED, NoticeOutcome.LATER, NoticeOutcome.UNEXPLAINED
@@ -249,6 +251,74 @@ def test_a_dispute_that_cannot_be_looked_up_is_asked_for_again(kit, account_id):
     kit.gateway.lookups_available = True
     assert deliver(kit) == [RECORDED]
     assert available(kit, account_id) == gbp("0.00")
+
+
+def test_while_look_ups_may_lag_what_they_do_not_list_is_asked_for_again():
+    """A notice about something that takes no money, such as an inquiry, is never listed."""
+    clock, lag = MovableClock(START), timedelta(minutes=1)
+    with (
+        SandboxGateway(clock=clock, lookup_lag=lag) as gateway,
+        Ledger.open("sqlite://", gateways=[gateway], clock=clock) as ledger,
+    ):
+        kit = LedgerKit(ledger, clock, gateway)
+        account_id = kit.account().account_id
+        content = {
+            "id": "evt_inquiry",
+            "subject": "dispute",
+            "reference": "inquiry_1",
+            "operation_id": None,
+            "occurred_at": iso(clock.now()),
+            "charge_reference": paid(kit, account_id),
+        }
+        body = json.dumps(content).encode()
+        outcomes = []
+        for _ in range(2):
+            (notice,) = ledger.receive("sandbox", body, gateway.signed(body))
+            outcomes.append(notice.outcome)
+            clock.advance(lag)
+        assert outcomes == [LATER, RECORDED]
+        assert available(kit, account_id) == gbp("50.00")
+
+
+def test_a_dispute_at_a_gateway_that_tells_of_none_is_reported_at_once(kit, account_id, monkeypatch):
+    reference = paid(kit, account_id)
+    without = replace(kit.gateway.capabilities, tells_after_capture=False)
+    monkeypatch.setattr(kit.gateway, "_capabilities", without)
+    kit.gateway.open_dispute(reference)
+    assert deliver(kit) == [UNEXPLAINED]
+    assert available(kit, account_id) == gbp("50.00")
+    assert [finding.code for finding in kit.ledger.audit().findings] == ["notice_unexplained"]
+
+
+def test_what_was_unexplained_and_is_explained_after_all_is_reported_no_more(kit, account_id):
+    kit.gateway.open_dispute(paid(kit, account_id))
+    (delivery,) = kit.gateway.notices_due()
+    kit.clock.advance(timedelta(days=2))
+    kit.gateway.lookups_available = False
+    body = delivery.body
+    (notice,) = kit.ledger.receive("sandbox", body, kit.gateway.signed(body))
+    assert notice.outcome is UNEXPLAINED
+    kit.gateway.lookups_available = True
+    (notice,) = kit.ledger.receive("sandbox", body, kit.gateway.signed(body))
+    assert notice.outcome is RECORDED
+    assert available(kit, account_id) == gbp("0.00")
+    assert sound(kit)
+
+
+def test_facts_in_another_currency_than_the_charge_take_nothing_and_are_left_to_a_person(kit, account_id, monkeypatch):
+    kit.gateway.open_dispute(paid(kit, account_id))
+    look = kit.gateway.find_after_capture
+
+    def in_euro(reference: str) -> Found[AfterCapture]:
+        after = look(reference).result
+        changed = tuple(replace(dispute, amount=Money(60, "EUR")) for dispute in after.disputes)
+        return Found(replace(after, disputes=changed))
+
+    monkeypatch.setattr(kit.gateway, "find_after_capture", in_euro)
+    assert deliver(kit) == [LATER]
+    kit.clock.advance(timedelta(days=1))
+    assert deliver(kit) == [UNEXPLAINED]
+    assert available(kit, account_id) == gbp("50.00")
 
 
 def test_a_dispute_of_a_charge_that_was_never_credited_is_left_to_a_person(kit, account_id):

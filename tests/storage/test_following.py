@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import multiprocessing
 import time
@@ -36,9 +37,9 @@ from interact_ledger.gateways.sandbox import SandboxGateway
 from interact_ledger.ids import operation_id
 from interact_ledger.storage import accounts as storage_accounts
 from interact_ledger.storage import following
+from interact_ledger.storage.books import Books
 from interact_ledger.storage.elsewhere import OtherStore
 from interact_ledger.storage.index import OPERATIONS
-from interact_ledger.storage.books import Books
 from interact_ledger.storage.log import Log
 from interact_ledger.testing import ledger_kit
 from other_store import UmaServer, uma_server
@@ -472,6 +473,20 @@ def test_a_notice_about_what_only_another_process_knows_is_not_thought_foreign(o
 
 
 # What does not hold ------------------------------------------------------------------------------------------------
+
+
+def test_what_nothing_explains_is_entered_in_the_gateways_book_by_whichever_process(open_ledger: Open) -> None:
+    one, other = open_ledger("one"), open_ledger("other")
+    for number, ledger in enumerate((one, other, one, other)):
+        gateway = ledger._context.gateway("sandbox")
+        assert isinstance(gateway, SandboxGateway)
+        content = {"id": f"evt_{number // 2}", "subject": "charge", "reference": "pay_lost", "operation_id": "txn_lost"}
+        body = json.dumps(content | {"occurred_at": "2026-01-01T00:00:00.000000Z"}).encode()
+        (notice,) = ledger.receive("sandbox", body, gateway.signed(body))
+        assert notice.outcome is NoticeOutcome.UNEXPLAINED
+    for ledger in (one, other):
+        assert len(ledger._log.select("gateway_sandbox")) == 2
+        assert ledger.audit().counts == {"notice_unexplained": 2}
 
 
 def test_what_names_no_account_may_be_behind_until_the_log_is_followed(beside: Ledger, open_ledger: Open) -> None:
