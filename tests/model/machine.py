@@ -118,6 +118,8 @@ class LedgerMachine(RuleBasedStateMachine):
         assert shown == (account.total, account.held, account.pending)
         assert balance.available.amount == account.available
         assert account.available >= 0 or account.taken  # I5: no command overdraws, only facts do
+        left = {lot.lot_id: lot.remaining.amount for lot in self.ledger.granted_credit(account.account_id)}
+        assert left == {lot_id: amount for lot_id, amount in account.granted.items() if amount}
 
         rented = {number.number: number.next_due_at for number in self.ledger.numbers(account.account_id)}
         assert rented == {number: due for number, (_, _, due) in account.numbers.items()}
@@ -168,7 +170,7 @@ class LedgerMachine(RuleBasedStateMachine):
             elif isinstance(event, e.Purchase):
                 assert event.amount == sum(line.amount for line in event.lines)
                 total -= event.amount
-            elif isinstance(event, e.SpendReversed | e.BalanceAdjusted):
+            elif isinstance(event, e.SpendReversed | e.BalanceAdjusted | e.CreditGranted):
                 total += event.amount
             elif isinstance(event, e.Refunded):
                 assert event.total == event.credit + sum(tax.amount for tax in event.taxes)

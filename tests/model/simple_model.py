@@ -157,6 +157,20 @@ class Line:
     left: int
 
 
+Parts = dict[str, Decimal]
+"""What each source pays: a lot of granted credit by its id, purchased credit by the name `BOUGHT`."""
+BOUGHT = "purchased"
+
+
+def taken(amount: Decimal, sources: list[tuple[str, Decimal]]) -> Parts:
+    """Take an amount from sources, each until it is empty, in their order."""
+    parts: Parts = {}
+    for name, there in sources:
+        parts[name] = min(amount, there)
+        amount -= parts[name]
+    return {name: part for name, part in parts.items() if part}
+
+
 @dataclass
 class ModelAccount:
     """One account. `changes` is everything that ever moved its total; all else follows."""
@@ -169,6 +183,14 @@ class ModelAccount:
     changes: list[tuple[str, Decimal]] = field(default_factory=list)
     holds: dict[str, tuple[Decimal, datetime]] = field(default_factory=dict)
     ended_holds: set[str] = field(default_factory=set)
+    lots: dict[str, int] = field(default_factory=dict)
+    """The priority of each lot that was granted."""
+    granted: Parts = field(default_factory=dict)
+    """What is left of each lot, held or not."""
+    held_parts: dict[str, Parts] = field(default_factory=dict)
+    """What each hold reserves of what."""
+    paid_by: dict[str, Parts] = field(default_factory=dict)
+    """What is not given back of what paid for each purchase."""
     top_ups: dict[str, TopUp] = field(default_factory=dict)
     refunds: dict[str, ModelRefund] = field(default_factory=dict)
     taken: dict[str, Taken] = field(default_factory=dict)
@@ -203,6 +225,31 @@ class ModelAccount:
     @property
     def available(self) -> Decimal:
         return self.total - self.held
+
+    def free(self, lot_id: str) -> Decimal:
+        return self.granted[lot_id] - sum((parts.get(lot_id, D(0)) for parts in self.held_parts.values()), D(0))
+
+    @property
+    def purchased(self) -> Decimal:
+        """What of the available balance can be paid back to a card."""
+        return self.available - sum(map(self.free, self.granted), D(0))
+
+    def in_order(self, parts: Parts) -> list[tuple[str, Decimal]]:
+        """Put sources in the order in which they pay: by priority, and granted before purchased."""
+        return sorted(parts.items(), key=lambda part: (self.lots.get(part[0], 50), part[0] == BOUGHT, part[0]))
+
+    def take(self, amount: Decimal) -> Parts:
+        free = {lot_id: self.free(lot_id) for lot_id in self.granted}
+        return taken(amount, self.in_order({**free, BOUGHT: max(self.purchased, D(0))}))
+
+    def use(self, parts: Parts, times: int = 1) -> None:
+        for name, part in parts.items():
+            if name != BOUGHT:
+                self.granted[name] -= times * part
+
+    def grant(self, lot_id: str, amount: Decimal, priority: int) -> None:
+        self.lots[lot_id], self.granted[lot_id] = priority, amount
+        self.change("credit-granted", amount)
 
     @property
     def pending(self) -> Decimal:
@@ -301,8 +348,11 @@ class ModelAccount:
         return "number_already_rented" if set(numbers) & set(self.numbers) else None
 
     def spend(self, transaction_id: str, lines: list[Line]) -> None:
+        amount = sum((line.unit * line.left for line in lines), D(0))
         self.purchases[transaction_id] = lines
-        self.change("spent", -sum((line.unit * line.left for line in lines), D(0)))
+        self.paid_by[transaction_id] = self.take(amount)
+        self.use(self.paid_by[transaction_id])
+        self.change("spent", -amount)
 
     def rent(self, number: str, now: datetime) -> None:
         self.numbers[number] = (NUMBER_PRICES[self.currency][1], now.day, month_after(now, now.day))
@@ -313,7 +363,12 @@ class ModelAccount:
         back = [(line, line.left) for line in lines if line.left] if wanted is None else [(lines[wanted[0]], wanted[1])]
         if not back or any(not 0 < quantity <= line.left for line, quantity in back):
             return False
-        self.change("spend-reversed", sum((line.unit * quantity for line, quantity in back), D(0)))
+        amount = sum((line.unit * quantity for line, quantity in back), D(0))
+        parts = taken(amount, self.in_order(self.paid_by[transaction_id])[::-1])
+        self.use(parts, -1)
+        for name, part in parts.items():
+            self.paid_by[transaction_id][name] -= part
+        self.change("spend-reversed", amount)
         for line, quantity in back:
             line.left -= quantity
         return True
@@ -329,13 +384,27 @@ class ModelAccount:
         amount = sum((line.unit * line.left for line in lines), D(0))
         remaining, expires_at = self.holds[hold_id]
         self.purchases[transaction_id] = lines
+        parts = taken(amount, self.in_order(self.held_parts[hold_id]))
+        for name, part in parts.items():
+            self.held_parts[hold_id][name] -= part
+        self.use(parts)
+        self.paid_by[transaction_id] = parts
         self.change("hold-settled", -amount)
         self.holds[hold_id] = (remaining - amount, expires_at)
         if remaining == amount:
             self.end_hold(hold_id)
 
+    def hold(self, hold_id: str, amount: Decimal, expires_at: datetime) -> None:
+        self.held_parts[hold_id] = self.take(amount)
+        self.holds[hold_id] = (amount, expires_at)
+
+    def adjust(self, amount: Decimal) -> None:
+        if amount < 0:
+            self.use(self.take(-amount))
+        self.change("balance-adjusted", amount)
+
     def end_hold(self, hold_id: str) -> None:
-        del self.holds[hold_id]
+        del self.holds[hold_id], self.held_parts[hold_id]
         self.ended_holds.add(hold_id)
 
     def due(self, now: datetime) -> list[tuple[datetime, str, str]]:
@@ -351,6 +420,7 @@ class ModelAccount:
             return
         price, anchor_day, due = self.numbers[subject]
         while due <= now and self.standing == "open" and price <= self.available:
+            self.use(self.take(price))
             self.change("number-rental-charged", -price)
             due = month_after(due, anchor_day)
             self.numbers[subject] = (price, anchor_day, due)

@@ -243,7 +243,10 @@ class Api:
         asked_for = form.get("payment_intent")
         if asked_for is not None:
             self.state.known(self.state.payments, asked_for, "payment_intent", "payment_intent", 400)
-        wanted = lambda refund: asked_for in {None, refund["payment_intent"]}  # noqa: E731
+
+        def wanted(refund: Object) -> bool:
+            return asked_for in {None, refund["payment_intent"]}
+
         return self.state.listed(self.state.refunds, form, wanted, "/v1/refunds")
 
     def _retrieve_refund(self, form: Object, name: str) -> Object:
