@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from moneyed import Money
 
+from gateway_books import Captured, Chargeable
 from interact_ledger.clock import Clock, MovableClock
 from interact_ledger.gateways.braintree import BraintreeGateway
 from interact_ledger.gateways.braintree.sdk import Environment
@@ -20,7 +20,7 @@ from servers.braintree.books import CAPTURED, Books
 from servers.braintree.objects import Transaction
 from servers.braintree.webhooks import event_notice, transaction_notice
 
-__all__ = ["ACCOUNTS", "NOON", "BraintreeBench", "Captured", "Chargeable", "gateway_at", "opened_bench"]
+__all__ = ["ACCOUNTS", "NOON", "BraintreeBench", "gateway_at", "opened_bench"]
 
 NOON = datetime(2027, 3, 1, 12, tzinfo=UTC)
 ACCOUNTS = {"GBP": "acme_gbp", "EUR": "acme_eur", "JPY": "acme_jpy"}
@@ -44,24 +44,6 @@ CARDS: dict[Behaviour | DeclineReason, Plan] = {
     DeclineReason.DO_NOT_HONOUR: Plan(code="2000"),
     DeclineReason.OTHER: Plan(code="2033"),
 }
-
-
-@dataclass(frozen=True)
-class Captured:
-    """One payment that the server's books show as captured."""
-
-    transaction_id: str
-    reference: str
-    amount: Money
-    refunded: Money
-
-
-@dataclass(frozen=True)
-class Chargeable:
-    """One thing at the server that could yet be charged."""
-
-    kind: str
-    reference: str
 
 
 class _WatchedGateway(BraintreeGateway):

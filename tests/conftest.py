@@ -49,3 +49,12 @@ def umadb() -> Iterator[UmaServer]:
     """A server of another event store, with nothing in it."""
     with uma_server() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def real_messages() -> Path:
+    """A file of real messages, which is not part of the project: where it is not beside it, it cannot be read."""
+    file = Path(__file__).parents[2] / "shared" / "data" / "sms_messages.tsv"
+    if not file.exists():
+        pytest.skip(f"the collection of real messages is not at {file}")
+    return file

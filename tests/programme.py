@@ -77,7 +77,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if marker is not None:
             what = " ".join([marker.kwargs["what"], *_variants(item)])
             item.user_properties.append(("programme", [marker.kwargs["row"], what]))
-            item.add_marker("no_cover")  # measuring would double the time of what runs the same lines thousands of times
+            item.add_marker("no_cover")  # measuring would double the time of what runs the same lines so often
 
 
 def _is_left_out(item: pytest.Item, row: int | None) -> bool:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from moneyed import Money
 
+from gateway_books import Captured, Chargeable
 from interact_ledger.clock import MovableClock
 from interact_ledger.gateways import conformance
 from interact_ledger.gateways.conformance import Behaviour, Delivery
@@ -76,20 +76,6 @@ def adapter(server: StripeServer, clock: MovableClock, **how: Any) -> StripeGate
     return StripeGateway(API_KEY, clock=clock, api_base=server.address, **settings)
 
 
-@dataclass(frozen=True)
-class Captured:
-    transaction_id: str
-    reference: str
-    amount: Money
-    refunded: Money
-
-
-@dataclass(frozen=True)
-class Chargeable:
-    kind: str
-    reference: str
-
-
 class StripeOthers:
     """Whoever else has a hand on the server: its owner's dashboard, banks, card networks."""
 
@@ -127,7 +113,7 @@ class StripeBench:
         self.server = server
         self.clock = clock
         self.others = StripeOthers(server)
-        self.gateway: Gateway = _Calls(gateway or adapter(server, clock), self._call_ended)  # type: ignore[assignment]
+        self.gateway: Gateway = _Calls(gateway or adapter(server, clock), self._call_ended)
         self._acknowledged: set[str] = set()
         self._lookups_available = True
 

@@ -99,6 +99,10 @@ CALLS: dict[str, Callable[[Scene], dict[str, Any]]] = {
         "payout_reference": None,
     },
     "adjust": _on(amount=gbp("1.00"), reason="why", idempotency_key="k"),
+    "grant_credit": _on(
+        amount=gbp("1.00"), reason="why", idempotency_key="k", priority=50, expires_at=datetime(2099, 1, 1, tzinfo=UTC)
+    ),
+    "granted_credit": _on(),
     "payment_methods": _on(),
     "checkout": _on(amount=gbp("20.00"), method="visa"),
     "checkout_summary": _on("quote"),

@@ -135,7 +135,7 @@ class InvalidAmount(InvalidRequest):
 
 
 class BelowMinimum(InvalidAmount):
-    """A top-up below the minimum for its currency (product rule 3)."""
+    """A top-up below the minimum for its currency."""
 
 
 class AboveMaximum(InvalidAmount):
@@ -151,7 +151,7 @@ class InvalidText(InvalidRequest):
 
 
 class CardNumberRefused(InvalidText):
-    """A free field that holds what looks like a card number (product rule 5). The message never repeats it."""
+    """A free field that holds what looks like a card number. The message never repeats it."""
 
 
 class CredentialRefused(InvalidText):
@@ -159,7 +159,7 @@ class CredentialRefused(InvalidText):
 
 
 class MethodNotOffered(InvalidRequest):
-    """A payment method that is not offered for the account's currency and country (product rule 8)."""
+    """A payment method that is not offered for the account's currency and country."""
 
 
 class PriceNotFound(InvalidRequest):

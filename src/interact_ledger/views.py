@@ -10,7 +10,7 @@ from decimal import Decimal
 from moneyed import Money
 
 from interact_ledger.domain import events as e
-from interact_ledger.domain.account import Account, Card, CardSaving, Refund, RentedNumber, TopUp
+from interact_ledger.domain.account import Account, Card, CardSaving, CreditLot, Refund, RentedNumber, TopUp
 from interact_ledger.domain.charges import Dispute
 from interact_ledger.gateways.protocol import DisputeStatus
 
@@ -18,6 +18,7 @@ __all__ = [
     "AccountDetails",
     "CardSavingResult",
     "DisputeDetails",
+    "GrantedCredit",
     "HoldResult",
     "PurchaseResult",
     "RefundResult",
@@ -88,7 +89,7 @@ class SavedCardDetails:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopUpResult:
-    """Where a top-up stands: the payment confirmation, once its status is "succeeded" (product rule 12)."""
+    """Where a top-up stands: the payment confirmation, once its status is "succeeded"."""
 
     transaction_id: str
     """The same as on the receipt."""
@@ -210,6 +211,21 @@ class PurchaseResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GrantedCredit:
+    """A lot of credit that nobody paid for."""
+
+    lot_id: str
+    remaining: Money
+    held: Money
+    """What holds reserve of it; that part does not expire before they end."""
+    priority: int
+    """0 to 100, the lower is used first; purchased credit has 50."""
+    expires_at: datetime | None
+    balance: Money
+    """The available balance now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HoldResult:
     """What a hold reserves."""
 
@@ -258,6 +274,18 @@ def card_details(account: Account, card: Card) -> SavedCardDetails:
         expiry_year=card.expiry_year,
         funding=card.funding.value,
         is_default=card.card_id == account.default_card_id,
+    )
+
+
+def granted_credit(account: Account, lot: CreditLot, available: Money) -> GrantedCredit:
+    """Return a lot as it is now."""
+    return GrantedCredit(
+        lot_id=lot.lot_id,
+        remaining=Money(lot.remaining, account.currency),
+        held=Money(lot.held, account.currency),
+        priority=lot.priority,
+        expires_at=lot.expires_at,
+        balance=available,
     )
 
 

@@ -38,6 +38,7 @@ def exercise(kit: LedgerKit, *, spends: int = SNAPSHOT_EVERY + 10) -> None:
     _refunds(kit)
     _cards(kit)
     _spending(kit, spends)
+    _credit(kit)
     _standing(kit)
     _other_currencies(kit)
     _open_ends(kit)
@@ -232,6 +233,29 @@ def _spending(kit: LedgerKit, spends: int) -> None:
         account_id, pounds("-0.000001"), "correction", idempotency_key="down"
     )
     ledger.adjust(account_id, pounds("5"), "goodwill", idempotency_key="up")
+
+
+def _credit(kit: LedgerKit) -> None:
+    """Lots that are used up and given back, held over their time, expire, and are forfeited."""
+    ledger, account_id = kit.ledger, kit.account().account_id
+    kit.top_up(account_id, pounds("10.00"))
+    for key, amount, priority, days in (("a", "0.10", 50, 2), ("b", "1.00", 50, None), ("c", "1.00", 60, 90)):
+        over_at = None if days is None else kit.clock.now() + timedelta(days=days)
+        ledger.grant_credit(
+            account_id, pounds(amount), "welcome", idempotency_key=key, priority=priority, expires_at=over_at
+        )
+    bought = ledger.spend(account_id, Message("m", "GB", text="hi", quantity=7), idempotency_key="m")
+    ledger.reverse_spend(account_id, bought.transaction_id, "lost", idempotency_key="back", lines=[("m", 1)])
+    ledger.reverse_spend(account_id, bought.transaction_id, "lost", idempotency_key="more", lines=[("m", 5)])
+    hold = ledger.hold(account_id, pounds("0.50"), "job", idempotency_key="hold")
+    kit.clock.advance(timedelta(days=3))
+    ledger.settle(account_id, hold.hold_id, [Message("h", "GB", text="hi", quantity=2)], idempotency_key="settle")
+    ledger.release(account_id, hold.hold_id, idempotency_key="release")
+    ledger.run_due()
+    ledger.adjust(account_id, pounds("-0.50"), "taken back", idempotency_key="down")
+    ledger.close_account(
+        account_id, "left", idempotency_key="close", paid_out=pounds("10.00"), payout_reference="bank-2"
+    )
 
 
 def _standing(kit: LedgerKit) -> None:

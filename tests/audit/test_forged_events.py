@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import pytest
+from moneyed import Money
 from tampering import Tampered
+
+from interact_ledger import Message
+from interact_ledger.testing import ledger_kit
 
 
 def forge(topic: str, nth: int = 0, **fields: object):
@@ -156,6 +161,16 @@ def put_a_spend_into_a_gateways_book(t: Tampered) -> None:
 
 SHARE = {"credit": "40.00", "taxes": [{"name": "VAT", "rate": "20", "amount": "8.00", "reverse_charge": False}]}
 
+
+def forge_lots(topic: str, edit: Callable[[list], list]) -> Callable[[Tampered], None]:
+    def tamper(t: Tampered) -> None:
+        count = len(t.sql("SELECT 1 FROM stored_events WHERE topic=?", topic))
+        nth = next(nth for nth in range(count) if event_of(t, topic, nth)["lots"])
+        t.forge(topic, nth, lots=edit(event_of(t, topic, nth)["lots"]))
+
+    return pytest.param(tamper, id=f"{topic} lots")
+
+
 FORGED = [
     (forge("dispute-opened", charge_reference="pay_forged"), "dispute_wrong"),
     (forge("dispute-opened", total="48.00", claimed="48.00", **SHARE), "dispute_wrong"),
@@ -253,6 +268,19 @@ FORGED = [
     (forge("hold-released", amount="0.01"), "hold_wrong"),
     (forge("hold-expired", amount="0.01"), "hold_wrong"),
     (forge("funds-held", amount="0"), "hold_wrong"),
+    (forge("credit-granted", amount="0"), "credit_wrong"),
+    (forge("credit-granted", priority=101), "credit_wrong"),
+    (forge("credit-granted", expires_at="2026-11-23T09:29:00Z"), "credit_wrong"),
+    (forge("credit-expired", amount="0.01"), "credit_wrong"),
+    (forge("credit-expired", nth=1, at_closing=False), "credit_wrong"),
+    (forge_lots("spent", lambda lots: []), "credit_wrong"),
+    (forge_lots("spent", lambda lots: [[lots[1][0], lots[0][1]], [lots[0][0], lots[1][1]]]), "credit_wrong"),
+    (forge_lots("spent", lambda lots: [*lots, lots[0]]), "credit_wrong"),
+    (forge_lots("hold-settled", lambda lots: []), "credit_wrong"),
+    (forge_lots("funds-held", lambda lots: lots[1:]), "credit_wrong"),
+    (forge_lots("balance-adjusted", lambda lots: []), "credit_wrong"),
+    (forge_lots("spend-reversed", lambda lots: []), "credit_wrong"),
+    (forge_lots("spend-reversed", lambda lots: [[*lots[0][:2], 10, lots[0][3]]]), "credit_wrong"),
     (forge("number-rented", monthly_price="0.01"), "rent_wrong"),
     (forge("number-rental-charged", due_at="2026-12-01T00:00:00Z"), "rent_wrong"),
     (forge("number-rental-charged", next_due_at="2026-12-24T00:00:00Z"), "rent_wrong"),
@@ -276,3 +304,17 @@ def test_it_is_found(tampered, tamper, code):
     assert code in report.counts
     assert "chain_broken" not in report.counts
     assert not report.clean
+
+
+def test_granted_credit_that_is_paid_back_to_a_card_is_found(tmp_path):
+    path = tmp_path / "ledger.db"
+    with ledger_kit(f"sqlite:///{path}") as kit:
+        account_id = kit.account().account_id
+        paid = kit.top_up(account_id, Money("10.00", "GBP"))
+        kit.ledger.grant_credit(account_id, Money("10.00", "GBP"), "welcome", idempotency_key="grant")
+        kit.ledger.spend(account_id, Message("m", "GB", text="hi"), idempotency_key="spend")
+        kit.ledger.refund(account_id, paid.transaction_id, None, "asked", idempotency_key="refund")
+    with Tampered(path) as tampered:
+        tampered.forge("spent", lots=[])
+        found = [finding.message for finding in tampered.audit().findings if finding.code == "credit_wrong"]
+    assert any("is to be paid back" in message for message in found)

@@ -98,7 +98,8 @@ def test_a_line_that_changes_nothing_is_found_if_no_payment_moved(tampered):
     stream_id, version = tampered.event("account-suspended")
     tampered.changed(
         "INSERT INTO statement_lines SELECT account_id, recorded_at, ?, 'account-suspended', NULL, currency, '0',"
-        " total, held, pending FROM statement_lines WHERE account_id=? AND version<? ORDER BY version DESC LIMIT 1",
+        " total, held, granted, pending FROM statement_lines WHERE account_id=? AND version<?"
+        " ORDER BY version DESC LIMIT 1",
         version,
         stream_id,
         version,

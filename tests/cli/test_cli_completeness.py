@@ -62,6 +62,8 @@ def account_commands(cli: Cli) -> Iterator[Words]:
     yield "account", "withdraw-tax-number", account, "--reason", "why"
     yield "account", "suspend", account, "--reason", "why"
     yield "account", "reinstate", account, "--reason", "why"
+    yield "credit", "grant", account, "1.00", "--reason", "welcome", "--expires-at", "2030-01-01", "--key", "granted"
+    yield "credit", "list", account
     yield "account", "adjust", account, "--add", "1", "--reason", "why", "--key", "adjusted"
     yield "account", "close", cli.account(), "--reason", "why", "--key", "closed"
 

@@ -6,14 +6,7 @@ import pytest
 from cli_runner import Cli
 
 from interact_ledger import Ledger
-from interact_ledger.errors import (
-    Busy,
-    CorruptLog,
-    GatewayError,
-    GatewayMisconfigured,
-    LedgerError,
-    StorageUnavailable,
-)
+from interact_ledger.errors import Busy, CorruptLog, GatewayError, GatewayMisconfigured, LedgerError, StorageUnavailable
 
 
 def test_a_mistake_names_field_rule_and_code(cli: Cli):

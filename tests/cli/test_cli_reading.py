@@ -23,6 +23,7 @@ def test_a_balance_now_and_its_parts(cli: Cli):
         "available": pounds("44.9675"),
         "held": pounds("5.00"),
         "total": pounds("49.9675"),
+        "granted": pounds("0.00"),
         "pending": pounds("0.00"),
     }
 

@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 from cli_runner import Cli
 
-REAL_MESSAGES = Path(__file__).parents[3] / "shared" / "data" / "sms_messages.tsv"
-
 
 def pounds(amount: str) -> dict[str, str]:
     return {"amount": amount, "currency": "GBP"}
@@ -47,16 +45,15 @@ def test_an_estimate_is_against_an_account_or_in_a_currency(cli: Cli):
     assert cli.refused("estimate", "number", "GB", "--currency", "XXX")["code"] == "price_not_found"
 
 
-@pytest.mark.skipif(not REAL_MESSAGES.exists(), reason="the real messages are not at hand")
-def test_a_campaign_of_real_messages_is_estimated_and_bought(cli: Cli):
+def test_a_campaign_of_real_messages_is_estimated_and_bought(cli: Cli, real_messages: Path):
     account_id = cli.account()
     cli.top_up(account_id, amount="200")
-    estimated = cli.json("estimate", "campaign", REAL_MESSAGES, "GB", "--account", account_id)
-    bought = cli.json("spend", "campaign", account_id, REAL_MESSAGES, "GB")
+    estimated = cli.json("estimate", "campaign", real_messages, "GB", "--account", account_id)
+    bought = cli.json("spend", "campaign", account_id, real_messages, "GB")
     assert estimated["messages"] == len(bought["lines"]) == 5574
     assert estimated["cost"] == bought["amount"]
     assert "and 5,554 more lines" in cli.text(
-        "spend", "campaign", account_id, REAL_MESSAGES, "GB", "--key", bought["idempotency_key"]
+        "spend", "campaign", account_id, real_messages, "GB", "--key", bought["idempotency_key"]
     )
 
 

@@ -101,64 +101,56 @@ PAID = (*QUOTED, done(do.pay))
 PAYMENT_WAITS = (*QUOTED, done(pay_waiting))
 SAVING_WAITS = (do.fund, done(save_waiting))
 
+charging = partial(Scene, captures=1, cards=1)
+"""A scene that ends with one payment, and with its card saved."""
+refunding = partial(charging, request=do.refund, moved="-10", refunded="12")
+recovering = partial(Scene, killed=do.recover, after=PROVEN)
+"""A scene in which recovery is killed, not the request that it ends."""
+recovering_charge = partial(charging, **recovering.keywords)
+recovering_refund = partial(refunding, **recovering.keywords)
+
 TOP_UPS = (
-    Scene(name="a top-up that saves its card", prepare=QUOTED, request=do.pay, captures=1, cards=1),
+    charging(name="a top-up that saves its card", prepare=QUOTED, request=do.pay),
     Scene(
         name="a top-up that does not save its card",
         prepare=QUOTED,
         request=partial(do.pay, save_card=False),
         captures=1,
     ),
-    Scene(
-        name="a top-up with a saved card",
-        prepare=(*SAVED, do.quote),
-        request=do.pay_with_saved_card,
-        captures=1,
-        cards=1,
-    ),
+    charging(name="a top-up with a saved card", prepare=(*SAVED, do.quote), request=do.pay_with_saved_card),
     Scene(
         name="a top-up that is declined",
         prepare=QUOTED,
         request=partial(do.pay, token="tok_declined_insufficient_funds"),
     ),
-    Scene(
+    charging(
         name="a top-up that its customer then authenticates",
         prepare=QUOTED,
         request=pay_waiting,
         finish=(do.authenticate, done(do.complete)),
-        captures=1,
-        cards=1,
     ),
-    Scene(
+    charging(
         name="the completion of a top-up",
         prepare=(*PAYMENT_WAITS, do.authenticate),
         request=do.complete,
         over=EXPIRED,
-        captures=1,
-        cards=1,
     ),
-    Scene(
+    charging(
         name="a top-up that the network then settles",
         prepare=QUOTED,
         request=partial(do.pay, token="tok_pending"),
         finish=(do.settle_at_network, done(do.complete)),
-        captures=1,
-        cards=1,
     ),
     Scene(name="the cancellation of a top-up", prepare=PAYMENT_WAITS, request=do.cancel, over=EXPIRED),
-    Scene(
+    charging(
         name="the second attempt of a top-up that reached nobody",
         prepare=(*QUOTED, fails("charge", Fault.REFUSED), done(do.pay)),
         request=do.pay,
-        captures=1,
-        cards=1,
     ),
-    Scene(
+    charging(
         name="the repeat of a top-up without an answer",
         prepare=(*QUOTED, fails("charge", Fault.AFTER), done(do.pay)),
         request=do.pay,
-        captures=1,
-        cards=1,
     ),
 )
 CARDS = (
@@ -187,63 +179,35 @@ CARDS = (
     Scene(name="the removal of a card", prepare=SAVED, request=do.remove),
 )
 REFUNDS = (
-    Scene(name="a refund", prepare=PAID, request=do.refund, captures=1, cards=1, moved="-10", refunded="12"),
-    Scene(
+    refunding(name="a refund", prepare=PAID),
+    refunding(
         name="the repeat of a refund without an answer",
         prepare=(*PAID, fails("refund", Fault.AFTER), done(do.refund)),
-        request=do.refund,
-        captures=1,
-        cards=1,
-        moved="-10",
-        refunded="12",
     ),
-    Scene(
+    refunding(
         name="the second attempt of a refund that reached nobody",
         prepare=(*PAID, fails("refund", Fault.REFUSED), done(do.refund)),
-        request=do.refund,
-        captures=1,
-        cards=1,
-        moved="-10",
-        refunded="12",
     ),
-    Scene(
+    recovering_refund(
         name="the recovery of a refund without an answer",
         prepare=(*PAID, fails("refund", Fault.AFTER), done(do.refund)),
-        request=do.refund,
-        killed=do.recover,
-        after=PROVEN,
-        captures=1,
-        cards=1,
-        moved="-10",
-        refunded="12",
     ),
-    Scene(
+    recovering_refund(
         name="the recovery of a refund that never arrived",
         prepare=(*PAID, fails("refund", Fault.BEFORE), done(do.refund)),
-        request=do.refund,
-        killed=do.recover,
-        after=PROVEN,
-        captures=1,
-        cards=1,
-        moved="-10",
-        refunded="12",
     ),
 )
 NOTICES = (
-    Scene(
+    charging(
         name="the notices of a payment that was settled",
         prepare=(*QUOTED, done(partial(do.pay, token="tok_pending")), do.settle_at_network),
         request=do.receive,
-        captures=1,
-        cards=1,
     ),
-    Scene(
+    charging(
         name="the notices of a payment that was authenticated",
         prepare=(*PAYMENT_WAITS, do.authenticate),
         request=do.receive,
         over=EXPIRED,
-        captures=1,
-        cards=1,
     ),
     Scene(
         name="the notices of a saving that was authenticated",
@@ -254,67 +218,50 @@ NOTICES = (
     ),
 )
 RECOVERIES = (
-    Scene(
+    recovering_charge(
         name="the recovery of a charge without an answer",
         prepare=(*QUOTED, fails("charge", Fault.AFTER), done(do.pay)),
         request=do.pay,
-        killed=do.recover,
-        after=PROVEN,
-        captures=1,
-        cards=1,
     ),
-    Scene(
+    recovering_charge(
         name="the recovery of a charge that never arrived",
         prepare=(*QUOTED, fails("charge", Fault.BEFORE), done(do.pay)),
         request=do.pay,
-        killed=do.recover,
-        after=PROVEN,
-        captures=1,
-        cards=1,
     ),
-    Scene(
+    recovering(
         name="the recovery of a payment that nobody authenticated",
         prepare=PAYMENT_WAITS,
         request=pay_waiting,
-        killed=do.recover,
         after=EXPIRED,
     ),
-    Scene(
+    recovering(
         name="the recovery of a payment's cancellation without an answer",
         prepare=(*PAYMENT_WAITS, fails("cancel", Fault.BEFORE), done(do.cancel)),
         request=do.cancel,
-        killed=do.recover,
         after=EXPIRED,
     ),
-    Scene(
+    recovering(
         name="the recovery of a saving without an answer",
         prepare=(do.fund, fails("save", Fault.AFTER), done(do.save)),
         request=do.save,
-        killed=do.recover,
-        after=PROVEN,
         cards=1,
     ),
-    Scene(
+    recovering(
         name="the recovery of a saving that never arrived",
         prepare=(do.fund, fails("save", Fault.BEFORE), done(do.save)),
         request=do.save,
-        killed=do.recover,
-        after=PROVEN,
         cards=1,
     ),
-    Scene(
+    recovering(
         name="the recovery of a saving's cancellation without an answer",
         prepare=(*SAVING_WAITS, fails("cancel_save", Fault.BEFORE), done(do.cancel_saving)),
         request=do.cancel_saving,
-        killed=do.recover,
         after=EXPIRED,
     ),
-    Scene(
+    recovering(
         name="the recovery of a removal without an answer",
         prepare=(*SAVED, fails("forget", Fault.BEFORE), done(do.remove)),
         request=do.remove,
-        killed=do.recover,
-        after=PROVEN,
     ),
 )
 SPENDING = (

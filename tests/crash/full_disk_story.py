@@ -94,12 +94,12 @@ def fill_while_charging(kit: LedgerKit, disk: Disk) -> None:
     charge = kit.gateway.charge
 
     def charge_and_fill(*arguments: Any) -> Any:
-        kit.gateway.charge = charge  # type: ignore[method-assign]
+        kit.gateway.charge = charge
         result = charge(*arguments)
         disk.fill()
         return result
 
-    kit.gateway.charge = charge_and_fill  # type: ignore[method-assign]
+    kit.gateway.charge = charge_and_fill
 
 
 def error_of(call: Callable[[], object]) -> list[str]:

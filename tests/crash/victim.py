@@ -35,7 +35,7 @@ ADAPTER = {SANDBOX + "adapter.py", SANDBOX + "network.py"}
 
 
 def code_of(function: Any) -> CodeType:
-    return getattr(function, "__wrapped__", function).__code__  # type: ignore[no-any-return]
+    return getattr(function, "__wrapped__", function).__code__
 
 
 WRITERS = {

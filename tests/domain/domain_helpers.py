@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -71,6 +72,11 @@ def account(*events: e.Event, opened: e.AccountOpened = OPENED) -> Account:
 def past(*events: e.Event, of: str) -> list[e.Recorded]:
     """Return those of the events that are about an operation, card, hold or quote."""
     return [one for one in recorded(OPENED, *events) if of in one.event.operations()]
+
+
+def history_of(*events: e.Event) -> Callable[[str], list[e.Recorded]]:
+    """Return what tells those of the events that are about an operation, card, hold or quote."""
+    return lambda subject: past(*events, of=subject)
 
 
 def balance(amount: str) -> e.BalanceAdjusted:

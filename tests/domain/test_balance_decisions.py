@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from domain_helpers import LATER, NOW, account, balance, past, request
+from domain_helpers import LATER, NOW, account, balance, history_of, past, request
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,7 +40,7 @@ def line(reference: str = "m", quantity: int = 1, segments: int = 1) -> e.SpendL
 
 
 def spent(*lines: e.SpendLine) -> e.Spent:
-    return spending.spend(account(balance("1000.00")), request(1), lines or (line(),), "v1")
+    return spending.spend(account(balance("1000.00")), request(1), lines or (line(),), "v1", NOW)
 
 
 # Spending ---------------------------------------------------------------------------------------------------------
@@ -57,27 +57,27 @@ def test_a_spend_costs_exactly_its_lines_and_records_how_it_was_priced():
 def test_a_spend_takes_all_that_is_available_and_no_more(amount, covered):
     state = account(balance(amount)) if amount != "0" else account()
     if covered:
-        assert account(balance(amount), spending.spend(state, request(1), (line(),), "v1")).available == 0
+        assert account(balance(amount), spending.spend(state, request(1), (line(),), "v1", NOW)).available == 0
         return
     with pytest.raises(InsufficientBalance) as refused:
-        spending.spend(state, request(1), (line(),), "v1")
+        spending.spend(state, request(1), (line(),), "v1", NOW)
     assert refused.value.field == "items"
 
 
 def test_what_is_held_cannot_be_spent():
-    (held,) = holds.hold(account(TEN), request(2), Decimal("9.99"), "r", LATER)
+    (held,) = holds.hold(account(TEN), request(2), Decimal("9.99"), "r", LATER, NOW)
     with pytest.raises(InsufficientBalance):
-        spending.spend(account(TEN, held), request(1), (line(),), "v1")
+        spending.spend(account(TEN, held), request(1), (line(),), "v1", NOW)
 
 
 @pytest.mark.parametrize(("state", "error"), [(SUSPENDED, AccountSuspended), (CLOSED, AccountClosed)])
 def test_an_inactive_account_neither_spends_nor_holds_nor_settles(state, error):
-    (held,) = holds.hold(account(TEN), request(2), Decimal("1.00"), "r", LATER)
+    (held,) = holds.hold(account(TEN), request(2), Decimal("1.00"), "r", LATER, NOW)
     inactive = account(TEN, held, state)
     with pytest.raises(error):
-        spending.spend(inactive, request(1), (line(),), "v1")
+        spending.spend(inactive, request(1), (line(),), "v1", NOW)
     with pytest.raises(error):
-        holds.hold(inactive, request(1), Decimal("1.00"), "r", LATER)
+        holds.hold(inactive, request(1), Decimal("1.00"), "r", LATER, NOW)
     with pytest.raises(error):
         holds.settle(inactive, request(1), "txn_2", [], (line(),), "v1", NOW)
 
@@ -90,7 +90,7 @@ BOUGHT = spent(line("a", 3), line("b", 1, 2), line("c", 2))
 def reverse(*before: e.Event, wanted=None, number: int = 5, purchase: e.Event = BOUGHT) -> e.SpendReversed:
     events = (TEN, purchase, *before)
     (event,) = spending.reverse_spend(
-        account(*events), request(number), "txn_1", past(*events, of="txn_1"), wanted, "undelivered"
+        account(*events), request(number), "txn_1", history_of(*events), wanted, "undelivered"
     )
     return event
 
@@ -136,10 +136,10 @@ def test_a_line_is_named_once():
 
 
 def test_only_a_purchase_is_given_back():
-    (held,) = holds.hold(account(TEN), request(1), Decimal("1.00"), "r", LATER)
+    (held,) = holds.hold(account(TEN), request(1), Decimal("1.00"), "r", LATER, NOW)
     for events in ((TEN,), (TEN, held)):
         with pytest.raises(TransactionNotFound):
-            spending.reverse_spend(account(*events), request(5), "txn_1", past(*events, of="txn_1"), None, "w")
+            spending.reverse_spend(account(*events), request(5), "txn_1", history_of(*events), None, "w")
 
 
 def test_a_suspended_account_is_given_back_to_and_a_closed_one_is_not():
@@ -170,7 +170,7 @@ def test_however_it_is_given_back_never_more_than_was_bought_returns(lines, wish
 
 # Holds ------------------------------------------------------------------------------------------------------------
 
-(HELD,) = holds.hold(account(TEN), request(2), Decimal("4.00"), "campaign", LATER)
+(HELD,) = holds.hold(account(TEN), request(2), Decimal("4.00"), "campaign", LATER, NOW)
 
 
 def settle(*before: e.Event, lines: tuple[e.SpendLine, ...] = (line(),), now=NOW, number: int = 3) -> e.HoldSettled:
@@ -183,8 +183,8 @@ def test_a_hold_moves_nothing_but_what_is_available():
     state = account(TEN, HELD)
     assert (state.balance, state.held, state.available) == (Decimal(10), Decimal(4), Decimal(6))
     with pytest.raises(InsufficientBalance):
-        holds.hold(state, request(3), Decimal("6.000001"), "r", LATER)
-    assert holds.hold(state, request(3), Decimal("6.00"), "r", LATER)
+        holds.hold(state, request(3), Decimal("6.000001"), "r", LATER, NOW)
+    assert holds.hold(state, request(3), Decimal("6.00"), "r", LATER, NOW)
 
 
 def test_what_is_settled_leaves_the_hold_and_the_balance_and_the_rest_stays_held():
@@ -243,7 +243,7 @@ def test_an_unknown_hold_is_told_from_one_that_ended():
 
 
 def adjust(*before: e.Event, amount: str) -> e.BalanceAdjusted:
-    (event,) = adjustments.adjust(account(*before), request(5), Decimal(amount), "goodwill")
+    (event,) = adjustments.adjust(account(*before), request(5), Decimal(amount), "goodwill", NOW)
     return event
 
 

@@ -141,10 +141,12 @@ def test_these_fields_may_hold_personal_data_and_no_others():
         "NumberReleased.number",
         "FundsHeld.reference",
         "BalanceAdjusted.reason",
+        "CreditGranted.reason",
     }
     assert started == {
         *("AccountClosed", "TopUpRequested", "CardSavingRequested", "CardRemovalRequested", "Spent", "SpendReversed"),
         *("NumberRentalCharged", "FundsHeld", "HoldSettled", "HoldReleased", "BalanceAdjusted", "RefundRequested"),
+        "CreditGranted",
     }
 
 

@@ -119,7 +119,7 @@ def test_moving_between_time_zones_neither_repeats_a_month_nor_skips_one(anchor,
 
 
 def charge(*before: e.Event, due_at: datetime = DUE) -> list[e.Event]:
-    return numbers.charge_rent(account(*before), request(5), NUMBER, due_at, "v2")
+    return numbers.charge_rent(account(*before), request(5), NUMBER, due_at, "v2", due_at)
 
 
 def test_a_number_is_rented_at_the_price_agreed_and_due_a_month_later():

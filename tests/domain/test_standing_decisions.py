@@ -41,7 +41,7 @@ VERIFIED = e.TaxNumberVerified(number="GB980780684", country="GB", verified_by="
 IN_GB = e.AccountDetailsChanged(country="GB", region=None, tax_status=e.TaxStatus.CONSUMER, time_zone="Europe/London")
 IN_FR = IN_GB.model_copy(update={"country": "FR", "time_zone": "Europe/Paris"})
 (CARD,) = cards.card_saved(account(), "txn_7", "sandbox", SAVED)
-(HOLD,) = holds.hold(account(balance("5.00")), request(2), Decimal("5.00"), "r", LATER)
+(HOLD,) = holds.hold(account(balance("5.00")), request(2), Decimal("5.00"), "r", LATER, NOW)
 RENTED = numbers.rent(
     account(), "txn_3", "+442071234567", e.SpendLine("n", "number-month/GB/local", 1, 1, Decimal(1)), NOW
 )

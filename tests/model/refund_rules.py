@@ -50,7 +50,7 @@ class RefundRules(PaymentRules):
         answer = self.call(
             lambda: self.ledger.refund(account.account_id, transaction_id, **arguments, idempotency_key=key)
         )
-        if parts is None or parts.credit > account.available:
+        if parts is None or parts.credit > account.purchased:
             assert answer == "not_refundable"
             return
         refund_id = next(x.operation_id for x in reversed(self.events(account)) if x.TOPIC == "refund-requested")
@@ -73,7 +73,7 @@ class RefundRules(PaymentRules):
         self.world.fail_next(fault)
         self.world.gateway.trouble = trouble
         answer = self.call(lambda: self.ledger.refund(account.account_id, refund.transaction_id, **refund.repeat))
-        if before == "not_attempted" and (expected is None or expected.credit > account.available):
+        if before == "not_attempted" and (expected is None or expected.credit > account.purchased):
             assert answer == "not_refundable"
             return
         if expected is not None:
@@ -128,6 +128,9 @@ class RefundRules(PaymentRules):
             for refund in account.refunds.values():
                 if refund.status == "succeeded":
                     paid_back[refund.transaction_id] += refund.total
+            for taken in account.taken.values():
+                if taken.what == "refund":
+                    paid_back[taken.transaction_id] += taken.claimed
         for captured in self.world.sandbox.captured():
             assert captured.refunded.amount == paid_back[captured.transaction_id], captured
 

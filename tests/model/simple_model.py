@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import calendar
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -27,7 +28,7 @@ TAX_RATES = {"GB": D(20), "FR": D(20), "DE": D(19), "KW": D(0), "JP": D(10)}
 """Of the default settings, for consumers; Japan's is included in what the customer enters."""
 
 UNDECIDED = {"requested", "unknown", "pending", "action_required"}
-ANY = UNDECIDED | {"not_attempted", "declined", "cancelled", "expired", "succeeded", "mismatched"}
+ANY = UNDECIDED | {"not_attempted", "declined", "cancelled", "expired", "succeeded", "mismatched", "reversed"}
 MAY_BECOME = {
     "requested": ANY,
     "unknown": ANY - {"requested"},
@@ -37,8 +38,9 @@ MAY_BECOME = {
     "declined": {"declined", "succeeded", "mismatched"},
     "cancelled": {"cancelled"},
     "expired": {"expired"},
-    "succeeded": {"succeeded"},
+    "succeeded": {"succeeded", "reversed"},
     "mismatched": {"mismatched"},
+    "reversed": {"reversed"},
 }
 
 REFUND_MAY_BECOME = {
@@ -124,12 +126,49 @@ class Left:
             return None
         return Left((total * self.credit / self.total / unit).quantize(D(1), ROUND_HALF_UP) * unit, total)
 
+    def at_most(self, total: Decimal, unit: Decimal) -> Left:
+        """Return what a gross amount takes, or as much of it as there is."""
+        return self.share(min(total, self.total), unit) or NOTHING
+
+    def without(self, other: Left) -> Left:
+        return Left(self.credit - other.credit, self.total - other.total)
+
+
+NOTHING = Left(D(0), D(0))
+
+
+@dataclass
+class Taken:
+    """What was taken back of a top-up at the gateway, or is disputed there."""
+
+    what: str
+    """dispute, refund or reversal."""
+    transaction_id: str
+    claimed: Decimal
+    takes: Left
+    status: str
+    """made; for a dispute open, won or lost."""
+
 
 @dataclass
 class Line:
     reference: str
     unit: Decimal
     left: int
+
+
+Parts = dict[str, Decimal]
+"""What each source pays: a lot of granted credit by its id, purchased credit by the name `BOUGHT`."""
+BOUGHT = "purchased"
+
+
+def taken(amount: Decimal, sources: list[tuple[str, Decimal]]) -> Parts:
+    """Take an amount from sources, each until it is empty, in their order."""
+    parts: Parts = {}
+    for name, there in sources:
+        parts[name] = min(amount, there)
+        amount -= parts[name]
+    return {name: part for name, part in parts.items() if part}
 
 
 @dataclass
@@ -139,12 +178,23 @@ class ModelAccount:
     account_id: str
     currency: str
     country: str
-    standing: str = "open"
+    suspended: bool = False
+    """By an operator."""
     changes: list[tuple[str, Decimal]] = field(default_factory=list)
     holds: dict[str, tuple[Decimal, datetime]] = field(default_factory=dict)
     ended_holds: set[str] = field(default_factory=set)
+    lots: dict[str, int] = field(default_factory=dict)
+    """The priority of each lot that was granted."""
+    granted: Parts = field(default_factory=dict)
+    """What is left of each lot, held or not."""
+    held_parts: dict[str, Parts] = field(default_factory=dict)
+    """What each hold reserves of what."""
+    paid_by: dict[str, Parts] = field(default_factory=dict)
+    """What is not given back of what paid for each purchase."""
     top_ups: dict[str, TopUp] = field(default_factory=dict)
     refunds: dict[str, ModelRefund] = field(default_factory=dict)
+    taken: dict[str, Taken] = field(default_factory=dict)
+    """By the gateway's reference."""
     savings: dict[str, str] = field(default_factory=dict)
     """Status by saving."""
     purchases: dict[str, list[Line]] = field(default_factory=dict)
@@ -164,11 +214,42 @@ class ModelAccount:
     @property
     def held(self) -> Decimal:
         refunds = (refund.credit for refund in self.refunds.values() if refund.status in UNDECIDED)
-        return sum((remaining for remaining, _ in self.holds.values()), D(0)) + sum(refunds, D(0))
+        disputed = (taken.takes.credit for taken in self.taken.values() if taken.status == "open")
+        holds = (remaining for remaining, _ in self.holds.values())
+        return sum(holds, D(0)) + sum(refunds, D(0)) + sum(disputed, D(0))
+
+    @property
+    def standing(self) -> str:
+        return "suspended" if self.suspended or self.total < 0 else "open"
 
     @property
     def available(self) -> Decimal:
         return self.total - self.held
+
+    def free(self, lot_id: str) -> Decimal:
+        return self.granted[lot_id] - sum((parts.get(lot_id, D(0)) for parts in self.held_parts.values()), D(0))
+
+    @property
+    def purchased(self) -> Decimal:
+        """What of the available balance can be paid back to a card."""
+        return self.available - sum(map(self.free, self.granted), D(0))
+
+    def in_order(self, parts: Parts) -> list[tuple[str, Decimal]]:
+        """Put sources in the order in which they pay: by priority, and granted before purchased."""
+        return sorted(parts.items(), key=lambda part: (self.lots.get(part[0], 50), part[0] == BOUGHT, part[0]))
+
+    def take(self, amount: Decimal) -> Parts:
+        free = {lot_id: self.free(lot_id) for lot_id in self.granted}
+        return taken(amount, self.in_order({**free, BOUGHT: max(self.purchased, D(0))}))
+
+    def use(self, parts: Parts, times: int = 1) -> None:
+        for name, part in parts.items():
+            if name != BOUGHT:
+                self.granted[name] -= times * part
+
+    def grant(self, lot_id: str, amount: Decimal, priority: int) -> None:
+        self.lots[lot_id], self.granted[lot_id] = priority, amount
+        self.change("credit-granted", amount)
 
     @property
     def pending(self) -> Decimal:
@@ -200,7 +281,7 @@ class ModelAccount:
         """Take over a status that the ledger told, if it may follow; money is credited on success and once."""
         top_up = self.top_ups[transaction_id]
         assert status in MAY_BECOME[top_up.status], f"{top_up.status} became {status}"
-        if status == "succeeded" and top_up.status != "succeeded":
+        if status == "succeeded" != top_up.status:
             self.change("payment-captured", top_up.credit)
         top_up.status = status
 
@@ -215,12 +296,36 @@ class ModelAccount:
         refund.status = status
 
     def left_of(self, transaction_id: str) -> Left:
-        """Return what is neither paid back of a top-up nor about to be."""
+        """Return what is neither paid back of a top-up nor disputed, nor about to be paid back."""
+        return self._rest(transaction_id, {"open", "lost", "made"}, lambda refund: refund.is_taken)
+
+    def kept_of(self, transaction_id: str) -> Left:
+        """Return what nothing has taken of a top-up."""
+        return self._rest(transaction_id, {"lost", "made"}, lambda refund: refund.status == "succeeded")
+
+    def _rest(self, transaction_id: str, statuses: set[str], counts: Callable[[ModelRefund], bool]) -> Left:
         top_up = self.top_ups[transaction_id]
-        taken = [r for r in self.refunds.values() if r.transaction_id == transaction_id and r.is_taken]
-        return Left(
-            top_up.credit - sum((r.credit for r in taken), D(0)), top_up.total - sum((r.total for r in taken), D(0))
-        )
+        rest = Left(top_up.credit, top_up.total)
+        for refund in self.refunds.values():
+            if refund.transaction_id == transaction_id and counts(refund):
+                rest = rest.without(Left(refund.credit, refund.total))
+        for taken in self.taken.values():
+            if taken.transaction_id == transaction_id and taken.status in statuses:
+                rest = rest.without(taken.takes)
+        return rest
+
+    def decide(self, reference: str, *, won: bool) -> None:
+        """Let a dispute be won, which gives back what it took, or lost, which takes what is left of its claim."""
+        dispute = self.taken[reference]
+        before = dispute.takes if dispute.status == "lost" else NOTHING
+        dispute.takes, dispute.status = NOTHING, "won"
+        if won:
+            self.change("dispute-won", before.credit)
+            return
+        kept = self.kept_of(dispute.transaction_id).without(before)
+        more = kept.at_most(dispute.claimed - before.total, DECIMALS[self.currency])
+        dispute.takes, dispute.status = Left(before.credit + more.credit, before.total + more.total), "lost"
+        self.change("dispute-lost", -more.credit)
 
     def pending_refunds(self, tokens: dict[str, str]) -> set[str]:
         """Return the refunds that wait for the customer's bank."""
@@ -243,8 +348,11 @@ class ModelAccount:
         return "number_already_rented" if set(numbers) & set(self.numbers) else None
 
     def spend(self, transaction_id: str, lines: list[Line]) -> None:
+        amount = sum((line.unit * line.left for line in lines), D(0))
         self.purchases[transaction_id] = lines
-        self.change("spent", -sum((line.unit * line.left for line in lines), D(0)))
+        self.paid_by[transaction_id] = self.take(amount)
+        self.use(self.paid_by[transaction_id])
+        self.change("spent", -amount)
 
     def rent(self, number: str, now: datetime) -> None:
         self.numbers[number] = (NUMBER_PRICES[self.currency][1], now.day, month_after(now, now.day))
@@ -255,7 +363,12 @@ class ModelAccount:
         back = [(line, line.left) for line in lines if line.left] if wanted is None else [(lines[wanted[0]], wanted[1])]
         if not back or any(not 0 < quantity <= line.left for line, quantity in back):
             return False
-        self.change("spend-reversed", sum((line.unit * quantity for line, quantity in back), D(0)))
+        amount = sum((line.unit * quantity for line, quantity in back), D(0))
+        parts = taken(amount, self.in_order(self.paid_by[transaction_id])[::-1])
+        self.use(parts, -1)
+        for name, part in parts.items():
+            self.paid_by[transaction_id][name] -= part
+        self.change("spend-reversed", amount)
         for line, quantity in back:
             line.left -= quantity
         return True
@@ -271,13 +384,27 @@ class ModelAccount:
         amount = sum((line.unit * line.left for line in lines), D(0))
         remaining, expires_at = self.holds[hold_id]
         self.purchases[transaction_id] = lines
+        parts = taken(amount, self.in_order(self.held_parts[hold_id]))
+        for name, part in parts.items():
+            self.held_parts[hold_id][name] -= part
+        self.use(parts)
+        self.paid_by[transaction_id] = parts
         self.change("hold-settled", -amount)
         self.holds[hold_id] = (remaining - amount, expires_at)
         if remaining == amount:
             self.end_hold(hold_id)
 
+    def hold(self, hold_id: str, amount: Decimal, expires_at: datetime) -> None:
+        self.held_parts[hold_id] = self.take(amount)
+        self.holds[hold_id] = (amount, expires_at)
+
+    def adjust(self, amount: Decimal) -> None:
+        if amount < 0:
+            self.use(self.take(-amount))
+        self.change("balance-adjusted", amount)
+
     def end_hold(self, hold_id: str) -> None:
-        del self.holds[hold_id]
+        del self.holds[hold_id], self.held_parts[hold_id]
         self.ended_holds.add(hold_id)
 
     def due(self, now: datetime) -> list[tuple[datetime, str, str]]:
@@ -293,6 +420,7 @@ class ModelAccount:
             return
         price, anchor_day, due = self.numbers[subject]
         while due <= now and self.standing == "open" and price <= self.available:
+            self.use(self.take(price))
             self.change("number-rental-charged", -price)
             due = month_after(due, anchor_day)
             self.numbers[subject] = (price, anchor_day, due)

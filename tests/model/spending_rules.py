@@ -116,7 +116,7 @@ class SpendingRules(LedgerMachine):
             account.refusal_of_spend(amount, []),
         )
         if held is not None:
-            account.holds[held.hold_id] = (amount, self.now + (lifetime or timedelta(days=7)))
+            account.hold(held.hold_id, amount, self.now + (lifetime or timedelta(days=7)))
             assert held.expires_at == account.holds[held.hold_id][1]
 
     @rule(pick=PICKS, messages=MESSAGES)
@@ -169,12 +169,26 @@ class SpendingRules(LedgerMachine):
             refusal,
         )
         if available is not None:
-            account.change("balance-adjusted", D(amount))
+            account.adjust(D(amount))
             assert available.amount == account.available
+
+    @rule(pick=PICKS, amount=st.sampled_from(["0.5", "7", "30"]), priority=st.sampled_from([10, 50, 50, 60]))
+    def grant_credit(self, pick: int, amount: str, priority: int) -> None:
+        account, key = self.account(pick), self.key()
+        granted = self.do(
+            account,
+            lambda: self.ledger.grant_credit(
+                account.account_id, self.money(D(amount), account), "welcome", idempotency_key=key, priority=priority
+            ),
+            None,
+        )
+        if granted is not None:
+            account.grant(granted.lot_id, D(amount), priority)
+            assert granted.balance.amount == account.available
 
     def suspend_or_reinstate(self, pick: int, act: str) -> None:
         account = self.account(pick)
-        account.standing = {"suspend": "suspended", "reinstate": "open"}[act]
+        account.suspended = act == "suspend"
         assert getattr(self.ledger, act)(account.account_id, "fraud check").standing == account.standing
 
     def change_details(self, pick: int, country: str) -> None:

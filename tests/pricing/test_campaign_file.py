@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from interact_ledger.errors import InvalidRequest, InvalidText
 from interact_ledger.pricing.campaign_file import read_campaign
 from interact_ledger.pricing.catalogue import Message
-
-REAL_MESSAGES = Path(__file__).parents[3] / "shared" / "data" / "sms_messages.tsv"
 
 
 def campaign(tmp_path, content):
@@ -79,9 +75,7 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path):
         read_campaign(tmp_path / "none.txt", "GB")
 
 
-def test_the_collection_of_real_messages_is_read():
-    if not REAL_MESSAGES.exists():
-        pytest.skip(f"the collection of real messages is not at {REAL_MESSAGES}")
-    messages = read_campaign(REAL_MESSAGES, "GB")
+def test_the_collection_of_real_messages_is_read(real_messages):
+    messages = read_campaign(real_messages, "GB")
     assert len(messages) == 5574
     assert messages[0] == Message("line-1", "GB", segments=1)

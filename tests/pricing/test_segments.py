@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import gsm0338
 import pytest
 import smsutil
@@ -13,8 +11,6 @@ from hypothesis import strategies as st
 from interact_ledger.errors import InvalidText
 from interact_ledger.pricing.segments import Segmentation, count_segments
 
-REAL_MESSAGES = Path(__file__).parents[3] / "shared" / "data" / "sms_messages.tsv"
-
 GSM = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ azAZ09'?¡ÄÖÑÜ§¿äöñüà"
 EXTENSION = "\f^{}\\[~]|€"
 ESCAPE = "\x1b"
@@ -22,13 +18,6 @@ ESCAPE = "\x1b"
 gsm_texts = st.text(alphabet=GSM + EXTENSION, max_size=700)
 mixed_texts = st.text(alphabet=GSM + EXTENSION + "ç`“🎉👍漢", max_size=350)
 any_texts = st.text(max_size=350)
-
-
-def real_messages() -> list[str]:
-    if not REAL_MESSAGES.exists():
-        pytest.skip(f"the collection of real messages is not at {REAL_MESSAGES}")
-    lines = REAL_MESSAGES.read_text(encoding="utf-8").split("\n")
-    return [line.partition("\t")[2] for line in lines if line]
 
 
 def by_smsutil(text: str) -> Segmentation:
@@ -140,10 +129,11 @@ def test_every_character_is_in_the_alphabet_if_and_only_if_gsm0338_has_it():
             assert (count_segments(character).encoding == "GSM-7") == (gsm_septets(character) is not None), hex(code)
 
 
-def test_real_messages_are_split_as_smsutil_splits_them():
-    messages = real_messages()
-    assert len(messages) == 5574
-    assert [count_segments(text) for text in messages] == [by_smsutil(text) for text in messages]
+def test_real_messages_are_split_as_smsutil_splits_them(real_messages):
+    lines = real_messages.read_text(encoding="utf-8").split("\n")
+    texts = [line.partition("\t")[2] for line in lines if line]
+    assert len(texts) == 5574
+    assert [count_segments(text) for text in texts] == [by_smsutil(text) for text in texts]
 
 
 def test_references_that_differ_take_the_bare_escape_for_a_character():

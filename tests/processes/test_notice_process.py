@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from email.message import Message
 from functools import partial
 from itertools import permutations
 from typing import Any
 
 import pytest
+from werkzeug.datastructures import Headers
 
 from interact_ledger import NoticeOutcome, ReceivedNotice
 from interact_ledger.clock import END, iso
@@ -310,6 +312,32 @@ def test_what_is_no_body_or_too_long_is_rejected_before_anything_is_computed(kit
     with pytest.raises(NoticeRejected) as rejected:
         kit.ledger.receive("sandbox", body, {})
     assert rejected.value.field == "body"
+
+
+@pytest.mark.parametrize("kind", [Headers, Message])
+def test_headers_are_taken_as_web_frameworks_have_them(kit, account_id, kind):
+    pay(kit, account_id)
+    due = kit.gateway.notices_due()[0]
+    headers = kind()
+    for name, value in [("Via", "1.1 one"), ("Via", "1.1 two"), *due.headers.items()]:
+        headers.add_header(name, value)
+    (received,) = kit.ledger.receive("sandbox", due.body, headers)
+    assert received.outcome is NoticeOutcome.RECORDED
+
+
+def test_a_signature_that_comes_twice_is_refused_in_those_too(kit, account_id):
+    pay(kit, account_id)
+    due = kit.gateway.notices_due()[0]
+    twice = Headers([*due.headers.items()] * 2)
+    with pytest.raises(NoticeRejected, match="repeated"):
+        kit.ledger.receive("sandbox", due.body, twice)
+
+
+@pytest.mark.parametrize("headers", [None, [], "Sandbox-Signature: t=1", Headers([("Via", "1.1 one")] * 1001)])
+def test_what_is_no_headers_or_too_many_is_rejected(kit, headers):
+    with pytest.raises(NoticeRejected) as rejected:
+        kit.ledger.receive("sandbox", b"{}", headers)
+    assert rejected.value.field == "headers"
 
 
 def test_a_gateway_that_is_not_open_is_a_mistake_of_the_caller(kit):

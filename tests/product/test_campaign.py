@@ -16,7 +16,6 @@ from interact_ledger.gateways.sandbox import SandboxGateway
 from interact_ledger.testing import START
 from ledger_helpers import gbp
 
-CAMPAIGN = Path(__file__).parents[3] / "shared" / "data" / "sms_messages.tsv"
 MEMORY_DISK = Path("/dev/shm")
 SECONDS_MAX = 60
 
@@ -45,11 +44,8 @@ def pages(ledger: Ledger, account_id: str, limit: int) -> list[StatementLine]:
     return lines
 
 
-@pytest.mark.skipif(
-    not CAMPAIGN.exists(), reason=f"the messages are not at {CAMPAIGN}; they are not part of the project"
-)
-def test_a_campaign_costs_exactly_what_was_estimated(file):
-    campaign = read_campaign(CAMPAIGN, "GB")
+def test_a_campaign_costs_exactly_what_was_estimated(file, real_messages):
+    campaign = read_campaign(real_messages, "GB")
     assert len(campaign) == 5574
     clock = MovableClock(START)
     with (
@@ -87,11 +83,8 @@ def test_a_campaign_costs_exactly_what_was_estimated(file):
         assert pages(ledger, account_id, 333) == lines
 
 
-@pytest.mark.skipif(
-    not CAMPAIGN.exists(), reason=f"the messages are not at {CAMPAIGN}; they are not part of the project"
-)
-def test_a_campaign_bought_at_once_costs_the_same_and_undelivered_messages_are_given_back(kit):
-    campaign = read_campaign(CAMPAIGN, "GB")
+def test_a_campaign_bought_at_once_costs_the_same_and_undelivered_messages_are_given_back(kit, real_messages):
+    campaign = read_campaign(real_messages, "GB")
     account_id = kit.account().account_id
     estimate = kit.ledger.estimate(account_id, campaign)
     kit.top_up(account_id, estimate.top_up)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import UTC, datetime
 
 import pytest
@@ -12,7 +12,8 @@ import pytest
 from interact_ledger import Ledger, Message, Number
 from interact_ledger import errors as x
 from interact_ledger.testing import LedgerKit
-from ledger_helpers import ONE_SEGMENT, at_gateway, funded, gbp, opened, saved, stored
+from ledger_helpers import ONE_SEGMENT, at_gateway, gbp, opened, stored
+from verb_calls import Scene
 
 WRITINGS = {
     "plain": "4242424242424242",
@@ -25,33 +26,9 @@ WRITINGS = {
 ASKED = datetime(2026, 11, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """An account on which every verb would do something."""
-
-    kit: LedgerKit
-    account: str
-    empty: str
-    card: str
-    hold: str
-    spend: str
-    quote: str
-    paid: str
-
-
 @pytest.fixture
-def ready(kit: LedgerKit) -> Ready:
-    account = funded(kit, "50.00")
-    return Ready(
-        kit=kit,
-        account=account,
-        empty=opened(kit).account_id,
-        card=saved(kit, account),
-        hold=kit.ledger.hold(account, gbp("5.00"), "r", idempotency_key="hold").hold_id,
-        spend=kit.ledger.spend(account, ONE_SEGMENT, idempotency_key="spend").transaction_id,
-        quote=kit.ledger.checkout(account, gbp("20.00")).quote_id,
-        paid=kit.top_up(account, gbp("10.00")).transaction_id,
-    )
+def ready(kit: LedgerKit) -> Scene:
+    return Scene.on(kit)
 
 
 def details(**changes: str) -> dict[str, str | None]:
@@ -62,7 +39,7 @@ def tax_number(**changes: str) -> dict[str, object]:
     return {"number": "GB980780684", "verified_by": "HMRC", "verified_at": ASKED, "reference": "r", **changes}
 
 
-Call = Callable[[Ready, str], object]
+Call = Callable[[Scene, str], object]
 
 FREE: dict[tuple[str, str], Call] = {
     ("on_behalf_of", "actor"): lambda r, text: r.kit.ledger.on_behalf_of(text),
@@ -87,6 +64,12 @@ FREE: dict[tuple[str, str], Call] = {
     ),
     ("adjust", "reason"): lambda r, text: r.kit.ledger.adjust(r.account, gbp("1.00"), text, idempotency_key="k"),
     ("adjust", "idempotency_key"): lambda r, text: r.kit.ledger.adjust(
+        r.account, gbp("1.00"), "w", idempotency_key=text
+    ),
+    ("grant_credit", "reason"): lambda r, text: r.kit.ledger.grant_credit(
+        r.account, gbp("1.00"), text, idempotency_key="k"
+    ),
+    ("grant_credit", "idempotency_key"): lambda r, text: r.kit.ledger.grant_credit(
         r.account, gbp("1.00"), "w", idempotency_key=text
     ),
     ("top_up", "card_token"): lambda r, text: r.kit.ledger.top_up(
@@ -174,7 +157,7 @@ NAMING = {
 """Texts that only name what is there already: nothing is found, and nothing is stored."""
 
 
-def is_refused(ready: Ready, call: Call, text: str) -> x.LedgerError:
+def is_refused(ready: Scene, call: Call, text: str) -> x.LedgerError:
     before = stored(ready.kit), at_gateway(ready.kit)
     with pytest.raises(x.LedgerError) as refused:
         call(ready, text)

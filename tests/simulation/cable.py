@@ -9,15 +9,7 @@ from typing import Any
 
 from interact_ledger.clock import Clock
 from interact_ledger.errors import GatewayError
-from interact_ledger.gateways.protocol import (
-    Begun,
-    Capabilities,
-    Found,
-    Indeterminate,
-    NotAttempted,
-    NotFound,
-    Unknown,
-)
+from interact_ledger.gateways.protocol import Begun, Capabilities, Found, Indeterminate, NotAttempted, NotFound, Unknown
 from interact_ledger.gateways.sandbox import SandboxGateway
 from simulation.gateway_watch import GatewayWatch
 from simulation.scheduler import Scheduler

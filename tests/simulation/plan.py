@@ -40,6 +40,8 @@ class Plan:
     snapshot_every: int
     cached_accounts_max: int
     quote_lifetime: timedelta
+    clock_difference_max: timedelta
+    """By how much the clocks of two processes may differ, as the settings have it."""
     card_troubles: float
     """How often a card does not simply pay."""
 
@@ -70,4 +72,5 @@ class Plan:
             cached_accounts_max=chance.choice([1, 10_000]),
             card_troubles=chance.choice([0.3, 0.7]),
             quote_lifetime=timedelta(minutes=chance.choice([30, 10_000, 10_000])),
+            clock_difference_max=timedelta(seconds=chance.choice([10, 10, 10, 900])),
         )

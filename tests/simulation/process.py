@@ -46,7 +46,7 @@ class Process:
             f"sqlite:///{world.path}", gateways=[cable], settings=world.settings, clock=self.clock, ids=world.ids
         )
         log = ledger._log
-        log.recorder = TroubledRecorder(log.recorder, scheduler, world.committed, world.commit_late)  # type: ignore[assignment]
+        log.recorder = TroubledRecorder(log.recorder, scheduler, world.committed, world.commit_late)
         ledger._context.accounts._jitter = Random(scheduler.chance.random())
         return ledger
 

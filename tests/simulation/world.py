@@ -42,7 +42,9 @@ class World:
     def __init__(self, chance: Random, directory: Path) -> None:
         self.chance = chance
         self.plan = plan = Plan.of(chance)
-        self.settings = SETTINGS.model_copy(update={"quote_lifetime": plan.quote_lifetime})
+        self.settings = SETTINGS.model_copy(
+            update={"quote_lifetime": plan.quote_lifetime, "clock_difference_max": plan.clock_difference_max}
+        )
         self.clock = MovableClock(START)
         self.ids = SequentialIds()
         self.path = _new_database(directory)

@@ -101,7 +101,7 @@ def test_an_append_whose_acknowledgement_was_lost_is_not_repeated(
     lost: list[str] = []
 
     def commits_and_reports_a_conflict(log: Log, *arguments: object) -> object:
-        link = append(log, *arguments)  # type: ignore[arg-type]
+        link = append(log, *arguments)
         if not lost:
             lost.append("the answer")
             raise Conflict("as a retry inside a driver reports it")
@@ -125,7 +125,7 @@ def test_a_command_gives_up_when_others_keep_changing_the_account_until_the_dead
         def overtaken(log: Log, *arguments: object) -> object:
             if log is ledger._log:
                 spend(other, account_id, f"other-{next(numbers)}")
-            return append(log, *arguments)  # type: ignore[arg-type]
+            return append(log, *arguments)
 
         monkeypatch.setattr(Log, "append", overtaken)
         with pytest.raises(Busy, match="kept changing"):

@@ -23,7 +23,8 @@ def test_a_directory_is_no_file(tmp_path: Path) -> None:
 
 
 def test_a_directory_that_is_not_there_is_not_made(tmp_path: Path) -> None:
-    with pytest.raises(StorageUnavailable), ledger_on(tmp_path / "nowhere" / "ledger.db"):
+    asked = pytest.raises(StorageUnavailable, match="is its folder there, and may this user write into it")
+    with asked, ledger_on(tmp_path / "nowhere" / "ledger.db"):
         pass
     assert not (tmp_path / "nowhere").exists()
 

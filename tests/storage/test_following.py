@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
-import multiprocessing
-import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from random import Random
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from cutting_proxy import CuttingProxy
 from eventsourcing.persistence import IntegrityError, StoredEvent
-from moneyed import Money
-from storage_helpers import HASTY, NOON, account_with, all_rows, behind_its_back, forget_memory, spend, unprotect
-from storage_processes import pay_and_die, pay_and_spend_until_killed
-from test_databases import put_through_its_paces
+from following_helpers import Open, dying_before_its_rows
+from storage_helpers import (
+    HASTY,
+    account_with,
+    all_rows,
+    behind_its_back,
+    forget_memory,
+    gbp,
+    put_through_its_paces,
+    spend,
+    unprotect,
+)
 
-from interact_ledger import EventsElsewhere, Guarantees, Ledger, MovableClock, NoticeOutcome, Settings
-from interact_ledger.domain import events as e
+from interact_ledger import EventsElsewhere, Guarantees, Ledger, NoticeOutcome, Settings
 from interact_ledger.errors import (
     ConfigurationError,
     CorruptLog,
@@ -40,53 +39,8 @@ from interact_ledger.storage import following
 from interact_ledger.storage.books import Books
 from interact_ledger.storage.elsewhere import OtherStore
 from interact_ledger.storage.index import OPERATIONS
-from interact_ledger.storage.log import Log
 from interact_ledger.testing import ledger_kit
 from other_store import UmaServer, uma_server
-
-Open = Callable[..., Ledger]
-PROVEN = timedelta(minutes=5)
-"""So long after a payment, what the sandbox does not know was never sent."""
-CAPTURED_BY = 4
-"""Which append of a payment's has the capture: request, customer, beginning, capture, invoice."""
-
-
-def gbp(amount: str) -> Money:
-    return Money(amount, "GBP")
-
-
-@pytest.fixture
-def open_ledger(umadb: UmaServer, tmp_path: Path) -> Iterator[Open]:
-    """Opens ledgers on the same events, each with a copy of the name it is given."""
-    clock = MovableClock(NOON)
-    with contextlib.ExitStack() as opened:
-        sandbox = opened.enter_context(SandboxGateway(tmp_path / "sandbox.db", clock=clock))
-
-        def open_ledger(copy: str = "ledger", events: EventsElsewhere = umadb.events) -> Ledger:
-            url = f"sqlite:///{tmp_path}/{copy}.db"
-            return opened.enter_context(Ledger.open(url, gateways=[sandbox], clock=clock, events=events))
-
-        yield open_ledger
-
-
-@pytest.fixture
-def beside(open_ledger: Open) -> Ledger:
-    return open_ledger()
-
-
-@contextmanager
-def dying_before_its_rows(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What is appended meanwhile reaches the other event store, and our database no more."""
-
-    def die(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Log, "_write", die)
-    with contextlib.suppress(KeyboardInterrupt):
-        yield
-        raise AssertionError("nothing was appended")
-    monkeypatch.undo()
-
 
 # What is said ------------------------------------------------------------------------------------------------------
 
@@ -368,110 +322,6 @@ def test_a_reader_of_the_whole_log_passes_over_no_event_while_others_append(open
         assert [version for stream_id, version in read if stream_id == account_id] == list(range(1, 18))
 
 
-# Crashes between the events and their rows -------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("append", [1, 2, 3, 4, 5])
-def test_a_payment_that_is_killed_between_events_and_rows_is_recovered_and_done_once(
-    append: int, umadb: UmaServer, tmp_path: Path
-) -> None:
-    killed = multiprocessing.get_context("spawn").Process(target=pay_and_die, args=(tmp_path, umadb.events, append))
-    killed.start()
-    killed.join(60)
-    assert killed.exitcode == -9
-
-    clock = MovableClock(NOON + PROVEN)
-    with (
-        SandboxGateway(tmp_path / "sandbox.db", clock=clock) as gateway,
-        Ledger.open(f"sqlite:///{tmp_path}/ledger.db", gateways=[gateway], clock=clock, events=umadb.events) as ledger,
-    ):
-        ledger.recover()
-        captured = gateway.captured()
-        assert len(captured) == (append >= CAPTURED_BY)
-        account_id, quote_id = (tmp_path / "asked").read_text().split()
-        assert ledger.balance(account_id).total == gbp("20.00") * len(captured)
-        paid = ledger.top_up(account_id, quote_id, card_token="tok_visa", idempotency_key="pay")
-        assert paid.status == "succeeded"
-        assert len(gateway.captured()) == 1
-        assert ledger.balance(account_id).total == gbp("20.00")
-        assert ledger.receipt(paid.transaction_id).invoice_number == "interact-gb-000001"
-        assert ledger.audit().findings == ()
-
-
-@pytest.mark.programme(row=3, what="processes killed beside UmaDB", ci=2, release=200, each=20)
-def test_processes_that_are_killed_at_any_moment_lose_nothing_and_do_nothing_twice(
-    part: range, umadb: UmaServer, tmp_path: Path
-) -> None:
-    clock = MovableClock(datetime.now(UTC) + PROVEN)
-    with (
-        SandboxGateway(tmp_path / "sandbox.db", clock=clock) as gateway,
-        Ledger.open(f"sqlite:///{tmp_path}/ledger.db", gateways=[gateway], clock=clock, events=umadb.events) as ledger,
-    ):
-        account_id = account_with(ledger)
-        for number in part:
-            kill_at_work(tmp_path, umadb, account_id, f"process-{number}", after=Random(number).uniform(0, 0.3))
-            ledger.recover()
-
-            events = [recorded.event for recorded, _ in ledger._log.read(account_id)]
-            spent = [event.idempotency_key for event in events if isinstance(event, e.Spent)]
-            acknowledged = len((tmp_path / f"process-{number}").read_text().splitlines())
-            assert len(set(spent)) == len(spent)
-            assert sum(key.startswith(f"process-{number}-") for key in spent) - acknowledged in {0, 1}
-            captured = len(gateway.captured())
-            assert sum(isinstance(event, e.PaymentCaptured) for event in events) == captured
-            total = gbp("100.00") + captured * gbp("10.00") - len(spent) * gbp("0.0325")
-            assert ledger.balance(account_id).total == total
-            assert ledger.audit().findings == ()
-
-
-def kill_at_work(directory: Path, umadb: UmaServer, account_id: str, name: str, *, after: float) -> None:
-    """Let a process begin to pay and spend, and kill it so many seconds after its first answer."""
-    arguments = (directory, umadb.events, account_id, name)
-    worker = multiprocessing.get_context("spawn").Process(target=pay_and_spend_until_killed, args=arguments)
-    worker.start()
-    first = directory / name
-    while not (first.exists() and first.read_text()):
-        assert worker.is_alive()
-        time.sleep(0.01)
-    time.sleep(after)
-    worker.kill()
-    worker.join(60)
-    assert worker.exitcode == -9
-
-
-def test_what_a_dead_process_left_to_do_is_found_by_others(
-    beside: Ledger, open_ledger: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    other, clock = open_ledger(), beside._context.clock
-    account_id = account_with(beside)
-    with dying_before_its_rows(monkeypatch):
-        beside.hold(account_id, gbp("5.00"), "a call", idempotency_key="hold")
-    clock.advance(timedelta(days=40))
-    assert [done.outcome for done in other.run_due()] == ["expired"]
-
-    quote = beside.checkout(account_id, gbp("10.00"))
-    with dying_before_its_rows(monkeypatch):
-        beside.top_up(account_id, quote.quote_id, card_token="tok_visa", idempotency_key="pay")
-    clock.advance(timedelta(hours=2))
-    assert [done.outcome for done in other.recover()] == ["not_attempted"]
-    assert other.audit().findings == ()
-
-
-def test_a_notice_about_what_only_another_process_knows_is_not_thought_foreign(open_ledger: Open) -> None:
-    one, two = open_ledger("one"), open_ledger("two")
-    account_id = account_with(one)
-    quote = one.checkout(account_id, gbp("10.00"))
-    one.top_up(account_id, quote.quote_id, card_token="tok_pending", idempotency_key="pay")
-    gateway = one._context.gateway("sandbox")
-    gateway.settle(one.history(account_id)[-1].event.reference)
-
-    for notice in gateway.notices_due():
-        (received,) = two.receive("sandbox", notice.body, notice.headers)
-        assert (received.outcome, received.account_id) == (NoticeOutcome.RECORDED, account_id)
-    assert one.balance(account_id).total == gbp("110.00")
-    assert one.audit().findings == two.audit().findings == ()
-
-
 # What does not hold ------------------------------------------------------------------------------------------------
 
 
@@ -554,44 +404,6 @@ def test_rows_that_cannot_be_written_are_told_and_not_tried_for_ever(
         one.ledger.adjust(account_id, gbp("1.00"), "one", idempotency_key="taken")
         with pytest.raises(CorruptLog, match=f"stream {account_id}, version 2: has impossible rows"):
             two.ledger.balance(account_id)
-
-
-# The connection to the other event store ---------------------------------------------------------------------------
-
-
-@pytest.mark.programme(row=5, what="UmaDB acknowledgements cut", ci=20, release=1_000, each=100)
-def test_a_command_whose_acknowledgement_is_lost_counts_once(
-    part: range, umadb: UmaServer, open_ledger: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    looked_for: list[list[StoredEvent]] = []
-    select_stored = Log.select_stored
-    monkeypatch.setattr(
-        Log, "select_stored", lambda *arguments: looked_for.append(select_stored(*arguments)) or looked_for[-1]
-    )
-    with CuttingProxy(umadb.port) as proxy:
-        ledger = open_ledger(events=UmaServer.events_at(proxy.port))
-        account_id = account_with(ledger, "100.00")
-        for number in part:
-            proxy.cut.set()
-            spend(ledger, account_id, f"key-{number}")
-        assert proxy.answers_lost >= len(part)
-        assert any(looked_for), "no answer was lost of what was stored"
-        assert ledger.balance(account_id).total == gbp("100.00") - len(part) * gbp("0.0325")
-        assert ledger.audit().findings == ()
-
-
-def test_commands_go_on_after_the_server_was_killed_and_lose_nothing(umadb: UmaServer, beside: Ledger) -> None:
-    account_id = account_with(beside)
-    acknowledged = 0
-    for number in range(3):
-        acknowledged += spend(beside, account_id, f"before-{number}").amount.amount > 0
-        umadb.kill()
-        with pytest.raises(StorageUnavailable):
-            spend(beside, account_id, f"while-{number}")
-        umadb.start()
-        forget_memory(beside)
-    assert beside.balance(account_id).total == gbp("100.00") - acknowledged * gbp("0.0325")
-    assert beside.audit().findings == ()
 
 
 # The audit ---------------------------------------------------------------------------------------------------------

@@ -55,6 +55,16 @@ def test_a_worker_does_everything_with_what_the_guide_grants(address):
         assert kit.ledger.audit().clean
 
 
+def test_a_worker_who_rebuilds_is_told_to_do_it_as_the_owner(address):
+    migrate(address)
+    grant(address)
+    with ledger_kit(address("ledger_worker")) as kit:
+        account_id = put_through_its_paces(kit)
+        with pytest.raises(ConfigurationError, match="as their owner"):
+            kit.ledger.rebuild()
+        kit.ledger.adjust(account_id, gbp("1.00"), "after it was refused", idempotency_key="after")
+
+
 FORBIDDEN = (
     "UPDATE stored_events SET topic='x'",
     "DELETE FROM stored_events",

@@ -23,19 +23,7 @@ from interact_ledger.errors import (
 )
 from interact_ledger.gateways.sandbox import Fault
 from interact_ledger.testing import START, LedgerKit, ledger_kit
-from ledger_helpers import (
-    NUMBER,
-    ONE_SEGMENT,
-    available,
-    events_of,
-    funded,
-    gbp,
-    opened,
-    pay,
-    saved,
-    stored,
-    topics,
-)
+from ledger_helpers import NUMBER, ONE_SEGMENT, available, events_of, funded, gbp, opened, pay, saved, stored, topics
 
 ASKED = datetime(2026, 11, 1, 12, tzinfo=UTC)
 DETAILS = {"country": "FR", "region": None, "tax_status": "business", "time_zone": "Europe/Paris"}

@@ -134,6 +134,8 @@ def _totals(currency: str, accounts: int, money: Money) -> CurrencyTotals:
         taxed=decimal(money.taxed),
         credited=decimal(money.credited),
         spent=decimal(money.spent),
+        granted=decimal(money.granted),
+        expired=decimal(money.expired),
         refunded=decimal(money.refunded),
         refunded_elsewhere=decimal(money.refunded_elsewhere),
         lost=decimal(money.lost),

@@ -17,6 +17,7 @@ __all__ = [
     "Dispute",
     "Elsewhere",
     "Hold",
+    "Lot",
     "Money",
     "Number",
     "Purchase",
@@ -112,6 +113,17 @@ class Hold:
 
     remaining: int
     expires_at: str
+    lots: dict[str, int] = field(default_factory=dict)
+    """What of it is granted credit, by lot."""
+
+
+@dataclass(slots=True)
+class Lot:
+    """Granted credit that is left."""
+
+    remaining: int = 0
+    held: int = 0
+    expires_at: str | None = None
 
 
 @dataclass(slots=True)
@@ -129,6 +141,9 @@ class Purchase(NamedTuple):
     version: int
     lines: Sequence[Sequence[Any]]
     """Reference, item, quantity, segments, unit price."""
+    amount: int
+    lots: Sequence[Sequence[str]]
+    """What granted credit paid: lot and amount."""
 
 
 @dataclass(slots=True)
@@ -138,6 +153,9 @@ class Money:
     captured: int = 0
     taxed: int = 0
     credited: int = 0
+    granted: int = 0
+    expired: int = 0
+    """Of what was granted."""
     refunded: int = 0
     refunded_elsewhere: int = 0
     lost: int = 0
@@ -153,9 +171,9 @@ class Money:
     @property
     def conserved(self) -> bool:
         """Whether what came in is what is there and what went out (invariant I1)."""
-        came_in = self.credited + self.reversed + self.adjusted
+        came_in = self.credited + self.granted + self.reversed + self.adjusted
         taken_back = self.refunded + self.refunded_elsewhere + self.lost + self.never_settled
-        went_out = taken_back + self.spent + self.paid_out + self.written_off
+        went_out = taken_back + self.expired + self.spent + self.paid_out + self.written_off
         return self.captured == self.credited + self.taxed and came_in == went_out + self.balance
 
     def add(self, other: Money) -> None:
@@ -179,6 +197,8 @@ class Book:
     currency: str = ""
     country: str = ""
     opened_at: str = ""
+    recorded_at: str = ""
+    """When its latest event was recorded."""
     money: Money = field(default_factory=Money)
     quotes: dict[str, Quote] = field(default_factory=dict)
     top_ups: dict[str, Attempts] = field(default_factory=dict)
@@ -209,6 +229,11 @@ class Book:
     cards: dict[str, str | None] = field(default_factory=dict)
     """The cards that are kept; those being removed with the moment that was asked for."""
     holds: dict[str, Hold] = field(default_factory=dict)
+    lots: dict[str, Lot] = field(default_factory=dict)
+    lot_terms: dict[str, tuple[int, str | None]] = field(default_factory=dict)
+    """Priority and expiry of every lot that was ever granted."""
+    lots_given_back: dict[str, Counter[str]] = field(default_factory=dict)
+    """What each lot got back, and under the empty name purchased credit; by purchase."""
     numbers: dict[str, Number] = field(default_factory=dict)
     given_back: dict[str, Counter[int]] = field(default_factory=dict)
     """How many of each line, by purchase."""
@@ -237,6 +262,11 @@ class Book:
     @property
     def available(self) -> int:
         return self.money.balance - self.money.held
+
+    @property
+    def granted(self) -> int:
+        """What of the balance nobody paid for, held or not."""
+        return sum(lot.remaining for lot in self.lots.values())
 
     @property
     def pending(self) -> int:

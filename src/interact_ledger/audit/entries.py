@@ -146,7 +146,7 @@ def purchase_finder(read: Read) -> Callable[[str, str], Purchase | None]:
         for version, topic, state in list(read(_PURCHASE_SQL, (operation_id, stream_id))):
             event = from_json(state)["event"]
             if topic in PURCHASES and event["operation_id"] == operation_id:
-                return Purchase(version, event["lines"])
+                return Purchase(version, event["lines"], millionths(event["amount"]), event.get("lots", ()))
         return None
 
     return find

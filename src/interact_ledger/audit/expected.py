@@ -20,11 +20,12 @@ class Parts(NamedTuple):
 
     balance: int
     held: int
+    granted: int
     pending: int
 
     @classmethod
     def of(cls, book: Book) -> Parts:
-        return cls(book.money.balance, book.money.held, book.pending)
+        return cls(book.money.balance, book.money.held, book.granted, book.pending)
 
 
 class Shelves:
@@ -112,6 +113,7 @@ def _line(entry: Entry, book: Book, before: Parts, after: Parts) -> tuple[Any, .
         after.balance - before.balance,
         after.balance,
         after.held,
+        after.granted,
         after.pending,
     )
 
@@ -152,5 +154,8 @@ def _agenda(book: Book) -> Iterator[tuple[str, str, str]]:
     yield from open_at_gateways(book)
     for hold_id, hold in book.holds.items():
         yield "hold_expiry", hold_id, hold.expires_at
+    for lot_id, lot in book.lots.items():
+        if lot.expires_at is not None and lot.remaining > lot.held:
+            yield "credit_expiry", lot_id, lot.expires_at
     for number, rented in book.numbers.items():
         yield "number_rent", number, rented.next_due_at

@@ -88,6 +88,7 @@ _LOG_CODES = {
     "reversal_exceeds": "more was given back than was bought",
     "hold_not_open": "a hold was used that never was, or had ended",
     "hold_exceeded": "a hold was settled for more than it had left",
+    "credit_wrong": "granted credit was used out of its order, by more than it had, or paid back to a card",
     "hold_wrong": "a hold ended with another amount than it had left",
     "rent_wrong": "a number's rent is not as agreed, or not of its month",
     "number_unknown": "a fact about a number that the account does not rent, or rents already",

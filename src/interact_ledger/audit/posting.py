@@ -7,7 +7,18 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from interact_ledger.audit.amounts import millionths, moment, taxes_of
-from interact_ledger.audit.book import Attempts, Book, Dispute, Elsewhere, Hold, Number, Quote, RefundIntent, Terms
+from interact_ledger.audit.book import (
+    Attempts,
+    Book,
+    Dispute,
+    Elsewhere,
+    Hold,
+    Lot,
+    Number,
+    Quote,
+    RefundIntent,
+    Terms,
+)
 from interact_ledger.audit.entries import Entry
 
 __all__ = ["POSTINGS", "post"]
@@ -20,6 +31,7 @@ def post(book: Book, entry: Entry) -> None:
     posting = POSTINGS.get(entry.topic)
     if posting is not None:
         posting(book, entry)
+    book.recorded_at = entry.recorded_at
     event = entry.event
     if event.get("reference") is not None and "gateway" in event:
         book.references[event["gateway"], event["reference"]] = event["operation_id"]
@@ -60,6 +72,7 @@ def _adjusted(book: Book, entry: Entry) -> None:
     amount = entry.amount("amount")
     book.money.adjusted += amount
     book.money.balance += amount
+    _use_lots(book, entry)
 
 
 # Money in ---------------------------------------------------------------------------------------------------------
@@ -303,6 +316,7 @@ def _spent(book: Book, entry: Entry) -> None:
     amount = entry.amount("amount")
     book.money.spent += amount
     book.money.balance -= amount
+    _use_lots(book, entry)
     book.latest_purchase = (entry.event["operation_id"], entry.event["lines"])
 
 
@@ -313,6 +327,12 @@ def _given_back(book: Book, entry: Entry) -> None:
     given_back = book.given_back.setdefault(entry.event["spend_id"], Counter())
     for line, quantity in entry.event["lines"]:
         given_back[line] += quantity
+    lots_given_back = book.lots_given_back.setdefault(entry.event["spend_id"], Counter())
+    lots_given_back[""] += amount
+    for lot_id, part, _, _ in entry.event.get("lots", ()):
+        lots_given_back[""] -= millionths(part)
+        lots_given_back[lot_id] += millionths(part)
+        _lot(book, lot_id).remaining += millionths(part)
 
 
 def _rented(book: Book, entry: Entry) -> None:
@@ -335,22 +355,69 @@ def _released(book: Book, entry: Entry) -> None:
 def _held(book: Book, entry: Entry) -> None:
     amount = entry.amount("amount")
     book.money.held += amount
-    book.holds[entry.event["operation_id"]] = Hold(amount, moment(entry.event["expires_at"]))
+    lots = {lot_id: millionths(part) for lot_id, part in entry.event.get("lots", ())}
+    book.holds[entry.event["operation_id"]] = Hold(amount, moment(entry.event["expires_at"]), lots)
+    for lot_id, part in lots.items():
+        _lot(book, lot_id).held += part
 
 
 def _settled(book: Book, entry: Entry) -> None:
     _spent(book, entry)
-    _hold_reduced(book, entry)
+    _reduce_hold(book, entry, {lot_id: millionths(part) for lot_id, part in entry.event.get("lots", ())})
 
 
-def _hold_reduced(book: Book, entry: Entry) -> None:
+def _hold_ended(book: Book, entry: Entry) -> None:
+    hold = book.holds.get(entry.event["hold_id"])
+    _reduce_hold(book, entry, dict(hold.lots) if hold is not None else {})
+
+
+def _reduce_hold(book: Book, entry: Entry, lots: Mapping[str, int]) -> None:
     amount = entry.amount("amount")
     book.money.held -= amount
     hold = book.holds.get(entry.event["hold_id"])
     if hold is not None:
         hold.remaining -= amount
+        for lot_id, part in lots.items():
+            hold.lots[lot_id] = hold.lots.get(lot_id, 0) - part
+            _lot(book, lot_id).held -= part
         if hold.remaining == 0:
             del book.holds[entry.event["hold_id"]]
+
+
+# Granted credit ---------------------------------------------------------------------------------------------------
+
+
+def _granted(book: Book, entry: Entry) -> None:
+    amount = entry.amount("amount")
+    book.money.granted += amount
+    book.money.balance += amount
+    expires_at = entry.event["expires_at"]
+    book.lot_terms[entry.event["operation_id"]] = entry.event["priority"], expires_at and moment(expires_at)
+    _lot(book, entry.event["operation_id"]).remaining += amount
+
+
+def _expired(book: Book, entry: Entry) -> None:
+    amount = entry.amount("amount")
+    book.money.expired += amount
+    book.money.balance -= amount
+    _take_from_lot(book, entry.event["lot_id"], amount)
+
+
+def _use_lots(book: Book, entry: Entry) -> None:
+    for lot_id, part in entry.event.get("lots", ()):
+        _take_from_lot(book, lot_id, millionths(part))
+
+
+def _take_from_lot(book: Book, lot_id: str, amount: int) -> None:
+    lot = _lot(book, lot_id)
+    lot.remaining -= amount
+    if lot.remaining == 0:
+        del book.lots[lot_id]
+
+
+def _lot(book: Book, lot_id: str) -> Lot:
+    """Return a lot as it is, or as it is again after it was used up."""
+    return book.lots.setdefault(lot_id, Lot(expires_at=book.lot_terms.get(lot_id, (0, None))[1]))
 
 
 # Attempts, of either kind -----------------------------------------------------------------------------------------
@@ -468,8 +535,10 @@ POSTINGS: Mapping[str, Posting] = MappingProxyType(
         "number-released": _released,
         "funds-held": _held,
         "hold-settled": _settled,
-        "hold-released": _hold_reduced,
-        "hold-expired": _hold_reduced,
+        "hold-released": _hold_ended,
+        "hold-expired": _hold_ended,
+        "credit-granted": _granted,
+        "credit-expired": _expired,
     }
 )
 """By topic; the others change nothing that the audit keeps."""

@@ -15,8 +15,8 @@ __all__ = ["AuditReport", "CurrencyTotals"]
 class CurrencyTotals:
     """Where the money of one currency came from and went to, over all accounts (invariant I1).
 
-    `captured` is `credited` and `taxed`; `credited`, `reversed` and `adjusted` are `refunded`,
-    `refunded_elsewhere`, `lost`, `never_settled`, `spent`, `paid_out`, `written_off` and `balance`.
+    `captured` is `credited` and `taxed`; `credited`, `granted`, `reversed` and `adjusted` are `refunded`,
+    `refunded_elsewhere`, `lost`, `never_settled`, `expired`, `spent`, `paid_out`, `written_off` and `balance`.
     """
 
     currency: str
@@ -25,6 +25,10 @@ class CurrencyTotals:
     """What cards were charged, tax included."""
     taxed: Decimal
     credited: Decimal
+    granted: Decimal
+    """What the service gave that nobody paid for."""
+    expired: Decimal
+    """Of what was granted."""
     refunded: Decimal
     """What cards were paid back, without tax."""
     refunded_elsewhere: Decimal

@@ -140,8 +140,8 @@ ROWS: Mapping[str, Rows] = MappingProxyType(
             },
         ),
         "statement_lines": Rows(
-            "SELECT account_id, version, recorded_at, kind, operation_id, currency, amount, total, held, pending"
-            " FROM statement_lines ORDER BY 1, 2, 3",
+            "SELECT account_id, version, recorded_at, kind, operation_id, currency, amount, total, held, granted,"
+            " pending FROM statement_lines ORDER BY 1, 2, 3",
             (str, int),
             {
                 "recorded_at": _TIME,
@@ -151,6 +151,7 @@ ROWS: Mapping[str, Rows] = MappingProxyType(
                 "amount": _AMOUNT,
                 "total": _AMOUNT,
                 "held": _AMOUNT,
+                "granted": _AMOUNT,
                 "pending": _AMOUNT,
             },
         ),

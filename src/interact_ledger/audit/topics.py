@@ -110,6 +110,9 @@ TOPICS: Mapping[str, Topic] = MappingProxyType(
         "hold-expired": Topic(("hold_id",), command=True),
         # Adjustments
         "balance-adjusted": Topic(_OPERATION, starts=True, command=True),
+        # Granted credit
+        "credit-granted": Topic(_OPERATION, starts=True, command=True),
+        "credit-expired": Topic(("lot_id",), command=True),
         # The seller's invoice book
         "invoice-issued": Topic(("invoice_id",), starts=True),
     }

@@ -1,4 +1,4 @@
-"""Accounts: opening, looking at, changing, suspending, closing, adjusting."""
+"""Accounts: opening, looking at, changing, suspending, closing, adjusting; and granting credit."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from interact_ledger.cli.text import facts, listing, plain_text, record
 from interact_ledger.errors import InvalidRequest
 from interact_ledger.views import AccountDetails
 
-__all__ = ["account"]
+__all__ = ["account", "credit"]
 
 account = group("Open, look at, change, suspend, close and adjust accounts.")
+credit = group("Grant credit that nobody paid for, and list what is left of it.")
 
 Region = Annotated[str | None, typer.Option("--region", metavar="REGION", help="ISO 3166-2 without the country: CA.")]
 
@@ -168,6 +169,37 @@ def adjust(
     available = session.ledger.adjust(account_id, amount, reason, idempotency_key=session.key_or_new(key))
     said = {"account_id": account_id, "adjusted_by": amount, "available": available}
     return Answer(as_document(said), [facts(said)])
+
+
+@command(credit, "grant")
+def grant_credit(
+    session: Session,
+    account_id: AccountId,
+    amount: Annotated[str, typer.Argument(metavar="AMOUNT", help="How much, such as 5.00.")],
+    reason: Reason,
+    priority: Annotated[int, typer.Option(metavar="N", help="0 to 100, the lower first; purchased has 50.")] = 50,
+    expires_at: Annotated[str | None, typer.Option(metavar="MOMENT", help="When it is gone, ISO 8601; UTC.")] = None,
+    key: Key = None,
+) -> Answer:
+    """Give credit that nobody paid for."""
+    currency = session.ledger.account(account_id).currency
+    granted = session.ledger.grant_credit(
+        account_id,
+        money(amount, currency, "amount"),
+        reason,
+        idempotency_key=session.key_or_new(key),
+        priority=priority,
+        expires_at=moment(expires_at, "expires_at"),
+    )
+    return Answer(as_document(granted), [record(granted)])
+
+
+@command(credit, "list")
+def list_credit(session: Session, account_id: AccountId) -> Answer:
+    """List the granted credit that is left, that which is used first at the front."""
+    found = session.ledger.granted_credit(account_id)
+    columns = ("lot_id", "remaining", "held", "priority", "expires_at")
+    return Answer({"credit": as_document(found)}, [listing(found, columns, none="No granted credit.")])
 
 
 def _signed(add: str | None, take: str | None, currency: str) -> Money:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from interact_ledger.cli.accounts import account
+from interact_ledger.cli.accounts import account, credit
 from interact_ledger.cli.operating import operating, settings
 from interact_ledger.cli.payments import cards, payment
 from interact_ledger.cli.reading import reading
@@ -16,7 +16,7 @@ app = group("Prepaid balances: accounts, payments, spending, and their whole his
 root_options(app)
 
 for panel, groups in {
-    "Accounts and payments": {"account": account, "payment": payment, "cards": cards},
+    "Accounts and payments": {"account": account, "payment": payment, "cards": cards, "credit": credit},
     "Spending": {"estimate": estimate, "spend": spend, "hold": hold, "numbers": numbers},
 }.items():
     for name, commands in groups.items():

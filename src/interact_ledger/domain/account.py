@@ -23,6 +23,7 @@ __all__ = [
     "AttemptStatus",
     "Card",
     "CardSaving",
+    "CreditLot",
     "Hold",
     "Refund",
     "RentedNumber",
@@ -204,6 +205,24 @@ class Hold:
     remaining: Decimal
     reference: str
     expires_at: datetime
+    lots: Mapping[str, Decimal] = field(default_factory=dict)
+    """What of it is granted credit, by lot."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditLot:
+    """Granted credit, until it is used up or expires."""
+
+    lot_id: str
+    remaining: Decimal
+    held: Decimal = Decimal(0)
+    """What holds reserve of it."""
+    priority: int
+    expires_at: datetime | None
+
+    @property
+    def free(self) -> Decimal:
+        return EXACT.subtract(self.remaining, self.held)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,6 +280,8 @@ class Account:
     cards: Mapping[str, Card] = field(default_factory=dict)
     default_card_id: str | None = None
     holds: Mapping[str, Hold] = field(default_factory=dict)
+    lots: Mapping[str, CreditLot] = field(default_factory=dict)
+    """Granted credit that is left, by lot; all else of the balance was purchased."""
     numbers: Mapping[str, RentedNumber] = field(default_factory=dict)
     gateway_customers: Mapping[str, str] = field(default_factory=dict)
     """The customer's id at each gateway."""
@@ -276,6 +297,16 @@ class Account:
     def available(self) -> Decimal:
         """What can be spent or held now."""
         return EXACT.subtract(self.balance, self.held)
+
+    @property
+    def granted(self) -> Decimal:
+        """What of the balance nobody paid for, held or not."""
+        return reduce(EXACT.add, (lot.remaining for lot in self.lots.values()), Decimal(0))
+
+    @property
+    def purchased(self) -> Decimal:
+        """What of the available balance was paid for: below zero if more was taken back than was left of it."""
+        return reduce(EXACT.subtract, (lot.free for lot in self.lots.values()), self.available)
 
     @property
     def pending(self) -> Decimal:

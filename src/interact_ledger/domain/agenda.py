@@ -24,6 +24,7 @@ class AgendaKind(StrEnum):
     REFUND = "refund"
     """Bring a refund to its true end."""
     HOLD_EXPIRY = "hold_expiry"
+    CREDIT_EXPIRY = "credit_expiry"
     NUMBER_RENT = "number_rent"
 
 
@@ -54,6 +55,9 @@ def _items(account: Account) -> Iterator[AgendaItem]:
         yield AgendaItem(AgendaKind.REFUND, operation_id, _due(refund))
     for hold in account.holds.values():
         yield AgendaItem(AgendaKind.HOLD_EXPIRY, hold.hold_id, hold.expires_at)
+    for lot in account.lots.values():
+        if lot.expires_at is not None and lot.free:
+            yield AgendaItem(AgendaKind.CREDIT_EXPIRY, lot.lot_id, lot.expires_at)
     for rented in account.numbers.values():
         yield AgendaItem(AgendaKind.NUMBER_RENT, rented.number, rented.next_due_at)
 

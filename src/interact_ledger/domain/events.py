@@ -91,6 +91,22 @@ class LineReversal(NamedTuple):
     quantity: int
 
 
+class LotPart(NamedTuple):
+    """What a lot of granted credit pays, or is reserved for."""
+
+    lot_id: str
+    amount: Amount
+
+
+class LotReturn(NamedTuple):
+    """What a lot of granted credit gets back, with its terms: it may have been used up meanwhile."""
+
+    lot_id: str
+    amount: Amount
+    priority: int
+    expires_at: UtcTime | None
+
+
 # What events share ------------------------------------------------------------------------------------------------
 
 
@@ -825,6 +841,8 @@ class Purchase(OperationStarted):
     price_list: str
     """The version of the price list that it was priced from."""
     lines: tuple[SpendLine, ...]
+    lots: tuple[LotPart, ...] = ()
+    """What granted credit pays of the amount; purchased credit pays the rest."""
 
 
 class Spent(Purchase):
@@ -842,6 +860,8 @@ class SpendReversed(OperationStarted):
     currency: CurrencyCode
     lines: tuple[LineReversal, ...]
     reason: PersonalText
+    lots: tuple[LotReturn, ...] = ()
+    """What granted credit gets back of the amount; purchased credit gets the rest."""
 
 
 # Rented numbers ---------------------------------------------------------------------------------------------------
@@ -900,6 +920,8 @@ class FundsHeld(OperationStarted):
     currency: CurrencyCode
     reference: PersonalText
     expires_at: UtcTime
+    lots: tuple[LotPart, ...] = ()
+    """What is reserved of granted credit; such a lot does not expire before the hold ends."""
 
 
 class HoldSettled(Purchase):
@@ -943,6 +965,37 @@ class BalanceAdjusted(OperationStarted):
     """What the balance changed by, negative if it fell."""
     currency: CurrencyCode
     reason: PersonalText
+    lots: tuple[LotPart, ...] = ()
+    """What is taken of granted credit; purchased credit bears the rest."""
+
+
+# Granted credit ---------------------------------------------------------------------------------------------------
+
+
+class CreditGranted(OperationStarted):
+    """The service gave credit that nobody paid for; the lot is named by this operation's id."""
+
+    TOPIC = "credit-granted"
+
+    amount: Amount
+    currency: CurrencyCode
+    reason: PersonalText
+    priority: int
+    """0 to 100, the lower is used first; purchased credit has 50."""
+    expires_at: UtcTime | None
+
+
+class CreditExpired(Event):
+    """What was left of a lot, and not held, is gone: its time was over, or the account was closed."""
+
+    TOPIC = "credit-expired"
+    OPERATIONS = ("lot_id",)
+
+    lot_id: str
+    amount: Amount
+    currency: CurrencyCode
+    at_closing: bool
+    """Whether the account is closed by the events that follow, rather than the lot's time over."""
 
 
 # The seller's invoice book ----------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from functools import singledispatch
 from typing import Any, TypeVar
@@ -17,6 +18,7 @@ from interact_ledger.domain.account import (
     AttemptStatus,
     Card,
     CardSaving,
+    CreditLot,
     Hold,
     Refund,
     RentedNumber,
@@ -26,7 +28,7 @@ from interact_ledger.domain.account import (
 
 __all__ = ["FOLD_VERSION", "evolve", "fold_card_saving", "fold_refund", "fold_top_up"]
 
-FOLD_VERSION = 2
+FOLD_VERSION = 3
 """Raised whenever the fold's result changes for the same events, so that older snapshots are discarded."""
 
 
@@ -136,12 +138,20 @@ def _(event: e.AccountClosed, account: Account) -> Account:
 
 @_apply.register
 def _(event: e.Spent, account: Account) -> Account:
-    return replace(account, balance=account.balance - event.amount)
+    return replace(account, balance=account.balance - event.amount, lots=_lots_used(account.lots, event.lots))
 
 
 @_apply.register
-def _(event: e.SpendReversed | e.BalanceAdjusted, account: Account) -> Account:
-    return replace(account, balance=account.balance + event.amount)
+def _(event: e.BalanceAdjusted, account: Account) -> Account:
+    return replace(account, balance=account.balance + event.amount, lots=_lots_used(account.lots, event.lots))
+
+
+@_apply.register
+def _(event: e.SpendReversed, account: Account) -> Account:
+    lots = account.lots
+    for part in event.lots:
+        lots = _lot_raised(lots, part.lot_id, part.amount, part.priority, part.expires_at)
+    return replace(account, balance=account.balance + event.amount, lots=lots)
 
 
 @_apply.register
@@ -291,7 +301,12 @@ def _(event: e.NumberRented, account: Account) -> Account:
 @_apply.register
 def _(event: e.NumberRentalCharged, account: Account) -> Account:
     rented = replace(account.numbers[event.number], next_due_at=event.next_due_at, unpaid=False)
-    return replace(account, balance=account.balance - event.amount, numbers={**account.numbers, rented.number: rented})
+    return replace(
+        account,
+        balance=account.balance - event.amount,
+        lots=_lots_used(account.lots, event.lots),
+        numbers={**account.numbers, rented.number: rented},
+    )
 
 
 @_apply.register
@@ -312,26 +327,71 @@ def _(event: e.FundsHeld, account: Account) -> Account:
         remaining=event.amount,
         reference=event.reference,
         expires_at=event.expires_at,
+        lots=dict(event.lots),
     )
-    return replace(account, held=account.held + event.amount, holds={**account.holds, hold.hold_id: hold})
+    return replace(
+        account,
+        held=account.held + event.amount,
+        holds={**account.holds, hold.hold_id: hold},
+        lots=_lots_held(account.lots, hold.lots, 1),
+    )
 
 
 @_apply.register
 def _(event: e.HoldSettled, account: Account) -> Account:
-    reduced = _hold_reduced(account, event.hold_id, event.amount)
-    return replace(reduced, balance=reduced.balance - event.amount)
+    reduced = _hold_reduced(account, event.hold_id, event.amount, dict(event.lots))
+    return replace(reduced, balance=reduced.balance - event.amount, lots=_lots_used(reduced.lots, event.lots))
 
 
 @_apply.register
 def _(event: e.HoldReleased | e.HoldExpired, account: Account) -> Account:
-    return _hold_reduced(account, event.hold_id, event.amount)
+    return _hold_reduced(account, event.hold_id, event.amount, account.holds[event.hold_id].lots)
 
 
-def _hold_reduced(account: Account, hold_id: str, amount: Decimal) -> Account:
+def _hold_reduced(account: Account, hold_id: str, amount: Decimal, lots: Mapping[str, Decimal]) -> Account:
     hold = account.holds[hold_id]
-    rest = hold.remaining - amount
-    holds = {**account.holds, hold_id: replace(hold, remaining=rest)} if rest else _without(account.holds, hold_id)
-    return replace(account, held=account.held - amount, holds=holds)
+    left = {lot_id: held - lots.get(lot_id, 0) for lot_id, held in hold.lots.items()}
+    rest = replace(
+        hold, remaining=hold.remaining - amount, lots={lot_id: held for lot_id, held in left.items() if held}
+    )
+    return replace(
+        account,
+        held=account.held - amount,
+        holds={**account.holds, hold_id: rest} if rest.remaining else _without(account.holds, hold_id),
+        lots=_lots_held(account.lots, lots, -1),
+    )
+
+
+@_apply.register
+def _(event: e.CreditGranted, account: Account) -> Account:
+    lots = _lot_raised(account.lots, event.operation_id, event.amount, event.priority, event.expires_at)
+    return replace(account, balance=account.balance + event.amount, lots=lots)
+
+
+@_apply.register
+def _(event: e.CreditExpired, account: Account) -> Account:
+    used = _lots_used(account.lots, (e.LotPart(event.lot_id, event.amount),))
+    return replace(account, balance=account.balance - event.amount, lots=used)
+
+
+_Lots = Mapping[str, CreditLot]
+
+
+def _lot_raised(lots: _Lots, lot_id: str, amount: Decimal, priority: int, expires_at: datetime | None) -> _Lots:
+    lot = lots.get(lot_id) or CreditLot(lot_id=lot_id, remaining=Decimal(0), priority=priority, expires_at=expires_at)
+    return {**lots, lot_id: replace(lot, remaining=lot.remaining + amount)}
+
+
+def _lots_used(lots: _Lots, parts: Iterable[e.LotPart]) -> _Lots:
+    for lot_id, amount in parts:
+        rest = replace(lots[lot_id], remaining=lots[lot_id].remaining - amount)
+        lots = {**lots, lot_id: rest} if rest.remaining else _without(lots, lot_id)
+    return lots
+
+
+def _lots_held(lots: _Lots, parts: Mapping[str, Decimal], times: int) -> _Lots:
+    held = {lot_id: replace(lots[lot_id], held=lots[lot_id].held + times * part) for lot_id, part in parts.items()}
+    return {**lots, **held} if held else lots
 
 
 # One top-up, one card saving and one refund, event by event ---------------------------------------------------------

@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from interact_ledger.domain import events as e
+from interact_ledger.domain import lots
 from interact_ledger.domain.account import Account, Hold
 from interact_ledger.domain.operations import Request
 from interact_ledger.domain.spending import refuse_uncovered, total_of
@@ -17,12 +18,14 @@ from interact_ledger.money import plain
 __all__ = ["expire", "hold", "release", "settle"]
 
 
-def hold(account: Account, request: Request, amount: Decimal, reference: str, expires_at: datetime) -> list[e.Event]:
+def hold(
+    account: Account, request: Request, amount: Decimal, reference: str, expires_at: datetime, now: datetime
+) -> list[e.Event]:
     """Reserve an amount of the available balance until it is settled, released or expires."""
     if amount <= 0:
         raise InvalidAmount("must be more than zero", field="amount")
     refuse_inactive(account)
-    refuse_uncovered(account, amount, "amount")
+    refuse_uncovered(account, amount, "amount", now)
     return [
         e.FundsHeld(
             **request.fields,
@@ -30,6 +33,7 @@ def hold(account: Account, request: Request, amount: Decimal, reference: str, ex
             currency=account.currency,
             reference=reference,
             expires_at=expires_at,
+            lots=lots.split(account, amount, now),
         )
     ]
 
@@ -62,6 +66,7 @@ def settle(
             price_list=price_list,
             lines=lines,
             hold_id=hold_id,
+            lots=lots.split_hold(account, reserved, amount),
         )
     ]
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 
 from interact_ledger.domain import events as e
+from interact_ledger.domain import lots
 from interact_ledger.domain.account import Account, RentedNumber, Standing
 from interact_ledger.domain.calendar import local_date, next_monthly_due
 from interact_ledger.domain.operations import Request
@@ -38,7 +40,9 @@ def rent(account: Account, operation_id: str, number: str, monthly: e.SpendLine,
     )
 
 
-def charge_rent(account: Account, request: Request, number: str, due_at: datetime, price_list: str) -> list[e.Event]:
+def charge_rent(
+    account: Account, request: Request, number: str, due_at: datetime, price_list: str, now: datetime
+) -> list[e.Event]:
     """Debit one month that fell due, or say once that it cannot be: too little balance, or a suspended account.
 
     Nothing happens if that month is settled, the number was released, or the account is closed.
@@ -46,8 +50,9 @@ def charge_rent(account: Account, request: Request, number: str, due_at: datetim
     rented = account.numbers.get(number)
     if rented is None or rented.next_due_at != due_at or account.closed:
         return []
-    if rented.monthly_price > account.available or account.standing is Standing.SUSPENDED:
-        return [] if rented.unpaid else [_unpaid(account, rented)]
+    available = lots.available(account, now)
+    if rented.monthly_price > available or account.standing is Standing.SUSPENDED:
+        return [] if rented.unpaid else [_unpaid(account, rented, available)]
     line = e.SpendLine(number, rented.item, 1, 1, rented.monthly_price)
     return [
         e.NumberRentalCharged(
@@ -56,6 +61,7 @@ def charge_rent(account: Account, request: Request, number: str, due_at: datetim
             currency=account.currency,
             price_list=price_list,
             lines=(line,),
+            lots=lots.split(account, rented.monthly_price, now),
             number=number,
             due_at=due_at,
             next_due_at=next_monthly_due(rented.anchor_day, due_at, account.time_zone),
@@ -71,11 +77,11 @@ def release_number(account: Account, number: str) -> list[e.Event]:
     return [e.NumberReleased(number=number)]
 
 
-def _unpaid(account: Account, rented: RentedNumber) -> e.NumberRentalUnpaid:
+def _unpaid(account: Account, rented: RentedNumber, available: Decimal) -> e.NumberRentalUnpaid:
     return e.NumberRentalUnpaid(
         number=rented.number,
         due_at=rented.next_due_at,
         amount=rented.monthly_price,
         currency=account.currency,
-        available=account.available,
+        available=available,
     )

@@ -52,15 +52,11 @@ def charge_to_refund(charges: Mapping[str, Charge], reference: str | None) -> Ch
 
 
 def refundable(account: Account, charge: Charge) -> Decimal:
-    """Return the most that can be paid back of a charge now: what is left of it, and what the balance covers."""
+    """Return the most that can be paid back of a charge now: what is left of it, within what is purchased."""
     unit = minor_unit(account.currency)
-    amounts = range(minor_units(max(charge.left.total, Decimal(0)), account.currency) + 1)
-    covered = (
-        bisect_right(
-            amounts, account.available, key=lambda units: charge.left.at_most(units * unit, account.currency).credit
-        )
-        - 1
-    )
+    left, currency = charge.left, account.currency
+    amounts = range(minor_units(max(left.total, Decimal(0)), currency) + 1)
+    covered = bisect_right(amounts, account.purchased, key=lambda n: left.at_most(n * unit, currency).credit) - 1
     return max(covered, 0) * unit
 
 
@@ -174,7 +170,7 @@ def _refuse_too_much(account: Account, charge: Charge, total: Decimal) -> None:
         left, currency = plain(charge.left.total, account.currency), account.currency
         raise NotRefundable(
             f"{plain(most, currency)} {currency} can be paid back now: {left} is left of the charge,"
-            f" and the balance covers {plain(max(account.available, Decimal(0)), currency)} without tax",
+            f" and the purchased balance covers {plain(max(account.purchased, Decimal(0)), currency)} without tax",
             field="amount",
         )
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from decimal import Decimal
 
 from interact_ledger.domain import events as e
+from interact_ledger.domain import lots
 from interact_ledger.domain.account import Account
 from interact_ledger.domain.operations import Request
 from interact_ledger.domain.standing import refuse_closed, refuse_inactive
@@ -21,16 +23,19 @@ def total_of(lines: Sequence[e.SpendLine]) -> Decimal:
     return sum((line.amount for line in lines), Decimal(0))
 
 
-def refuse_uncovered(account: Account, amount: Decimal, field: str) -> None:
+def refuse_uncovered(account: Account, amount: Decimal, field: str, now: datetime) -> None:
     """No command takes more than is available (invariant I5)."""
-    if amount > account.available:
-        taken, left = plain(amount, account.currency), plain(account.available, account.currency)
+    available = lots.available(account, now)
+    if amount > available:
+        taken, left = plain(amount, account.currency), plain(available, account.currency)
         raise InsufficientBalance(
             f"takes {taken} {account.currency}, but {left} is available; top up first", field=field
         )
 
 
-def spend(account: Account, request: Request, lines: tuple[e.SpendLine, ...], price_list: str) -> e.Spent:
+def spend(
+    account: Account, request: Request, lines: tuple[e.SpendLine, ...], price_list: str, now: datetime
+) -> e.Spent:
     """Buy priced lines from the available balance, all or nothing.
 
     Raises:
@@ -38,15 +43,22 @@ def spend(account: Account, request: Request, lines: tuple[e.SpendLine, ...], pr
     """
     refuse_inactive(account)
     amount = total_of(lines)
-    refuse_uncovered(account, amount, "items")
-    return e.Spent(**request.fields, amount=amount, currency=account.currency, price_list=price_list, lines=lines)
+    refuse_uncovered(account, amount, "items", now)
+    return e.Spent(
+        **request.fields,
+        amount=amount,
+        currency=account.currency,
+        price_list=price_list,
+        lines=lines,
+        lots=lots.split(account, amount, now),
+    )
 
 
 def reverse_spend(
     account: Account,
     request: Request,
     spend_id: str,
-    past: Sequence[e.Recorded],
+    history: Callable[[str], Sequence[e.Recorded]],
     wanted: Sequence[tuple[str, int | None]] | None,
     reason: str,
 ) -> list[e.Event]:
@@ -56,7 +68,7 @@ def reverse_spend(
         account: the account that bought.
         request: the command, to be recognised when repeated.
         spend_id: the operation that bought.
-        past: that operation's events.
+        history: tells the account's events about an operation.
         wanted: the references of lines and how many of each (None: what is left of it); None gives back all.
         reason: why.
 
@@ -65,6 +77,7 @@ def reverse_spend(
         NotReversible: if more is wanted than was bought and not yet given back.
     """
     refuse_closed(account)
+    past = history(spend_id)
     purchase = _purchase(past)
     left = _left_to_give_back(purchase, past)
     if wanted is None:
@@ -84,6 +97,7 @@ def reverse_spend(
             currency=account.currency,
             lines=tuple(reversals),
             reason=reason,
+            lots=lots.returned(purchase, past, amount, history),
         )
     ]
 

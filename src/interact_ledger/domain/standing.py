@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from interact_ledger.domain import events as e
+from interact_ledger.domain import lots
 from interact_ledger.domain.account import Account, Standing
 from interact_ledger.domain.operations import Request
 from interact_ledger.errors import AccountClosed, AccountNotEmpty, AccountSuspended
@@ -101,7 +102,7 @@ def close(
     """
     refuse_closed(account)
     _refuse_open_ends(account)
-    rest = account.balance - paid_out
+    rest = account.purchased - paid_out
     if not 0 <= rest < minor_unit:
         left = f"{plain(rest, account.currency)} {account.currency}"
         raise AccountNotEmpty(
@@ -109,6 +110,7 @@ def close(
             field="paid_out",
         )
     return [
+        *lots.forfeit(account),
         e.AccountClosed(
             **request.fields,
             reason=reason,
@@ -116,7 +118,7 @@ def close(
             payout_reference=payout_reference,
             written_off=rest,
             currency=account.currency,
-        )
+        ),
     ]
 
 

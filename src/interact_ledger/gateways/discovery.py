@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Protocol, cast
 
 from interact_ledger.errors import ConfigurationError
@@ -37,11 +37,21 @@ def gateway_from_env(name: str, environ: Mapping[str, str]) -> Gateway:
         raise ConfigurationError(
             f"no gateway {from_outside(name)!r} is installed; there are: {', '.join(gateway_names())}", field="gateways"
         )
+    entry_point = next(iter(found))
     try:
-        gateway_class = cast("GatewayClass", next(iter(found)).load())
+        gateway_class = cast("GatewayClass", entry_point.load())
     except ModuleNotFoundError as missing:
         raise ConfigurationError(
-            f"the gateway {name!r} needs {missing.name!r}, which is not installed; try the extra of that name",
+            f"the gateway {name!r} needs {missing.name!r}, which is not installed; {_cure(entry_point)}",
             field="gateways",
         ) from None
     return gateway_class.from_env(environ)
+
+
+def _cure(entry_point: EntryPoint) -> str:
+    package = entry_point.dist
+    if package is None:
+        return f"install what {entry_point.value} needs"
+    if entry_point.name in (package.metadata.get_all("Provides-Extra") or ()):
+        return f'pip install "{package.name}[{entry_point.name}]"'
+    return f"install the package {package.name} again, with its modules and all that it depends on"

@@ -12,7 +12,7 @@ from interact_ledger.domain.account import Account, CardSaving, Refund, TopUp
 from interact_ledger.domain.events import CardSavingAttempted, Event, PaymentAttempted, Recorded, RefundAttempted
 from interact_ledger.domain.fold import evolve
 from interact_ledger.errors import LedgerError
-from interact_ledger.gateways.protocol import NotAttempted, Unknown
+from interact_ledger.gateways.protocol import Cancelled, NotAttempted, Unknown
 from interact_ledger.processes.context import Context
 from interact_ledger.storage.accounts import Decide, History
 
@@ -23,6 +23,7 @@ __all__ = [
     "can_replay",
     "followed_by",
     "makers",
+    "may_yet_come",
     "nothing",
     "proof_from",
     "refused",
@@ -48,6 +49,12 @@ def proof_from(context: Context, attempt: TopUp | CardSaving | Refund) -> dateti
     """Return from when on "not found" proves that the attempt did nothing and never will."""
     safe_delay = context.gateway(attempt.intent.gateway).capabilities.safe_delay
     return attempt.intent.send_before + context.settings.clock_difference_max + safe_delay
+
+
+def may_yet_come(context: Context, attempt: TopUp | CardSaving, result: object) -> bool:
+    """Say whether an attempt is called cancelled because nothing is there, while a sender may still be asleep."""
+    nothing_there = isinstance(result, Cancelled) and result.reference is None
+    return nothing_there and context.now() < proof_from(context, attempt)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from interact_ledger.gateways.protocol import (
     SavedCard,
 )
 from interact_ledger.pricing.availability import choose_gateway
-from interact_ledger.processes.attempts import TOO_LATE, Marked, can_replay, makers, proof_from, refused
+from interact_ledger.processes.attempts import TOO_LATE, Marked, can_replay, makers, may_yet_come, proof_from, refused
 from interact_ledger.processes.context import Context
 from interact_ledger.storage.accounts import Change, Decide, History
 
@@ -117,7 +117,8 @@ def settle_saving(context: Context, account_id: str, operation_id: str) -> Progr
     saving = load(context, account_id, operation_id)
     if saving.cancelling and not saving.is_over:
         cancelled = gateway.cancel_save(_card_request(context, account_id, gateway, saving))
-        _record(context, account_id, saving, cancelled)
+        if not may_yet_come(context, saving, cancelled):
+            _record(context, account_id, saving, cancelled)
     return _progress(context, account_id, operation_id, result)
 
 

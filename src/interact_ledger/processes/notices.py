@@ -8,11 +8,11 @@ object names and whose own look-up then finds it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from interact_ledger.domain import events as e
 from interact_ledger.domain.account import Account
@@ -77,6 +77,15 @@ class ReceivedNotice:
         return self.outcome is not NoticeOutcome.LATER
 
 
+@runtime_checkable
+class _Headers(Protocol):
+    """What web frameworks hand on: a mapping, or what is nearly one, such as Werkzeug's and the standard library's."""
+
+    def __len__(self) -> int: ...
+
+    def items(self) -> Iterable[tuple[str, str]]: ...
+
+
 class _Whose(NamedTuple):
     account_id: str
     operation_id: str | None
@@ -115,10 +124,8 @@ def _verified(gateway: Gateway, body: bytes, headers: Mapping[str, str]) -> Sequ
         raise NoticeRejected("must be the request's raw bytes", field="body")
     if len(body) > NOTICE_BYTES_MAX:
         raise NoticeRejected(f"is longer than {NOTICE_BYTES_MAX:,} bytes", field="body")
-    if not isinstance(headers, Mapping) or len(headers) > HEADERS_MAX:
-        raise NoticeRejected(f"are no mapping of at most {HEADERS_MAX} headers", field="headers")
     try:
-        notices = gateway.notices(body, headers)
+        notices = gateway.notices(body, _by_name(headers))
     except LedgerError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a check of strangers' bytes stumbles over is a no
@@ -129,6 +136,18 @@ def _verified(gateway: Gateway, body: bytes, headers: Mapping[str, str]) -> Sequ
             if name is not None and (not name or name != storable(name, REFERENCE_LENGTH_MAX)):
                 raise NoticeRejected("names what cannot be stored", field="body")
     return notices
+
+
+def _by_name(headers: _Headers) -> Mapping[str, str]:
+    """Return the headers as a mapping; one that comes several times is one list of values, as HTTP has it."""
+    if not isinstance(headers, _Headers) or len(headers) > HEADERS_MAX:
+        raise NoticeRejected(f"are no mapping of at most {HEADERS_MAX} headers", field="headers")
+    if isinstance(headers, Mapping):
+        return headers
+    by_name: dict[str, str] = {}
+    for name, value in headers.items():
+        by_name[name] = f"{by_name[name]}, {value}" if name in by_name else value
+    return by_name
 
 
 def _act_on(context: Context, books: Books, query: Query, gateway_id: str, notice: Notice) -> ReceivedNotice:

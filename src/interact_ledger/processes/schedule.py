@@ -1,4 +1,4 @@
-"""What falls due by the calendar: holds expire, rented numbers are charged. Harmless when repeated or late."""
+"""What falls due by the calendar: holds and credit expire, numbers are charged. Harmless when repeated or late."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 
 from interact_ledger.clock import iso
 from interact_ledger.domain import events as e
-from interact_ledger.domain import holds, numbers
+from interact_ledger.domain import holds, lots, numbers
 from interact_ledger.domain.account import Account
 from interact_ledger.domain.agenda import AgendaKind
 from interact_ledger.domain.operations import Request
@@ -24,7 +24,8 @@ __all__ = ["Done", "run_due"]
 MONTHS_PER_RUN_MAX = 24
 """How many months of one number one run charges; the next run goes on. A clock that is decades ahead shows early."""
 
-KINDS = (AgendaKind.HOLD_EXPIRY, AgendaKind.NUMBER_RENT)
+EXPIRIES = {AgendaKind.HOLD_EXPIRY: holds.expire, AgendaKind.CREDIT_EXPIRY: lots.expire}
+KINDS = (*EXPIRIES, AgendaKind.NUMBER_RENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +55,14 @@ def run_due(
 def _do(context: Context, item: DueItem) -> list[Done]:
     """Do one item; what goes wrong with one account is reported, and does not keep the others waiting."""
     try:
-        return _expire(context, item) if item.kind is AgendaKind.HOLD_EXPIRY else _rent(context, item)
+        return _expire(context, item) if item.kind in EXPIRIES else _rent(context, item)
     except (Busy, Refused) as error:
         return [_done(item, item.due_at, f"{error.code}: {error.message}")]
 
 
 def _expire(context: Context, item: DueItem) -> list[Done]:
     change = context.accounts.transact(
-        item.account_id, context.cause, lambda account, _: holds.expire(account, item.subject, context.now())
+        item.account_id, context.cause, lambda account, _: EXPIRIES[item.kind](account, item.subject, context.now())
     )
     return [_done(item, item.due_at, "expired") for _ in change.recorded]
 
@@ -90,7 +91,8 @@ def _charge_month(context: Context, item: DueItem, due_at: datetime) -> Sequence
     request = Request(operation_id, key, request_fingerprint("rent", item.subject, iso(due_at)))
 
     def decide(account: Account, _: History) -> Sequence[e.Event]:
-        return numbers.charge_rent(account, request, item.subject, due_at, context.settings.price_list.version)
+        prices = context.settings.price_list.version
+        return numbers.charge_rent(account, request, item.subject, due_at, prices, context.now())
 
     return context.accounts.once(item.account_id, context.cause, request, decide).recorded
 

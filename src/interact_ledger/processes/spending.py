@@ -23,7 +23,7 @@ def spend(context: Context, account_id: str, request: Request, items: Sequence[I
 
     def decide(account: Account, _: History) -> Sequence[e.Event]:
         lines = prices.price(items, account.currency)
-        spent = spending.spend(account, request, lines, prices.version)
+        spent = spending.spend(account, request, lines, prices.version, context.now())
         return (spent, *_rents(context, account, request.operation_id, items, lines))
 
     return context.accounts.once(account_id, context.cause, request, decide)

@@ -41,7 +41,16 @@ from interact_ledger.gateways.protocol import (
     SavedCard,
     Unknown,
 )
-from interact_ledger.processes.attempts import TOO_LATE, Marked, can_replay, makers, nothing, proof_from, refused
+from interact_ledger.processes.attempts import (
+    TOO_LATE,
+    Marked,
+    can_replay,
+    makers,
+    may_yet_come,
+    nothing,
+    proof_from,
+    refused,
+)
 from interact_ledger.processes.checkout import refuse_gateway
 from interact_ledger.processes.context import Context
 from interact_ledger.storage.accounts import Change, Decide, History
@@ -335,6 +344,8 @@ def _cancel_at_gateway(context: Context, account_id: str, attempt: TopUp) -> Pro
     gateway = context.gateway(attempt.intent.gateway)
     customer_id = context.customer_at(account_id, gateway)
     result = gateway.cancel(_charge_request(account_id, customer_id, attempt))
+    if may_yet_come(context, attempt, result):
+        return Progress(attempt)
     _record(context, account_id, attempt, result)
     return Progress(load(context, account_id, attempt.operation_id))
 

@@ -1,4 +1,4 @@
-"""Checkout summaries: what the customer was shown before paying (product rule 11)."""
+"""Checkout summaries: what the customer was shown before paying."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Receipts of captured payments, and the invoice numbers that their seller gave them (product rule 13)."""
+"""Receipts of captured payments, and the invoice numbers that their seller gave them."""
 
 from __future__ import annotations
 

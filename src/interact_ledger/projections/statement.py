@@ -30,12 +30,13 @@ STATEMENT_LINES = Table(
         "amount": ColumnType.DECIMAL,
         "total": ColumnType.DECIMAL,
         "held": ColumnType.DECIMAL,
+        "granted": ColumnType.DECIMAL,
         "pending": ColumnType.DECIMAL,
     },
     key=("account_id", "recorded_at", "version"),
     nullable=frozenset({"operation_id"}),
 )
-"""One row per event that changes the total, what is held or what is pending; `total`, `held`, `pending` are after it.
+"""One row per event that changes any part of the balance, which stand in it as they are after the event.
 
 Recorded times never run backwards within an account, so the key finds the balance of any past moment directly.
 """
@@ -48,9 +49,11 @@ class Balance:
     available: Money
     """What can be spent or held."""
     held: Money
-    """What holds reserve."""
+    """What holds and refunds under way reserve."""
     total: Money
     """Available and held."""
+    granted: Money
+    """What of the total nobody paid for: promotional credit, which is never paid back to a card."""
     pending: Money
     """What top-ups under way would add; not part of the total."""
 
@@ -94,11 +97,14 @@ def balance_at(query: Query, account_id: str, currency: str, moment: datetime, v
         " ORDER BY recorded_at DESC, version DESC LIMIT 1",
         [account_id, iso(moment), _VERSION_MAX if version is None else version],
     )
-    row = STATEMENT_LINES.read(found[0]) if found else {"total": _ZERO, "held": _ZERO, "pending": _ZERO}
+    row = (
+        STATEMENT_LINES.read(found[0]) if found else {"total": _ZERO, "held": _ZERO, "granted": _ZERO, "pending": _ZERO}
+    )
     return Balance(
         available=Money(EXACT.subtract(row["total"], row["held"]), currency),
         held=Money(row["held"], currency),
         total=Money(row["total"], currency),
+        granted=Money(row["granted"], currency),
         pending=Money(row["pending"], currency),
     )
 
@@ -164,6 +170,7 @@ def rows(recorded: Recorded, before: Account | None, after: Account | None) -> I
         amount=(after.balance - before.balance) or _ZERO,  # 0.00 would be another text, and a line of its own
         total=after.balance,
         held=after.held,
+        granted=after.granted,
         pending=after.pending,
     )
 

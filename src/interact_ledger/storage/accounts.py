@@ -107,8 +107,7 @@ class Accounts:
             StorageUnavailable: if it could not be written until then.
             LedgerError: whatever the decision raised.
         """
-        with localcontext(EXACT):
-            return self._transact(account_id, cause, decide, None)
+        return self._transact(account_id, cause, decide, None)
 
     def once(self, account_id: str, cause: Cause, request: Request, decide: Decide) -> Change:
         """Decide and append as `transact` does, or change nothing if the request was answered before.
@@ -120,12 +119,11 @@ class Accounts:
             IdempotencyConflict: if its key was used for another request.
             AccountNotFound, Busy, LedgerError: as `transact`.
         """
-        with localcontext(EXACT):
-            return self._transact(account_id, cause, decide, request)
+        return self._transact(account_id, cause, decide, request)
 
     def _transact(self, account_id: str, cause: Cause, decide: Decide, request: Request | None) -> Change:
         give_up_at = time.monotonic() + self._deadline_seconds
-        with over_by(give_up_at):
+        with localcontext(EXACT), over_by(give_up_at):
             return self._transact_until(give_up_at, account_id, cause, decide, request)
 
     def _transact_until(

@@ -165,5 +165,6 @@ def _same_work(before: Account, after: Account) -> bool:
         and before.refunds is after.refunds
         and before.cards is after.cards
         and before.holds is after.holds
+        and before.lots is after.lots
         and before.numbers is after.numbers
     )

@@ -88,9 +88,9 @@ class Log:
     """Append-only streams of events in one database.
 
     Args:
-        url: `sqlite:///relative.db`, `sqlite:////absolute.db`, or `sqlite://` for memory.
+        url: an address as `url.environment` takes it.
         tables: the projections' tables, made beside the log's own.
-        deadline_seconds: how long to wait for another writer's lock.
+        deadline_seconds: how long to wait for another writer's lock, or for an answer.
         copy_of: which persistence module keeps the events, if the database only holds a copy of them.
     """
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 from uuid import uuid4
 
 import psycopg
@@ -157,10 +157,40 @@ class _Cursor:
         return self._cursor.fetchall()
 
 
-class LedgerPostgresRecorder(PostgresApplicationRecorder):
+class _ReadsStreams:
+    """Reads streams of one table, asking again until the deadline."""
+
+    datastore: LedgerPostgresDatastore
+    table: ClassVar[str]
+
+    def select_events(
+        self,
+        originator_id: Any,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> Sequence[StoredEvent]:
+        sql = f"SELECT originator_id, originator_version, topic, state FROM {self.table} WHERE originator_id=%s"
+        parameters: list[object] = [originator_id]
+        for condition, value in ((" AND originator_version>%s", gt), (" AND originator_version<=%s", lte)):
+            if value is not None:
+                sql += condition
+                parameters.append(value)
+        sql += f" ORDER BY originator_version{' DESC' if desc else ''}"
+        if limit is not None:
+            sql += " LIMIT %s"
+            parameters.append(limit)
+        rows = self.datastore.ask(lambda connection: connection.execute(sql, parameters).fetchall())
+        return [StoredEvent(*row.values()) for row in rows]
+
+
+class LedgerPostgresRecorder(_ReadsStreams, PostgresApplicationRecorder):
     """Records events and, in the same transaction, the rows that follow from them."""
 
     datastore: LedgerPostgresDatastore
+    table = "stored_events"
 
     def __init__(self, datastore: LedgerPostgresDatastore, *, events_table_name: str = "stored_events") -> None:
         datastore.db_type_names.clear()
@@ -192,17 +222,6 @@ class LedgerPostgresRecorder(PostgresApplicationRecorder):
                 refuse_a_gap(first, kwargs["chain"], before.fetchone())
             _refuse_if_warned(connection)
         return None
-
-    def select_events(
-        self,
-        originator_id: Any,
-        *,
-        gt: int | None = None,
-        lte: int | None = None,
-        desc: bool = False,
-        limit: int | None = None,
-    ) -> Sequence[StoredEvent]:
-        return _select_events(self.datastore, "stored_events", originator_id, gt=gt, lte=lte, desc=desc, limit=limit)
 
     def select_notifications(
         self,
@@ -304,10 +323,11 @@ class LedgerPostgresRecorder(PostgresApplicationRecorder):
         return create_table_sql(table, _TYPES)
 
 
-class LedgerPostgresSnapshotRecorder(PostgresAggregateRecorder):
+class LedgerPostgresSnapshotRecorder(_ReadsStreams, PostgresAggregateRecorder):
     """Keeps snapshots, which may always be lost."""
 
     datastore: LedgerPostgresDatastore
+    table = "stored_snapshots"
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int] | None:
         with self.datastore.get_connection() as connection:
@@ -317,17 +337,6 @@ class LedgerPostgresSnapshotRecorder(PostgresAggregateRecorder):
                     [stored.originator_id, stored.originator_version, stored.topic, stored.state],
                 )
         return None
-
-    def select_events(
-        self,
-        originator_id: Any,
-        *,
-        gt: int | None = None,
-        lte: int | None = None,
-        desc: bool = False,
-        limit: int | None = None,
-    ) -> Sequence[StoredEvent]:
-        return _select_events(self.datastore, "stored_snapshots", originator_id, gt=gt, lte=lte, desc=desc, limit=limit)
 
 
 class LedgerPostgresFactory(PostgresFactory):
@@ -353,30 +362,6 @@ def _refuse_if_warned(connection: LedgerConnection) -> None:
     """
     if connection.was_warned:
         raise OperationalError("the server warned beside the commit; it might not have been replicated")
-
-
-def _select_events(
-    datastore: LedgerPostgresDatastore,
-    table: str,
-    originator_id: str,
-    *,
-    gt: int | None,
-    lte: int | None,
-    desc: bool,
-    limit: int | None,
-) -> list[StoredEvent]:
-    sql = f"SELECT originator_id, originator_version, topic, state FROM {table} WHERE originator_id=%s"
-    parameters: list[object] = [originator_id]
-    for condition, value in ((" AND originator_version>%s", gt), (" AND originator_version<=%s", lte)):
-        if value is not None:
-            sql += condition
-            parameters.append(value)
-    sql += f" ORDER BY originator_version{' DESC' if desc else ''}"
-    if limit is not None:
-        sql += " LIMIT %s"
-        parameters.append(limit)
-    rows = datastore.ask(lambda connection: connection.execute(sql, parameters).fetchall())
-    return [StoredEvent(*row.values()) for row in rows]
 
 
 @lru_cache(maxsize=512)

@@ -13,9 +13,11 @@ from decimal import localcontext
 from typing import Any
 
 from interact_ledger.domain.account import Account
+from interact_ledger.errors import ConfigurationError
 from interact_ledger.money import EXACT
 from interact_ledger.storage.index import agenda_rows
 from interact_ledger.storage.log import LATEST_VERSIONS, Log, storage_errors
+from interact_ledger.storage.recorder import NotAllowed
 from interact_ledger.storage.rows import Reader, accounts_first, rows_of_event, rows_of_events, steps
 from interact_ledger.storage.sql import create_index_sql
 from interact_ledger.tables import RowChange, Table
@@ -32,10 +34,16 @@ def rebuild(log: Log, readers: Sequence[Reader], on_progress: Callable[[int, int
         log: the log, whose events stay as they are.
         readers: the projections.
         on_progress: called with how many events are done, of how many.
+
+    Raises:
+        ConfigurationError: if the database's role may not make tables.
     """
     fresh = {table.name: replace(table, name=f"rebuilt_{table.name}") for table in log.tables}
     with storage_errors(), localcontext(EXACT):
-        _make_empty(log, fresh.values())
+        try:
+            _make_empty(log, fresh.values())
+        except NotAllowed as error:
+            raise ConfigurationError("rebuilding makes tables anew: do it as their owner", field="url") from error
         done = 0
         folded: dict[str, int] = {}
         latest = _versions(log.query(LATEST_VERSIONS))

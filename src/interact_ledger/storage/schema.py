@@ -54,12 +54,17 @@ def migrate(
         except (OperationalError, sqlite3.OperationalError) as error:
             # Two first openings can collide on switching SQLite to write-ahead logging, where it does not wait.
             if "locked" not in str(error) or time.monotonic() > give_up_at:
-                raise StorageUnavailable(f"the database cannot be opened: {error}") from error
+                raise _unopened(error) from error
             time.sleep(0.02)
         except (PersistenceError, sqlite3.Error) as error:
-            raise StorageUnavailable(f"the database cannot be opened: {error}") from error
+            raise _unopened(error) from error
         else:
             return
+
+
+def _unopened(error: Exception) -> StorageUnavailable:
+    look = "; is its folder there, and may this user write into it?" if "unable to open" in str(error) else ""
+    return StorageUnavailable(f"the database cannot be opened: {error}{look}")
 
 
 def refuse_unless_ready(recorder: LedgerRecorder, tables: Sequence[Table]) -> None:

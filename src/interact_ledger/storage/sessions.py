@@ -7,6 +7,7 @@ tries until its own deadline. A connection whose session was ended while it was 
 
 from __future__ import annotations
 
+import os
 import random
 import selectors
 import threading
@@ -22,6 +23,8 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
+from interact_ledger.errors import ConfigurationError
+from interact_ledger.storage.forks import refuse_after_fork
 from interact_ledger.storage.recorder import NeverSent
 
 __all__ = ["LedgerConnection", "Sessions"]
@@ -78,9 +81,11 @@ class Sessions:
 
     def __init__(self, conninfo: str, *, deadline_seconds: float) -> None:
         self._conninfo = conninfo
+        self._opened_by = os.getpid()
         milliseconds = max(1, round(deadline_seconds * 1000))
         limits = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
-        self._setup = f"SET synchronous_commit = on; {'; '.join(f'SET {limit} = {milliseconds}' for limit in limits)}"
+        limited = "; ".join(f"SET {limit} = {milliseconds}" for limit in limits)
+        self._setup = f"SET synchronous_commit = on; SET DateStyle = ISO; {limited}"
         self._free = threading.BoundedSemaphore(_SIZE_MAX)
         self._idle: list[LedgerConnection] = []
         self._lock = threading.Lock()
@@ -95,7 +100,9 @@ class Sessions:
 
         Raises:
             NeverSent: if none could be had by the deadline.
+            ConfigurationError: if this process was forked since.
         """
+        refuse_after_fork(self._opened_by)
         if not self._free.acquire(timeout=max(0.0, deadline - time.monotonic())):
             raise NeverSent("all connections stayed in use until the deadline")
         try:
@@ -160,9 +167,11 @@ class Sessions:
             self._conninfo,
             autocommit=True,
             row_factory=dict_row,
-            connect_timeout=said.get("connect_timeout") or rest,
+            client_encoding="utf8",
+            connect_timeout=_at_most(rest, said.get("connect_timeout")),
         )
         try:
+            _refuse_other_texts(connection)
             connection.deadline = deadline
             connection.made_at = time.monotonic()
             connection.execute(self._setup)
@@ -171,6 +180,21 @@ class Sessions:
             connection.close()
             raise
         return connection
+
+
+def _at_most(rest: int, wanted: Any) -> Any:
+    """Return the shorter of what is left and what the address allows, where 0 or less is for ever."""
+    try:
+        seconds = int(wanted or 0)
+    except ValueError:
+        return wanted  # which the driver refuses
+    return min(rest, seconds) if seconds > 0 else rest
+
+
+def _refuse_other_texts(connection: LedgerConnection) -> None:
+    """Refuse a database that cannot hold every text: what a gateway says of captured money must be storable."""
+    if connection.info.parameter_status("server_encoding") != "UTF8":
+        raise ConfigurationError("the database does not keep text as UTF8; make one that does", field="url")
 
 
 def _note_warnings(connection: LedgerConnection) -> Any:

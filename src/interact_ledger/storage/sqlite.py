@@ -21,6 +21,7 @@ from eventsourcing.sqlite import (
 from eventsourcing.utils import Environment
 
 from interact_ledger.clock import iso
+from interact_ledger.storage.forks import OPEN_FILES, refuse_files_after_fork
 from interact_ledger.storage.mapper import refuse_a_gap
 from interact_ledger.storage.recorder import LedgerCursor, Read
 from interact_ledger.storage.sql import change_sql, create_table_sql
@@ -75,8 +76,15 @@ class LedgerSQLiteConnectionPool(SQLiteConnectionPool):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._turn = threading.local()
+        if not self.is_sqlite_memory_mode:
+            OPEN_FILES.add(self)
+
+    def close(self) -> None:
+        super().close()
+        OPEN_FILES.discard(self)
 
     def get_connection(self, timeout: float | None = None, *, is_writer: bool | None = None) -> SQLiteConnection:
+        refuse_files_after_fork()
         self._turn.taken = False
         try:
             return super().get_connection(timeout, is_writer=is_writer)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from moneyed import Money
 
-from interact_ledger.domain import adjustments, standing
+from interact_ledger.domain import adjustments, grants, lots, standing
 from interact_ledger.domain import events as e
+from interact_ledger.domain.account import Account, CreditLot
 from interact_ledger.errors import IdempotencyConflict, InvalidRequest
 from interact_ledger.free_text import free_text
 from interact_ledger.ids import derived_id
@@ -18,8 +20,9 @@ from interact_ledger.pricing.countries import check_region, known_country
 from interact_ledger.pricing.limits import limits_for
 from interact_ledger.pricing.tax_numbers import check_tax_number_form
 from interact_ledger.pricing.taxes import require_region
-from interact_ledger.verbs.base import KEY_LENGTH_MAX, Verbs, aware, exact
-from interact_ledger.views import AccountDetails, account_details
+from interact_ledger.storage.accounts import History
+from interact_ledger.verbs.base import KEY_LENGTH_MAX, Verbs, aware, aware_or_none, exact
+from interact_ledger.views import AccountDetails, GrantedCredit, account_details, granted_credit
 
 __all__ = ["AccountVerbs"]
 
@@ -219,10 +222,55 @@ class AccountVerbs(Verbs):
             account_id,
             request,
             lambda account, _: adjustments.adjust(
-                account, request, amount_in(account.currency, amount, "amount"), reason
+                account, request, amount_in(account.currency, amount, "amount"), reason, self._context.now()
             ),
         ).account
-        return Money(account.available, account.currency)
+        return self._available(account)
+
+    def grant_credit(
+        self,
+        account_id: str,
+        amount: Money,
+        reason: str,
+        *,
+        idempotency_key: str,
+        priority: int = lots.PURCHASED_PRIORITY,
+        expires_at: datetime | None = None,
+    ) -> GrantedCredit:
+        """Give credit that nobody paid for: a promotion, or goodwill. It is spent like any other, and never refunded.
+
+        Args:
+            account_id: the account.
+            amount: more than zero, at most six decimal places.
+            reason: why.
+            idempotency_key: names this request; repeating it returns the lot as it is now.
+            priority: 0 to 100. A debit takes the lower first, of the same priority granted credit before purchased
+                (which has 50), and of that what expires first.
+            expires_at: when what is left of it is gone, with a time zone; None for never. What a hold reserves
+                by then can still be used until the hold ends.
+
+        Raises:
+            InvalidAmount, InvalidRequest, CurrencyMismatch, AccountClosed, IdempotencyConflict
+        """
+        free_text(reason, "reason")
+        over_at = aware_or_none(expires_at, "expires_at")
+        written = exact(amount, "amount")
+        request = self._request(account_id, idempotency_key, "grant_credit", written, reason, priority, over_at)
+
+        def decide(account: Account, _: History) -> Sequence[e.Event]:
+            granted = amount_in(account.currency, amount, "amount")
+            return grants.grant(
+                account, request, granted, reason, priority=priority, expires_at=over_at, now=self._context.now()
+            )
+
+        change = self._once(account_id, request, decide)
+        event = self._answer(change, request)
+        assert isinstance(event, e.CreditGranted), "the operation granted credit"
+        used_up = CreditLot(
+            lot_id=event.operation_id, remaining=Decimal(0), priority=event.priority, expires_at=event.expires_at
+        )
+        lot = change.account.lots.get(event.operation_id, used_up)
+        return granted_credit(change.account, lot, self._available(change.account))
 
     def _details(self, country: str, region: str | None, tax_status: str, time_zone: str) -> e.AccountDetailsChanged:
         known_country(country, "country")

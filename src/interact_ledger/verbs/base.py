@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from moneyed import Money
 
+from interact_ledger.domain import lots
 from interact_ledger.domain.account import Account
 from interact_ledger.domain.answers import REFERENCE_LENGTH_MAX
 from interact_ledger.domain.events import Event
@@ -80,6 +81,9 @@ class Verbs:
     def _decide(self, account_id: str, decide: Decide) -> Account:
         named(account_id=account_id)
         return self._context.accounts.transact(account_id, self._context.cause, decide).account
+
+    def _available(self, account: Account) -> Money:
+        return Money(lots.available(account, self._context.now()), account.currency)
 
     def _account_of(self, transaction_id: str) -> str:
         named(transaction_id=transaction_id)

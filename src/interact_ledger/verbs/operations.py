@@ -52,6 +52,7 @@ class OperationVerbs(Verbs):
 
         Raises:
             CorruptLog: if a stored event is not what was written.
+            ConfigurationError: if the database's role may not make tables.
             Busy, StorageUnavailable: if the database cannot be used.
         """
         told = progress(on_progress)

@@ -1,4 +1,4 @@
-"""Adding balance by card, paying it back, and keeping cards (product rules 2, 3, 5 to 8, 11 and 12)."""
+"""Adding balance by card, paying it back, and keeping cards."""
 
 from __future__ import annotations
 
@@ -321,7 +321,7 @@ class PaymentVerbs(Verbs):
         Args:
             gateway_id: the gateway whose address was called.
             body: the request's raw bytes, unparsed.
-            headers: the request's headers.
+            headers: the request's headers, as your web framework has them.
 
         Raises:
             NoticeRejected: if it is not authentic, not recent, not readable or over a million bytes long; nothing

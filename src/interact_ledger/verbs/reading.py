@@ -1,4 +1,4 @@
-"""Reading: balances now and then, receipts, statements, histories, lists (product rule 13), and the audit.
+"""Reading: balances now and then, receipts, statements, histories, lists, and the audit.
 
 All of it is current to the moment it is read. Where another event store keeps the events, this holds for what names
 an account; `accounts` and `receipt` are there as current as the last `recover()`.
@@ -15,6 +15,7 @@ from decimal import localcontext
 from moneyed import Money
 
 from interact_ledger.audit import AuditReport, Folded, audit
+from interact_ledger.domain import lots
 from interact_ledger.domain.account import Account
 from interact_ledger.domain.charges import fold_charges
 from interact_ledger.domain.events import Recorded
@@ -38,9 +39,11 @@ from interact_ledger.verbs.base import (
 from interact_ledger.views import (
     AccountDetails,
     DisputeDetails,
+    GrantedCredit,
     SavedCardDetails,
     account_details,
     dispute_details,
+    granted_credit,
     saved_cards,
 )
 
@@ -103,10 +106,12 @@ class ReadingVerbs(Verbs):
             return statement.balance_at(self._query, account_id, account.currency, recorded[0].recorded_at, version)
         if at is not None:
             return statement.balance_at(self._query, account_id, account.currency, aware(at, "at"))
+        over = lots.lapsed(account, self._context.now())
         return statement.Balance(
-            available=Money(account.available, account.currency),
+            available=self._available(account),
             held=Money(account.held, account.currency),
-            total=Money(account.balance, account.currency),
+            total=Money(account.balance - over, account.currency),
+            granted=Money(account.granted - over, account.currency),
             pending=Money(account.pending, account.currency),
         )
 
@@ -117,6 +122,16 @@ class ReadingVerbs(Verbs):
             AccountNotFound
         """
         return saved_cards(self._account(account_id))
+
+    def granted_credit(self, account_id: str) -> tuple[GrantedCredit, ...]:
+        """Return the granted credit that is left, that which is used first at the front.
+
+        Raises:
+            AccountNotFound
+        """
+        account, now = self._account(account_id), self._context.now()
+        available = self._available(account)
+        return tuple(granted_credit(account, lot, available) for lot in lots.live(account, now))
 
     def disputes(self, account_id: str) -> list[DisputeDetails]:
         """Return an account's disputes, open and decided, in the order in which they were heard of.

@@ -1,4 +1,4 @@
-"""Spending the balance: estimates, purchases, holds, rented numbers (product rules 1 and 4)."""
+"""Spending the balance: estimates, purchases, holds, rented numbers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from decimal import localcontext
 from moneyed import Money
 
 from interact_ledger.domain import events as e
-from interact_ledger.domain import holds, numbers, spending
+from interact_ledger.domain import holds, lots, numbers, spending
 from interact_ledger.domain.account import Account
 from interact_ledger.domain.operations import Request
 from interact_ledger.errors import InvalidRequest
@@ -43,7 +43,7 @@ class SpendingVerbs(Verbs):
         lines = self._context.settings.price_list.price(items, account.currency)
         return estimator.estimate(
             lines,
-            account.available,
+            lots.available(account, self._context.now()),
             account.currency,
             limits_for(self._context.settings.top_up, account.currency).minimum,
             lambda credit: recharge_for_credit(
@@ -113,9 +113,7 @@ class SpendingVerbs(Verbs):
         change = self._once(
             account_id,
             request,
-            lambda account, history: spending.reverse_spend(
-                account, request, transaction_id, history(transaction_id), wanted, reason
-            ),
+            lambda account, history: spending.reverse_spend(account, request, transaction_id, history, wanted, reason),
         )
         return self._purchase(change, request)
 
@@ -147,7 +145,7 @@ class SpendingVerbs(Verbs):
 
         def decide(account: Account, _: History) -> Sequence[e.Event]:
             reserved = amount_in(account.currency, amount, "amount")
-            return holds.hold(account, request, reserved, reference, expires_at)
+            return holds.hold(account, request, reserved, reference, expires_at, self._context.now())
 
         self._once(account_id, request, decide)
         return self._hold(account_id, request.operation_id)
@@ -213,7 +211,7 @@ class SpendingVerbs(Verbs):
             transaction_id=request.operation_id,
             amount=Money(event.amount, event.currency),
             lines=event.lines if isinstance(event, e.Purchase) else (),
-            balance=Money(account.available, account.currency),
+            balance=self._available(account),
         )
 
     def _hold(self, account_id: str, hold_id: str) -> HoldResult:
@@ -225,7 +223,7 @@ class SpendingVerbs(Verbs):
             hold_id=hold_id,
             remaining=Money(live.remaining if live else 0, account.currency),
             expires_at=held.expires_at,
-            balance=Money(account.available, account.currency),
+            balance=self._available(account),
         )
 
 

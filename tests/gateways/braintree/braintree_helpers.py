@@ -25,7 +25,7 @@ from interact_ledger.ids import derived_id
 from servers.braintree import Plan
 
 ACCOUNT = derived_id("acct", "of", "tests")
-TENNER = Money("12.00", "GBP")
+TWELVE = Money("12.00", "GBP")
 SEND_WITHIN = timedelta(minutes=5)
 
 
@@ -36,7 +36,7 @@ def payment(bench: BraintreeBench, name: str = "1", **changes: Any) -> ChargeReq
         transaction_id=transaction_id,
         account_id=ACCOUNT,
         customer_id=bench.gateway.link_customer(ACCOUNT),
-        amount=TENNER,
+        amount=TWELVE,
         save_card=False,
         initiator=Initiator.CUSTOMER,
         send_before=bench.clock.now() + SEND_WITHIN,

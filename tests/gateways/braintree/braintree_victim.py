@@ -43,7 +43,7 @@ def perform(asked: dict[str, Any], answer: int) -> NoReturn:
 
     with opened(Path(asked["directory"]), asked["port"], request_keys=asked["request_keys"]) as kit:
         command = SCENES[asked["scene"]].request(kit, asked["nonce"])
-        requests.Session.send = send  # type: ignore[method-assign]
+        requests.Session.send = send
         command()
         os.write(answer, str(moments).encode())
         kill()

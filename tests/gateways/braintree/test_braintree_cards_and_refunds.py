@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from braintree_helpers import ACCOUNT, SEND_WITHIN, TENNER, charged, paid, payment, refund_of, saved, saving, sent
+from braintree_helpers import ACCOUNT, SEND_WITHIN, TWELVE, charged, paid, payment, refund_of, saved, saving, sent
 from moneyed import Money
 
 from interact_ledger.errors import GatewayError, GatewayInvalidRequest, GatewayMisconfigured, GatewayUnsupported
@@ -173,7 +173,7 @@ def test_the_whole_of_what_has_not_settled_is_voided_and_found_as_paid_back(benc
     request = refund_of(bench, charge)
     result = bench.gateway.refund(request)
     assert isinstance(result, Refunded)
-    assert (result.amount, result.reference) == (TENNER, f"{charge.reference}.void")
+    assert (result.amount, result.reference) == (TWELVE, f"{charge.reference}.void")
     assert bench.books.transactions[charge.reference].status == "voided"
     assert bench.gateway.refund(request) == result
     assert bench.gateway.find_refund(request) == Found(result)
@@ -210,7 +210,7 @@ def test_a_refund_without_an_answer_is_unknown_and_found_if_it_took_effect(bench
     assert isinstance(bench.gateway.find_refund(request), Found if took_effect else NotFound)
     assert isinstance(bench.gateway.refund(request), Refunded)
     (captured,) = bench.captured()
-    assert captured.refunded == TENNER
+    assert captured.refunded == TWELVE
 
 
 def test_a_refund_that_was_not_sent_was_not_attempted(bench):

@@ -34,7 +34,7 @@ from servers.braintree import Plan, WireFault
 LOST = [
     *(WireFault.BEFORE, WireFault.AFTER, WireFault.AFTER_THEN_REFUSED, WireFault.GARBAGE, WireFault.EMPTY),
     *(WireFault.REQUEST_TIMEOUT, WireFault.ERROR, WireFault.BAD_GATEWAY, WireFault.UNAVAILABLE),
-    WireFault.GATEWAY_TIMEOUT,
+    *(WireFault.GATEWAY_TIMEOUT, WireFault.REDIRECT),
 ]
 REFUSED = [WireFault.REFUSED, WireFault.SLOW_DOWN]
 NOT_LET_IN = [WireFault.UNAUTHORIZED, WireFault.FORBIDDEN, WireFault.UPGRADE]

@@ -11,7 +11,7 @@ from braintree_helpers import sent
 from moneyed import Money
 
 from braintree_bench import BraintreeBench, opened_bench
-from interact_ledger import Ledger, NoticeOutcome
+from interact_ledger import Ledger, NoticeOutcome, Settings
 from interact_ledger.errors import GatewayUnsupported, NoticeRejected, NotRefundable
 from interact_ledger.testing import SequentialIds
 from servers.braintree import Plan, WireFault
@@ -157,6 +157,20 @@ def test_a_cancelled_top_up_that_never_arrived_ends_once_it_cannot_arrive(bench,
     ledger.recover()
     assert ledger.recover() == []
     assert ledger.top_up_result(account_id, unknown.transaction_id).status == "cancelled"
+
+
+def test_a_cancelled_top_up_is_not_over_while_a_sender_whose_clock_is_behind_may_yet_charge(bench):
+    """The adapter knows of a minute between clocks; the ledger was told of ten."""
+    slow = Settings.default().model_copy(update={"clock_difference_max": timedelta(minutes=10)})
+    with Ledger.open("sqlite://", gateways=[bench.gateway], clock=bench.clock, settings=slow) as ledger:
+        account_id = ledger.open_account("customer-1", "GBP", "GB").account_id
+        bench.server.fail_next("charge", WireFault.BEFORE)
+        unknown = pay(ledger, account_id, bench.books.nonce())
+        ledger.cancel(account_id, unknown.transaction_id)
+        for minutes, over in ((9, False), (5, True)):
+            bench.clock.advance(timedelta(minutes=minutes))
+            assert [item.is_over for item in ledger.recover()] == [over]
+        assert ledger.top_up_result(account_id, unknown.transaction_id).status == "cancelled"
 
 
 def test_the_sdk_accepts_a_dispute_and_the_ledger_hears_that_it_is_lost(bench, ledger, account_id):

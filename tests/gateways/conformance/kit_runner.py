@@ -11,11 +11,11 @@ from typing import Any
 
 from interact_ledger.clock import MovableClock
 from interact_ledger.gateways.conformance import GatewayConformance
-from interact_ledger.gateways.protocol import Capabilities
+from interact_ledger.gateways.protocol import Capabilities, ChargeRequest
 from interact_ledger.gateways.sandbox import SandboxGateway
 from sandbox_bench import SandboxBench
 
-__all__ = ["BROKEN", "CHECKS", "Broken", "breaks", "failures"]
+__all__ = ["BROKEN", "CHECKS", "BeginsNothing", "Broken", "breaks", "failures"]
 
 CHECKS = sorted(name for name in dir(GatewayConformance) if name.startswith("test_"))
 START = datetime(2027, 3, 1, 12, tzinfo=UTC)
@@ -32,6 +32,13 @@ class Broken(SandboxGateway):
         every = super().capabilities
         few = {code: terms for code, terms in every.currencies.items() if code in {"GBP", "ISK", "JPY", "KWD", "BHD"}}
         return replace(every, currencies=few)
+
+
+class BeginsNothing(Broken):
+    """One that has no step before charging, as some gateways have none."""
+
+    def begin(self, request: ChargeRequest) -> None:
+        """Do nothing."""
 
 
 BROKEN: dict[type[Broken], frozenset[str]] = {}

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import broken_afterwards
-import broken_cards
-import broken_charges
-import broken_notices
-import broken_refunds
+from contextlib import closing
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+from typing import NoReturn
+
 import pytest
 from kit_runner import BROKEN, CHECKS, Broken, failures
 
-from interact_ledger.gateways.conformance import Violation
+from interact_ledger.gateways.conformance import GatewayConformance, Violation
 
-SUBJECTS = (broken_charges, broken_cards, broken_refunds, broken_afterwards, broken_notices)
+SUBJECTS = {file.stem: import_module(file.stem) for file in sorted(Path(__file__).parent.glob("broken_*.py"))}
+"""The broken gateways, a file for each file of the kit; each registers itself."""
 
 
 @pytest.mark.parametrize("kind", list(BROKEN), ids=lambda kind: kind.__name__)
@@ -26,15 +28,48 @@ def test_a_sandbox_that_is_not_broken_fails_none(caplog: pytest.LogCaptureFixtur
     assert failures(Broken, caplog=caplog) == {}
 
 
+class WithoutFinding(Broken):
+    """An adapter whose author forgot a method."""
+
+    @property
+    def find_charge(self) -> NoReturn:
+        raise AttributeError("find_charge")
+
+
+class Behind:
+    """An adapter behind a proxy, as a bench may hand it out."""
+
+    def __init__(self, gateway: Broken) -> None:
+        self._gateway = gateway
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._gateway, name)
+
+
+def check_methods(gateway: Broken) -> None:
+    bench = SimpleNamespace(gateway=Behind(gateway))
+    GatewayConformance().test_it_has_every_method_and_a_name_that_events_can_bear(bench)
+
+
+def test_a_method_that_is_missing_is_named() -> None:
+    with closing(WithoutFinding()) as gateway, pytest.raises(Violation, match="lacks of the protocol: find_charge"):
+        check_methods(gateway)
+
+
+def test_an_adapter_behind_a_proxy_has_every_method() -> None:
+    with closing(Broken()) as gateway:
+        check_methods(gateway)
+
+
 def test_every_check_fails_for_some_broken_gateway() -> None:
-    assert {kind.__module__ for kind in BROKEN} == {module.__name__ for module in SUBJECTS}
+    assert {kind.__module__ for kind in BROKEN} == SUBJECTS.keys()
     assert set().union(*BROKEN.values()) == set(CHECKS)
 
 
 def test_a_failure_says_what_was_seen_which_rule_it_breaks_and_why_that_matters(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    failed = failures(broken_charges.MaskedRetry, caplog=caplog)
+    failed = failures(SUBJECTS["broken_faults"].MaskedRetry, caplog=caplog)
     violation = failed["test_a_charge_whose_answer_is_lost_is_unknown"]
     assert isinstance(violation, Violation)
     seen, rule, danger = str(violation).splitlines()

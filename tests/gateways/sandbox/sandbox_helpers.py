@@ -24,7 +24,7 @@ from interact_ledger.gateways.protocol import (
 from interact_ledger.gateways.sandbox import Delivery, SandboxGateway
 
 NOON = datetime(2027, 3, 1, 12, tzinfo=UTC)
-TENNER = Money("12.00", "GBP")
+TWELVE = Money("12.00", "GBP")
 
 
 def payment(attempt: str = "att_1", **changes: Any) -> ChargeRequest:
@@ -33,7 +33,7 @@ def payment(attempt: str = "att_1", **changes: Any) -> ChargeRequest:
         transaction_id="txn_1",
         account_id="acct_1",
         customer_id="cus_1",
-        amount=TENNER,
+        amount=TWELVE,
         save_card=False,
         initiator=Initiator.CUSTOMER,
         send_before=NOON + timedelta(minutes=5),
@@ -59,7 +59,7 @@ def refund_of(charge_reference: str, attempt: str = "ref_1", **changes: Any) -> 
         transaction_id="txn_1",
         account_id="acct_1",
         charge_reference=charge_reference,
-        amount=TENNER,
+        amount=TWELVE,
         send_before=NOON + timedelta(minutes=5),
     )
     return dataclasses.replace(request, **changes)

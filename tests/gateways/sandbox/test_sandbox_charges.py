@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from moneyed import Money
-from sandbox_helpers import TENNER, charge, paid, payment, save, saved, statuses
+from sandbox_helpers import TWELVE, charge, paid, payment, save, saved, statuses
 
 from interact_ledger.clock import MovableClock
 from interact_ledger.errors import GatewayInvalidRequest
@@ -55,7 +55,7 @@ def test_repeating_an_attempt_charges_once(gateway: SandboxGateway, clock: Movab
     clock.advance(timedelta(days=400))
     assert charge(gateway) == first
     assert charge(gateway, amount=Money("12", "GBP")) == first
-    assert gateway.captured_total("GBP") == TENNER
+    assert gateway.captured_total("GBP") == TWELVE
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_the_customer_authenticates_and_the_payment_is_captured(gateway: Sandbox
     assert gateway.captured() == []
     assert isinstance(gateway.authenticate(asked.reference), Succeeded)
     assert isinstance(gateway.authenticate(asked.reference, succeed=False), Succeeded)
-    assert gateway.captured_total("GBP") == TENNER
+    assert gateway.captured_total("GBP") == TWELVE
 
 
 def test_a_failed_authentication_is_a_decline(gateway: SandboxGateway) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sandbox_helpers import TENNER, changing_calls, charge, paid, payment, picture, refund_of, save, saving
+from sandbox_helpers import TWELVE, changing_calls, charge, paid, payment, picture, refund_of, save, saving
 
 from interact_ledger.clock import MovableClock
 from interact_ledger.errors import GatewayError, GatewayInvalidRequest
@@ -33,11 +33,11 @@ def test_a_time_out_before_charging_leaves_nothing(gateway: SandboxGateway) -> N
 
 def test_a_time_out_after_charging_has_captured(gateway: SandboxGateway) -> None:
     assert isinstance(charge(gateway, "tok_timeout_after_charging"), Unknown)
-    assert gateway.captured_total("GBP") == TENNER
+    assert gateway.captured_total("GBP") == TWELVE
     repeat = charge(gateway, "tok_timeout_after_charging")
     assert isinstance(repeat, Succeeded)
     assert gateway.find_charge(payment()) == Found(repeat)
-    assert gateway.captured_total("GBP") == TENNER
+    assert gateway.captured_total("GBP") == TWELVE
 
 
 def test_an_unreachable_gateway_is_not_attempted(gateway: SandboxGateway) -> None:

@@ -14,19 +14,11 @@ from typing import Any
 
 import pytest
 from moneyed import Money
-from sandbox_helpers import NOON, TENNER, changing_calls, charge, paid, payment, picture, refund_of, save, saved, saving
+from sandbox_helpers import NOON, TWELVE, changing_calls, charge, paid, payment, picture, refund_of, save, saved, saving
 
 from interact_ledger.clock import MovableClock
 from interact_ledger.errors import GatewayMisconfigured
-from interact_ledger.gateways.protocol import (
-    ActionRequired,
-    Begun,
-    CardSaved,
-    Forgotten,
-    Found,
-    NotFound,
-    Refunded,
-)
+from interact_ledger.gateways.protocol import ActionRequired, Begun, CardSaved, Forgotten, Found, NotFound, Refunded
 from interact_ledger.gateways.sandbox import SandboxGateway
 from interact_ledger.ids import is_own_id
 
@@ -66,8 +58,8 @@ def test_totals_are_told_by_currency_and_account(gateway: SandboxGateway) -> Non
     paid(gateway)
     paid(gateway, attempt="att_2", account_id="acct_2")
     paid(gateway, attempt="att_3", amount=Money(500, "JPY"))
-    assert gateway.captured_total("GBP") == 2 * TENNER
-    assert gateway.captured_total("GBP", account_id="acct_2") == TENNER
+    assert gateway.captured_total("GBP") == 2 * TWELVE
+    assert gateway.captured_total("GBP", account_id="acct_2") == TWELVE
     assert gateway.captured_total("JPY") == Money(500, "JPY")
     assert gateway.captured_total("USD") == Money(0, "USD")
 
@@ -94,7 +86,7 @@ def test_threads_share_a_memory_that_is_in_no_file(gateway: SandboxGateway) -> N
 
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(whole_life, range(48)))
-    assert gateway.captured_total("GBP") == gateway.refunded_total("GBP") == 48 * TENNER
+    assert gateway.captured_total("GBP") == gateway.refunded_total("GBP") == 48 * TWELVE
     assert gateway.chargeable() == []
     # Each was told of its payment, its saving, its refund, and the saving's end.
     assert len({delivery.notice_id for delivery in gateway.notices_due()}) == 4 * 48
@@ -169,7 +161,7 @@ def test_processes_that_start_at_once_share_a_new_file_and_charge_once(tmp_path:
         process.communicate(timeout=120)
         assert process.returncode == 0
     with SandboxGateway(path, clock=clock) as gateway:
-        assert gateway.captured_total("GBP") == 40 * TENNER
+        assert gateway.captured_total("GBP") == 40 * TWELVE
 
 
 def test_every_answer_is_on_the_disk(gateway: SandboxGateway) -> None:

@@ -13,9 +13,7 @@ from sandbox_helpers import NOON, charge, one_delivery, paid, payment, refund_of
 
 from interact_ledger.clock import MovableClock
 from interact_ledger.errors import NoticeRejected
-from interact_ledger.gateways.protocol import (
-    NoticeSubject,
-)
+from interact_ledger.gateways.protocol import NoticeSubject
 from interact_ledger.gateways.sandbox import SandboxGateway
 from interact_ledger.gateways.sandbox.notices import SIGNATURE_HEADER, signature_headers
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from moneyed import Money
-from sandbox_helpers import NOON, TENNER, charge, paid, refund_of, save
+from sandbox_helpers import NOON, TWELVE, charge, paid, refund_of, save
 
 from interact_ledger.errors import GatewayInvalidRequest
 from interact_ledger.gateways.protocol import (
@@ -25,10 +25,10 @@ def test_a_payment_is_refunded_once_per_attempt(gateway: SandboxGateway) -> None
     request = refund_of(charged.reference)
     result = gateway.refund(request)
     assert isinstance(result, Refunded)
-    assert (result.amount, result.refunded_at) == (TENNER, NOON)
+    assert (result.amount, result.refunded_at) == (TWELVE, NOON)
     assert gateway.refund(request) == result
     assert gateway.find_refund(request) == Found(result)
-    assert gateway.refunded_total("GBP") == TENNER == gateway.captured_total("GBP")
+    assert gateway.refunded_total("GBP") == TWELVE == gateway.captured_total("GBP")
     assert charge(gateway) == charged
 
 
@@ -41,7 +41,7 @@ def test_several_partial_refunds_never_exceed_the_capture(gateway: SandboxGatewa
     assert isinstance(refused, Declined)
     assert (refused.reason, refused.raw_code) == (DeclineReason.OTHER, "refund_exceeds_capture")
     assert not refused.still_payable
-    assert gateway.captured()[0].refunded == TENNER
+    assert gateway.captured()[0].refunded == TWELVE
 
 
 def test_what_was_not_captured_is_not_refunded(gateway: SandboxGateway) -> None:

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 import pytest
 from moneyed import Money
-from sandbox_helpers import NOON, TENNER, charge, paid, save
+from sandbox_helpers import NOON, TWELVE, charge, paid, save
 
 from interact_ledger.errors import GatewayInvalidRequest
-from interact_ledger.gateways.protocol import (
-    Advice,
-    CardFunding,
-    Declined,
-    DeclineReason,
-    Gateway,
-    NewCard,
-    SavedCard,
-)
+from interact_ledger.gateways.protocol import Advice, CardFunding, Declined, DeclineReason, Gateway, NewCard, SavedCard
 from interact_ledger.gateways.sandbox import SANDBOX_TOKENS, SandboxGateway
 
 
@@ -42,7 +34,7 @@ def test_a_good_card_captures_the_whole_amount(
     gateway: SandboxGateway, token: str, brand: str, funding: CardFunding
 ) -> None:
     result = paid(gateway, source=token)
-    assert (result.amount, result.captured_at) == (TENNER, NOON)
+    assert (result.amount, result.captured_at) == (TWELVE, NOON)
     assert (result.card.brand, result.card.funding) == (brand, funding)
     assert brand in gateway.capabilities.brands
 
@@ -70,13 +62,13 @@ def test_every_published_token_works_and_says_what_it_does(gateway: SandboxGatew
 
 def test_the_table_of_tokens_cannot_be_changed() -> None:
     with pytest.raises(TypeError):
-        SANDBOX_TOKENS["tok_mine"] = SANDBOX_TOKENS["tok_visa"]  # type: ignore[index]  # the very point
+        SANDBOX_TOKENS["tok_mine"] = SANDBOX_TOKENS["tok_visa"]  # the very point
 
 
 def test_one_token_pays_any_number_of_attempts(gateway: SandboxGateway) -> None:
     for number in range(3):
         paid(gateway, attempt=f"att_{number}")
-    assert gateway.captured_total("GBP") == 3 * TENNER
+    assert gateway.captured_total("GBP") == 3 * TWELVE
 
 
 @pytest.mark.parametrize("token", ["", "tok_nonsense", "card_nonsense", "4242424242424242"])

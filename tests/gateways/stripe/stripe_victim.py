@@ -61,6 +61,6 @@ def signal_of_child(asked: dict[str, Any]) -> int:
 
 if __name__ == "__main__":
     Deadly.fatal = (-1, "before")
-    stripe.RequestsClient = Deadly  # type: ignore[misc]
+    stripe.RequestsClient = Deadly
     for line in sys.stdin:
         print(json.dumps({"signal": signal_of_child(json.loads(line))}), flush=True)

@@ -141,6 +141,25 @@ def test_a_brand_and_a_funding_that_nobody_knows_are_told_as_they_are(bench):
     assert (card.brand, card.funding) == ("new_brand", CardFunding.UNKNOWN)
 
 
+@pytest.mark.parametrize(
+    "missing", ["latest_charge", "payment_method", "payment_method_details", "card", "last4", "brand"]
+)
+def test_money_that_was_captured_is_told_whatever_stripe_leaves_out_about_the_card(bench, missing):
+    """Each of them may be null, says Stripe's document."""
+    request = payment(bench, save_card=True)
+    reference = bench.gateway.charge(request, NewCard("pm_card_visa")).reference
+    held = bench.server.state.payments[reference]
+    charge = bench.server.state.charges[held["latest_charge"]]
+    for part in (held, charge, charge["payment_method_details"], charge["payment_method_details"]["card"]):
+        if missing in part:
+            part[missing] = None
+    found = bench.gateway.find_charge(request)
+    assert isinstance(found, Found)
+    assert isinstance(found.result, Succeeded)
+    assert (found.result.reference, found.result.amount) == (reference, request.amount)
+    assert (found.result.saved_card is None) == (missing == "payment_method")
+
+
 def test_a_client_secret_is_told_only_when_it_is_needed(bench):
     begun = bench.gateway.begin(payment(bench))
     assert begun.client_secret is None

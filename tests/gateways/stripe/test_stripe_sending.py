@@ -319,7 +319,7 @@ def _unlinked(clock: MovableClock):
         gateway = Linked()
 
     Bench.clock = clock
-    return payment(Bench())  # type: ignore[arg-type]
+    return payment(Bench())
 
 
 class _Ticking:

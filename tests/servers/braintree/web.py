@@ -58,6 +58,8 @@ class WireFault(StrEnum):
     """It takes effect, and is answered with a page of HTML."""
     EMPTY = "empty"
     """It takes effect, and is answered with nothing."""
+    REDIRECT = "redirect"
+    """It takes effect, and is answered with a redirect to where nobody listens."""
     SLOW_DOWN = "429"
     UNAUTHORIZED = "401"
     FORBIDDEN = "403"
@@ -145,6 +147,7 @@ class BraintreeServer:
                 status, document = answer
                 content = document.encode()
                 self.send_response(status)
+                self.send_header("Location", "http://127.0.0.1:1/")  # means something beside a redirect only
                 self.send_header("Content-Type", "application/xml; charset=utf-8")
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
@@ -192,6 +195,8 @@ class BraintreeServer:
             return 200, "<html><body>Bad day</body></html>"
         if fault is WireFault.EMPTY:
             return 200, ""
+        if fault is WireFault.REDIRECT:
+            return 302, ""
         if fault is WireFault.HANG:
             time.sleep(0.5)
             return answer

@@ -24,6 +24,7 @@ class Fault(Enum):
     GARBAGE_AFTER = "it takes effect, and a 200 is answered that is no JSON"
     NONSENSE_AFTER = "it takes effect, and a 200 is answered that is JSON without sense"
     LIST_AFTER = "it takes effect, and a 200 is answered that is a list"
+    REDIRECT_AFTER = "it takes effect, and is answered with a redirect to where nobody listens"
 
 
 @dataclass

@@ -47,7 +47,7 @@ class StripeServer:
         self.exchanges: list[Exchange] = []
         self._let_go = threading.Event()
         self._server = make_server("127.0.0.1", 0, self._serve, threaded=True, request_handler=_Quiet)
-        self._server.daemon_threads = True  # type: ignore[attr-defined]
+        self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
     def __enter__(self) -> Self:
@@ -226,5 +226,7 @@ def _written(answered: Answered, fault: Fault | None) -> Response:
         Fault.NONSENSE_AFTER: b'{"object": "payment_intent"}',
         Fault.LIST_AFTER: b"[]",
     }
+    if fault is Fault.REDIRECT_AFTER:
+        return Response(b"", 302, {"Location": "http://127.0.0.1:1/"})
     body = bodies.get(fault, answered.encoded) if fault else answered.encoded
     return Response(body, answered.status, headers, content_type="application/json")

@@ -17,6 +17,7 @@ from interact_ledger.audit.findings import Finding
 from interact_ledger.audit.topics import TOPICS
 from interact_ledger.audit.validators import (
     cards,
+    credit,
     disputes,
     holds,
     numbers,
@@ -50,11 +51,11 @@ BEFORE = _by_topic(
     disputes.BEFORE,
     cards.BEFORE,
     purchases.BEFORE,
-    purchases.REVERSALS,
     holds.BEFORE,
+    credit.BEFORE,
     numbers.BEFORE,
 )
 """By topic: what looks at the book as it was before the event."""
 
-AFTER = _by_topic((), standing.AFTER, refunds.AFTER, purchases.AFTER, holds.AFTER)
+AFTER = _by_topic((), standing.AFTER, refunds.AFTER, purchases.AFTER, holds.AFTER, credit.AFTER)
 """By topic: what looks at the book with the event in it."""

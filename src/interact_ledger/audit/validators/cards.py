@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from interact_ledger.audit.book import Book
 from interact_ledger.audit.entries import Entry
 from interact_ledger.audit.findings import Finding
-from interact_ledger.audit.validators.payments import validate_place_of_attempt
+from interact_ledger.audit.validators.attempts import validate_place_of_attempt
 
 __all__ = [
     "BEFORE",

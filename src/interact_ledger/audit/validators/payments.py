@@ -7,16 +7,10 @@ from collections.abc import Iterator
 from interact_ledger.audit.book import Attempts, Book, Terms
 from interact_ledger.audit.entries import Entry
 from interact_ledger.audit.findings import Finding
+from interact_ledger.audit.validators.attempts import is_at_its_gateway, validate_place_of_attempt
 from interact_ledger.audit.validators.quotes import validate_breakdown
 
-__all__ = [
-    "BEFORE",
-    "validate_attempt",
-    "validate_capture",
-    "validate_mismatch",
-    "validate_payment",
-    "validate_place_of_attempt",
-]
+__all__ = ["BEFORE", "validate_attempt", "validate_capture", "validate_mismatch", "validate_payment"]
 
 
 def validate_attempt(entry: Entry, book: Book) -> Iterator[Finding]:
@@ -30,18 +24,10 @@ def validate_attempt(entry: Entry, book: Book) -> Iterator[Finding]:
     yield from validate_place_of_attempt(entry, top_up)
 
 
-def validate_place_of_attempt(entry: Entry, attempts: Attempts) -> Iterator[Finding]:
-    """Attempts are numbered, and a later one follows only on one that surely reached nobody."""
-    number = entry.event["number"]
-    is_open = attempts.undecided or attempts.cancelling is not None
-    if number != len(attempts.known) + 1 or (attempts.known and (is_open or not attempts.surely_not)):
-        yield entry.finding("attempt_misplaced", f"attempt {number} follows on one that may have reached somebody")
-
-
 def validate_payment(entry: Entry, book: Book) -> Iterator[Finding]:
     """A fact about a payment is about the latest attempt of a top-up."""
     top_up = book.top_ups.get(entry.event["operation_id"])
-    if top_up is None or entry.event["attempt_id"] != top_up.latest or not _is_at_its_gateway(entry, top_up):
+    if top_up is None or entry.event["attempt_id"] != top_up.latest or not is_at_its_gateway(entry, top_up):
         yield entry.finding("attempt_unknown", f"{entry.event['attempt_id']} is not the latest attempt of a top-up")
 
 
@@ -50,7 +36,7 @@ def validate_capture(entry: Entry, book: Book) -> Iterator[Finding]:
     event = entry.event
     yield from validate_breakdown(entry, book)
     top_up = book.top_ups.get(event["operation_id"])
-    if top_up is None or not _is_at_its_gateway(entry, top_up):
+    if top_up is None or not is_at_its_gateway(entry, top_up):
         yield entry.finding(
             "capture_without_attempt", f"{event['attempt_id']} was never attempted at {event['gateway']}"
         )
@@ -81,12 +67,8 @@ def validate_mismatch(entry: Entry, book: Book) -> Iterator[Finding]:
         f" not {event['expected_amount']} {event['expected_currency']}; nothing was credited",
     )
     top_up = book.top_ups.get(event["operation_id"])
-    if top_up is None or not _is_at_its_gateway(entry, top_up):
+    if top_up is None or not is_at_its_gateway(entry, top_up):
         yield entry.finding("attempt_unknown", f"{event['attempt_id']} was never attempted")
-
-
-def _is_at_its_gateway(entry: Entry, top_up: Attempts) -> bool:
-    return (entry.event["attempt_id"], entry.event["gateway"]) in top_up.known.items()
 
 
 BEFORE = dict.fromkeys(

@@ -11,7 +11,7 @@ from interact_ledger.audit.book import Book, Purchase
 from interact_ledger.audit.entries import PURCHASES, Entry
 from interact_ledger.audit.findings import Finding
 
-__all__ = ["AFTER", "BEFORE", "REVERSALS", "validate_covered", "validate_lines", "validate_reversal"]
+__all__ = ["AFTER", "BEFORE", "validate_covered", "validate_lines", "validate_reversal"]
 
 
 def validate_lines(entry: Entry, book: Book) -> Iterator[Finding]:
@@ -67,6 +67,5 @@ def _cost(line: Sequence[Any], quantity: Any) -> int:
     return quantity * segments * millionths(line[4])
 
 
-BEFORE = dict.fromkeys(PURCHASES, validate_lines)
-REVERSALS = {"spend-reversed": validate_reversal}
+BEFORE = dict.fromkeys(PURCHASES, validate_lines) | {"spend-reversed": validate_reversal}
 AFTER = dict.fromkeys(("spent", "number-rental-charged"), validate_covered) | {"balance-adjusted": validate_adjustment}

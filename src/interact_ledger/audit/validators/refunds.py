@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from interact_ledger.audit.amounts import decimal
-from interact_ledger.audit.book import Attempts, Book, Terms
+from interact_ledger.audit.book import Book, Terms
 from interact_ledger.audit.entries import Entry
 from interact_ledger.audit.findings import Finding
-from interact_ledger.audit.validators.payments import validate_place_of_attempt
+from interact_ledger.audit.validators.attempts import is_at_its_gateway, validate_place_of_attempt
 from interact_ledger.audit.validators.purchases import validate_covered
 from interact_ledger.audit.validators.quotes import validate_breakdown
 
@@ -44,7 +44,7 @@ def validate_left(entry: Entry, book: Book) -> Iterator[Finding]:
 def validate_fact(entry: Entry, book: Book) -> Iterator[Finding]:
     """A fact about a refund is about its latest attempt."""
     refund = book.refunds.get(entry.event["operation_id"])
-    if refund is None or entry.event["attempt_id"] != refund.latest or not _is_at_its_gateway(entry, refund):
+    if refund is None or entry.event["attempt_id"] != refund.latest or not is_at_its_gateway(entry, refund):
         yield entry.finding("attempt_unknown", f"{entry.event['attempt_id']} is not the latest attempt of a refund")
 
 
@@ -52,7 +52,7 @@ def validate_refunded(entry: Entry, book: Book) -> Iterator[Finding]:
     """What was paid back was attempted, is what was asked for, and is new."""
     event = entry.event
     refund = book.refunds.get(event["operation_id"])
-    if refund is None or not _is_at_its_gateway(entry, refund):
+    if refund is None or not is_at_its_gateway(entry, refund):
         yield entry.finding("attempt_unknown", f"{event['attempt_id']} was never attempted at {event['gateway']}")
         return
     if entry.topic == "refund-mismatched":
@@ -75,15 +75,11 @@ def validate_refunded(entry: Entry, book: Book) -> Iterator[Finding]:
 def validate_returned(entry: Entry, book: Book) -> Iterator[Finding]:
     """Only what was debited comes back, and that is always reported."""
     refund = book.refunds.get(entry.event["operation_id"])
-    if refund is None or not _is_at_its_gateway(entry, refund):
+    if refund is None or not is_at_its_gateway(entry, refund):
         yield entry.finding("attempt_unknown", f"{entry.event['attempt_id']} was never attempted")
     elif entry.event["reference"] not in refund.captured:
         yield entry.finding("refund_differs", f"{entry.event['reference']} was never debited")
     yield entry.finding("refund_returned", f"{entry.event['reference']} failed: {entry.event['detail']}")
-
-
-def _is_at_its_gateway(entry: Entry, refund: Attempts) -> bool:
-    return (entry.event["attempt_id"], entry.event["gateway"]) in refund.known.items()
 
 
 BEFORE = dict.fromkeys(("refund-retried", "refund-pending", "refund-unknown", "refund-failed"), validate_fact) | {

@@ -26,35 +26,14 @@ from interact_ledger.clock import Clock, SystemClock
 from interact_ledger.errors import GatewayMisconfigured
 from interact_ledger.gateways.braintree.after_capture import AfterCaptures
 from interact_ledger.gateways.braintree.amounts import TERMS
+from interact_ledger.gateways.braintree.cards import Cards
 from interact_ledger.gateways.braintree.charges import Charges
 from interact_ledger.gateways.braintree.connection import LOOKUP_LAG, SETTLES_WITHIN, Connection
 from interact_ledger.gateways.braintree.merchant import MerchantAccounts, settings_from_env
 from interact_ledger.gateways.braintree.notices import verified_notices
 from interact_ledger.gateways.braintree.refunds import Refunds
 from interact_ledger.gateways.braintree.sdk import ENVIRONMENTS, open_sdk
-from interact_ledger.gateways.braintree.vault import Vault
-from interact_ledger.gateways.protocol import (
-    AfterCapture,
-    Begun,
-    Cancelled,
-    Capabilities,
-    CardDetails,
-    CardRequest,
-    CardResult,
-    ChargeRequest,
-    ChargeResult,
-    ForgetResult,
-    Found,
-    Indeterminate,
-    NewCard,
-    NotAttempted,
-    NotFound,
-    Notice,
-    PaymentSource,
-    RefundRequest,
-    RefundResult,
-    SavedCard,
-)
+from interact_ledger.gateways.protocol import Capabilities, Notice
 
 __all__ = ["BraintreeGateway"]
 
@@ -62,8 +41,8 @@ REPLAY_WINDOW = timedelta(days=30)
 BRANDS = frozenset({"visa", "mastercard", "american_express", "maestro", "discover", "jcb", "diners_club", "unionpay"})
 
 
-class BraintreeGateway:
-    """Charges, keeps and forgets cards at Braintree, following the protocol of `gateways.protocol`."""
+class BraintreeGateway(Charges, Cards, Refunds, AfterCaptures):
+    """Braintree, with one merchant's API key. Methods may be called from several threads at once."""
 
     def __init__(
         self,
@@ -98,14 +77,10 @@ class BraintreeGateway:
             raise GatewayMisconfigured(f"is not one of {', '.join(ENVIRONMENTS)}", field="environment")
         sdk = open_sdk(known, merchant_id, public_key, private_key)
         self._keys = (public_key, private_key)
-        self._merchant_accounts = MerchantAccounts(sdk, merchant_accounts)
-        self._connection = Connection(sdk, clock or SystemClock(), request_keys=request_keys)
-        self._charges = Charges(self._connection)
-        self._vault = Vault(self._connection)
-        self._refunds = Refunds(self._connection)
-        self._after_captures = AfterCaptures(self._connection)
+        accounts = MerchantAccounts(sdk, merchant_accounts)
+        super().__init__(Connection(sdk, clock or SystemClock(), request_keys=request_keys), accounts)
         self._capabilities = Capabilities(
-            currencies=MappingProxyType({code: TERMS[code] for code in self._merchant_accounts.currencies}),
+            currencies=MappingProxyType({code: TERMS[code] for code in accounts.currencies}),
             countries=None,
             brands=BRANDS,
             saves_cards=True,
@@ -134,11 +109,10 @@ class BraintreeGateway:
 
     def close(self) -> None:
         """Close this thread's connection to Braintree; the next call opens another."""
-        self._connection.sdk.config.close()
+        self._sdk.config.close()
 
-    def __getstate__(self) -> NoReturn:
-        """Refuse to be pickled: a pickle would hold the private key."""
-        raise TypeError("a BraintreeGateway holds credentials and cannot be pickled")
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a BraintreeGateway holds secrets and cannot be pickled; make another with from_env")
 
     @property
     def gateway_id(self) -> str:
@@ -163,84 +137,8 @@ class BraintreeGateway:
             GatewayError: if Braintree cannot be reached.
         """
         params = {"merchant_account_id": self._merchant_accounts.of(currency)}
-        token: str = self._connection.ask(lambda: self._connection.sdk.client_token.generate(params))
+        token: str = self._connection.ask(lambda: self._sdk.client_token.generate(params))
         return token
-
-    # The protocol -----------------------------------------------------------------------------------------------
-
-    def link_customer(self, account_id: str) -> str:
-        """Create the customer under the account's own id, unless there is one."""
-        return self._vault.link_customer(account_id)
-
-    def begin(self, request: ChargeRequest) -> None:
-        """Do nothing: Braintree has no payment that waits to be charged."""
-
-    def charge(self, request: ChargeRequest, source: PaymentSource) -> ChargeResult:
-        """Sell and submit for settlement. What may be a repeat is looked up and never called a decline.
-
-        Raises:
-            GatewayInvalidRequest: if Braintree does not take the request; nothing was charged.
-            GatewayMisconfigured: if the merchant's set-up is at fault; nothing was charged.
-        """
-        return self._charges.charge(request, source, self._merchant_accounts.of(request.amount.currency.code))
-
-    def find_charge(self, request: ChargeRequest) -> Found[ChargeResult | Begun] | NotFound | Indeterminate:
-        """Tell the present state of the attempt, found under its reference or by its order id."""
-        return self._charges.find(request)
-
-    def cancel(self, request: ChargeRequest) -> ChargeResult:
-        """Void what is not captured yet; an attempt that cannot arrive any more is cancelled by itself."""
-        return self._charges.cancel(request)
-
-    def save(self, request: CardRequest, card: NewCard) -> CardResult:
-        """Verify and vault the card under a token of our own; a token that is in use is this card.
-
-        Raises:
-            GatewayInvalidRequest: if Braintree does not take the request; nothing was saved.
-            GatewayMisconfigured: if the merchant's set-up is at fault; nothing was saved.
-        """
-        return self._vault.save(request, card, self._merchant_accounts.of(None))
-
-    def complete_save(self, request: CardRequest) -> CardResult:
-        """Return the saving's present state: the customer authenticated before there was one."""
-        return self._vault.present(request, absent=NotAttempted(why="there is no such saving"))
-
-    def cancel_save(self, request: CardRequest) -> CardResult:
-        """Tell whether the card was saved; an attempt that cannot arrive any more is cancelled by itself."""
-        return self._vault.present(request, absent=Cancelled())
-
-    def find_card(self, request: CardRequest) -> Found[CardResult] | NotFound | Indeterminate:
-        """Tell whether the vault holds the card that this attempt saved."""
-        return self._vault.find(request)
-
-    def forget(self, card: SavedCard, customer_id: str) -> ForgetResult:
-        """Delete the card from the vault.
-
-        Raises:
-            GatewayInvalidRequest: if the card is another customer's.
-        """
-        return self._vault.forget(card, customer_id)
-
-    def find_saved_card(self, card: SavedCard, customer_id: str) -> Found[CardDetails] | NotFound | Indeterminate:
-        """Tell what the vault now has of a card."""
-        return self._vault.find_saved(card, customer_id)
-
-    def refund(self, request: RefundRequest) -> RefundResult:
-        """Refund what has settled, or void the whole of what has not.
-
-        Raises:
-            GatewayUnsupported: for a part of a charge that has not settled; ask again once it has.
-            GatewayInvalidRequest: if there is no such charge, or not in this currency.
-        """
-        return self._refunds.refund(request)
-
-    def find_refund(self, request: RefundRequest) -> Found[RefundResult] | NotFound | Indeterminate:
-        """Tell the present state of the refund, found among those of its charge."""
-        return self._refunds.find(request)
-
-    def find_after_capture(self, charge_reference: str) -> Found[AfterCapture] | NotFound | Indeterminate:
-        """Tell which refunds, which void, which disputes and which declined settlement a sale has."""
-        return self._after_captures.find(charge_reference)
 
     def notices(self, body: bytes, headers: Mapping[str, str]) -> Sequence[Notice]:  # noqa: ARG002 - all is in the body
         """Verify a webhook, which must have happened in the last 25 hours.

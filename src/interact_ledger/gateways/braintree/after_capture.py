@@ -12,7 +12,7 @@ from typing import Any
 
 from interact_ledger.gateways.braintree.amounts import read_money
 from interact_ledger.gateways.braintree.calls import Absent, AnswerLost, NotSent
-from interact_ledger.gateways.braintree.connection import Connection
+from interact_ledger.gateways.braintree.connection import Verbs
 from interact_ledger.gateways.braintree.requests import operation_of
 from interact_ledger.gateways.braintree.results import (
     CAPTURED,
@@ -52,13 +52,10 @@ _DISPUTES = {
 }
 
 
-class AfterCaptures:
+class AfterCaptures(Verbs):
     """What became of one merchant's sales."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def find(self, charge_reference: str) -> Found[AfterCapture] | NotFound | Indeterminate:
+    def find_after_capture(self, charge_reference: str) -> Found[AfterCapture] | NotFound | Indeterminate:
         """Tell all that left a sale; a part of it is no answer."""
         try:
             return Found(self._left(self._connection.transaction(charge_reference)))

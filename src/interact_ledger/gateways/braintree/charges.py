@@ -6,7 +6,7 @@ from typing import Any
 
 from interact_ledger.errors import GatewayMisconfigured
 from interact_ledger.gateways.braintree.calls import Absent, AnswerLost, NotSent, call
-from interact_ledger.gateways.braintree.connection import Connection
+from interact_ledger.gateways.braintree.connection import Verbs
 from interact_ledger.gateways.braintree.declines import LOOK_IT_UP
 from interact_ledger.gateways.braintree.requests import sale_params
 from interact_ledger.gateways.braintree.results import (
@@ -34,15 +34,20 @@ from interact_ledger.gateways.protocol import (
 __all__ = ["Charges"]
 
 
-class Charges:
-    """The sales of one merchant."""
+class Charges(Verbs):
+    """The verbs about charges."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._sdk = connection.sdk
+    def begin(self, request: ChargeRequest) -> None:
+        """Do nothing: Braintree has no payment that waits to be charged."""
 
-    def charge(self, request: ChargeRequest, source: PaymentSource, merchant_account: str) -> ChargeResult:
-        """Sell. What may be a repeat is looked up and never called a decline."""
+    def charge(self, request: ChargeRequest, source: PaymentSource) -> ChargeResult:
+        """Sell and submit for settlement. What may be a repeat is looked up and never called a decline.
+
+        Raises:
+            GatewayInvalidRequest: if Braintree does not take the request; nothing was charged.
+            GatewayMisconfigured: if the merchant's set-up is at fault; nothing was charged.
+        """
+        merchant_account = self._merchant_accounts.of(request.amount.currency.code)
         keys = self._connection.request_keys
         params = sale_params(request, source, merchant_account, request_keys=keys)
         answer = self._connection.send(request, lambda: self._sdk.transaction.sale(params), repeatable=keys)
@@ -50,13 +55,13 @@ class Charges:
             return answer
         return self._connection.understood(lambda: self._charged(request, answer))
 
-    def find(self, request: ChargeRequest) -> Found[ChargeResult] | NotFound | Indeterminate:
-        """Tell the present state of an attempt, found under its reference or by its order id."""
-        return self._connection.found(lambda: self._sale_of(request), lambda sale: charge_result(sale, request))
+    def find_charge(self, request: ChargeRequest) -> Found[ChargeResult] | NotFound | Indeterminate:
+        """Tell the present state of the attempt, found under its reference or by its order id."""
+        return self._connection.found(lambda: charge_result(self._sale_of(request), request))
 
     def cancel(self, request: ChargeRequest) -> ChargeResult:
         """Void what is not captured yet; an attempt that cannot arrive any more is cancelled by itself."""
-        match self.find(request):
+        match self.find_charge(request):
             case Found(result=Pending(reference=reference)):
                 return self._voided(request, reference)
             case Found(result=result):

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias, TypeVar
 from interact_ledger.clock import Clock
 from interact_ledger.errors import GatewayError, GatewayMisconfigured
 from interact_ledger.gateways.braintree.calls import Absent, AnswerLost, NotSent, Tries, call
+from interact_ledger.gateways.braintree.merchant import MerchantAccounts
 from interact_ledger.gateways.protocol import (
     CardRequest,
     ChargeRequest,
@@ -21,7 +22,7 @@ from interact_ledger.gateways.protocol import (
     Unknown,
 )
 
-__all__ = ["LOOKUP_LAG", "SETTLES_WITHIN", "Connection"]
+__all__ = ["LOOKUP_LAG", "SETTLES_WITHIN", "Connection", "Verbs"]
 
 Result = TypeVar("Result")
 Request: TypeAlias = ChargeRequest | CardRequest | RefundRequest
@@ -112,10 +113,10 @@ class Connection:
             raise GatewayError(f"Braintree could not be asked: {error}") from None
 
     @staticmethod
-    def found(look_up: Callable[[], Any], state: Callable[[Any], Result]) -> Found[Result] | NotFound | Indeterminate:
+    def found(look_up: Callable[[], Result]) -> Found[Result] | NotFound | Indeterminate:
         """Look something up. Until when it may still appear is for the ledger to know."""
         try:
-            return Found(call(lambda: state(look_up())))
+            return Found(call(look_up))
         except Absent:
             return NotFound()
         except (NotSent, AnswerLost) as error:
@@ -137,3 +138,12 @@ class Connection:
         if self.clock.now() >= request.send_before + SETTLES_WITHIN + LOOKUP_LAG + CLOCK_DIFFERENCE:
             return over
         return Unknown(why="it may still be under way, and Braintree has nothing to cancel yet")
+
+
+class Verbs:
+    """A part of the adapter; all parts share one connection and the merchant's accounts."""
+
+    def __init__(self, connection: Connection, merchant_accounts: MerchantAccounts) -> None:
+        self._connection = connection
+        self._sdk = connection.sdk
+        self._merchant_accounts = merchant_accounts

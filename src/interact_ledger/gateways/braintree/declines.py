@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
+from typing import TypeAlias
 
 from interact_ledger.gateways.protocol import Advice, DeclineReason
 
@@ -17,12 +18,13 @@ __all__ = [
     "NOT_SETTLED",
     "REQUEST_KEYS_OFF",
     "TOKEN_IN_USE",
+    "Decline",
     "declined_by_error",
     "declined_by_gateway",
     "declined_by_processor",
 ]
 
-Decline = tuple[DeclineReason, Advice]
+Decline: TypeAlias = tuple[DeclineReason, Advice]
 
 # Codes of validation errors: the request did nothing.
 CUSTOMER_EXISTS = "91609"

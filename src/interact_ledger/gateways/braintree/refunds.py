@@ -10,7 +10,7 @@ from typing import Any
 
 from interact_ledger.errors import GatewayInvalidRequest, GatewayUnsupported
 from interact_ledger.gateways.braintree.calls import Absent, AnswerLost, NotSent
-from interact_ledger.gateways.braintree.connection import Connection
+from interact_ledger.gateways.braintree.connection import Verbs
 from interact_ledger.gateways.braintree.declines import LOOK_IT_UP, NOT_SETTLED
 from interact_ledger.gateways.braintree.requests import refund_params
 from interact_ledger.gateways.braintree.results import (
@@ -39,15 +39,16 @@ from interact_ledger.gateways.protocol import (
 __all__ = ["Refunds"]
 
 
-class Refunds:
-    """The refunds of one merchant's sales."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._sdk = connection.sdk
+class Refunds(Verbs):
+    """The verbs about refunds."""
 
     def refund(self, request: RefundRequest) -> RefundResult:
-        """Pay back, unless this attempt already did."""
+        """Refund what has settled, or void the whole of what has not, unless this attempt already did.
+
+        Raises:
+            GatewayUnsupported: for a part of a charge that has not settled; ask again once it has.
+            GatewayInvalidRequest: if there is no such charge, or not in this currency.
+        """
         params = refund_params(request, request_keys=self._connection.request_keys)
         try:
             sale = self._connection.transaction(request.charge_reference)
@@ -62,12 +63,11 @@ class Refunds:
         except (NotSent, AnswerLost) as error:
             return self._connection.not_sent(request, f"the charge's refunds could not be looked up: {error}")
 
-    def find(self, request: RefundRequest) -> Found[RefundResult] | NotFound | Indeterminate:
-        """Tell the present state of a refund, found among those of its charge."""
+    def find_refund(self, request: RefundRequest) -> Found[RefundResult] | NotFound | Indeterminate:
+        """Tell the present state of the refund, found among those of its charge."""
+        return self._connection.found(lambda: self._known_refund(request))
 
-        return self._connection.found(lambda: self._known(request), lambda known: known)
-
-    def _known(self, request: RefundRequest) -> RefundResult:
+    def _known_refund(self, request: RefundRequest) -> RefundResult:
         return self._refund_of(request, self._connection.transaction(request.charge_reference))
 
     def _refund_of(self, request: RefundRequest, sale: Any) -> RefundResult:
@@ -109,7 +109,7 @@ class Refunds:
             return void_result(transaction) if transaction.status == "voided" else refund_result(transaction)
         codes = [] if transaction is not None else error_codes(answer)
         if transaction is not None or LOOK_IT_UP.intersection(codes):
-            return self._connection.look_up_after(lambda: self._known(request))
+            return self._connection.look_up_after(lambda: self._known_refund(request))
         if NOT_SETTLED.intersection(codes):
             raise _not_settled()
         return refused_request(codes)

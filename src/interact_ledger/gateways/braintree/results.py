@@ -19,6 +19,7 @@ from interact_ledger.gateways.braintree.declines import (
     MISCONFIGURED_ERRORS,
     MISCONFIGURED_RESPONSES,
     REQUEST_KEYS_OFF,
+    Decline,
     declined_by_error,
     declined_by_gateway,
     declined_by_processor,
@@ -198,13 +199,16 @@ def refused_request(codes: list[str]) -> Declined:
 
 def declined_verification(verification: Any) -> Declined:
     """Return why a card could not be verified."""
-    if verification.status == "gateway_rejected":
-        rejection = str(verification.gateway_rejection_reason)
-        reason, advice = declined_by_gateway(rejection)
-        return Declined(reason=reason, advice=advice, raw_code=rejection)
-    code = str(verification.processor_response_code)
-    reason, advice = declined_by_processor(code, getattr(verification, "processor_response_type", None))
+    code, (reason, advice) = _refusal(verification)
     return Declined(reason=reason, advice=advice, raw_code=code)
+
+
+def brand_of(card_type: str | None) -> str:
+    """Return a card type in the protocol's words."""
+    if not card_type:
+        return "unknown"
+    name = card_type.lower()
+    return _BRANDS.get(name, name.replace(" ", "_"))
 
 
 def _succeeded(sale: Any, request: ChargeRequest) -> Succeeded | Unknown:
@@ -225,17 +229,22 @@ def _succeeded(sale: Any, request: ChargeRequest) -> Succeeded | Unknown:
 
 def _declined(transaction: Any) -> Declined:
     status = transaction.status
-    if status == "gateway_rejected":
-        code = str(transaction.gateway_rejection_reason)
-        reason, advice = declined_by_gateway(code)
-    elif status in {"processor_declined", "failed"}:
-        code = str(transaction.processor_response_code or status)
-        reason, advice = declined_by_processor(code, getattr(transaction, "processor_response_type", None))
+    if status in {"gateway_rejected", "processor_declined", "failed"}:
+        code, (reason, advice) = _refusal(transaction)
     elif status in _UNSETTLED:
         code, reason, advice = status, DeclineReason.DO_NOT_HONOUR, Advice.NEW_METHOD
     else:
         code, reason, advice = str(status), DeclineReason.OTHER, Advice.LATER
     return Declined(reason=reason, advice=advice, raw_code=code, reference=transaction.id)
+
+
+def _refusal(refused: Any) -> tuple[str, Decline]:
+    """Return the code under which the gateway itself or the processor refused, and what it means."""
+    if refused.status == "gateway_rejected":
+        code = str(refused.gateway_rejection_reason)
+        return code, declined_by_gateway(code)
+    code = str(refused.processor_response_code or refused.status)
+    return code, declined_by_processor(code, getattr(refused, "processor_response_type", None))
 
 
 def card_details(card: Any) -> CardDetails:
@@ -247,14 +256,6 @@ def card_details(card: Any) -> CardDetails:
         expiry_year=_number(card, "expiration_year"),
         funding=_funding(card),
     )
-
-
-def brand_of(card_type: str | None) -> str:
-    """Return a card type in the protocol's words."""
-    if not card_type:
-        return "unknown"
-    name = card_type.lower()
-    return _BRANDS.get(name, name.replace(" ", "_"))
 
 
 def _number(card: Any, name: str) -> int:

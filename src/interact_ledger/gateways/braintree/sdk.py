@@ -22,6 +22,7 @@ try:
         from braintree import exceptions
         from braintree.exceptions.http.connection_error import ConnectionError as ConnectionFailed
         from braintree.exceptions.http.timeout_error import ConnectTimeoutError as ConnectTimedOut
+        from braintree.util.http import Http
         from braintree.util.xml_util import XmlUtil
 except ModuleNotFoundError as missing:
     raise GatewayMisconfigured("needs the vendor's library: pip install 'interact_ledger[braintree]'") from missing
@@ -51,7 +52,7 @@ _CARD_IN_PATH = re.compile(r"(/payment_methods/any/)[^/?\s]+")
 
 
 class _CardTokensMasked(logging.Filter):
-    """Takes vault tokens out of the paths that the HTTP library writes to its debug log."""
+    """Takes vault tokens out of the paths that the HTTP library writes to its logs."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
@@ -61,7 +62,21 @@ class _CardTokensMasked(logging.Filter):
         return True
 
 
-logging.getLogger("urllib3.connectionpool").addFilter(_CardTokensMasked())
+for _name in ("urllib3.connection", "urllib3.connectionpool"):
+    logging.getLogger(_name).addFilter(_CardTokensMasked())
+
+
+class _Http(Http):  # type: ignore[misc]  # the SDK bears no types
+    """Follows no redirect.
+
+    The request that was answered with it has arrived; that its target could not be reached would hide that. And what
+    is sent to Braintree is nobody else's.
+    """
+
+    def _get_session(self) -> Any:
+        session = super()._get_session()
+        session.max_redirects = 0
+        return session
 
 
 def open_sdk(environment: Any, merchant_id: str, public_key: str, private_key: str) -> Any:
@@ -75,7 +90,7 @@ def open_sdk(environment: Any, merchant_id: str, public_key: str, private_key: s
         if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9_\-]+", value):
             raise GatewayMisconfigured("is empty or has characters that no such credential has", field=name)
     configuration = braintree.Configuration(
-        environment, **credentials, timeout=TIMEOUT_SECONDS, wrap_http_exceptions=True
+        environment, **credentials, timeout=TIMEOUT_SECONDS, wrap_http_exceptions=True, http_strategy=_Http
     )
     return braintree.BraintreeGateway(configuration)
 

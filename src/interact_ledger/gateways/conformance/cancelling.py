@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from interact_ledger.gateways.conformance.bench import Behaviour, Bench
 from interact_ledger.gateways.conformance.requests import (
     SEND_WITHIN,
+    answer,
     begin_and_charge,
     begun,
     captures,
     good_card,
+    one_of,
     paid,
     payment,
     told,
@@ -21,7 +24,9 @@ from interact_ledger.gateways.protocol import (
     ActionRequired,
     Cancelled,
     Declined,
+    Pending,
     Succeeded,
+    Unknown,
 )
 
 __all__ = ["Cancelling"]
@@ -74,6 +79,27 @@ class Cancelling(Scenarios):
         hold(Rule.TRUE_CANCEL, told == result, f"cancelling a captured charge came out as {told!r}")
         (captured,) = captures(bench, 1, Rule.TRUE_CANCEL)
         hold(Rule.TRUE_CANCEL, captured.refunded.amount == 0, "cancelling a captured charge paid it back")
+
+    def test_cancelling_while_nothing_can_be_looked_up_hides_no_capture(self, bench: Bench) -> None:
+        request = payment(bench)
+        result = paid(bench, request)
+        bench.lookups_available = False
+        for asked in (request, replace(request, reference=result.reference)):
+            over = answer("cancelling with look-ups down", partial(bench.gateway.cancel, asked))
+            hidden = isinstance(over, Cancelled | Declined)
+            hold(Rule.TRUE_CANCEL, not hidden, f"with look-ups down, cancelling a captured charge came out as {over!r}")
+        captures(bench, 1, Rule.TRUE_CANCEL)
+
+    def test_a_pending_charge_that_is_said_to_be_cancelled_is_never_captured(self, bench: Bench) -> None:
+        card = self.card(bench, Behaviour.PENDS)
+        if card is None:
+            return
+        request = payment(bench)
+        result = told(Pending, begin_and_charge(bench, request, card), "a charge that pends")
+        over = bench.gateway.cancel(replace(request, reference=result.reference))
+        one_of((Cancelled, Pending, Unknown), over, "cancelling a charge that pends", Rule.TRUE_CANCEL)
+        bench.settle(result.reference)
+        captures(bench, 0 if isinstance(over, Cancelled) else 1, Rule.TRUE_CANCEL)
 
     def test_cancelling_is_allowed_after_send_before(self, bench: Bench) -> None:
         request = payment(bench)

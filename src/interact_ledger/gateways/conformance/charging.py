@@ -51,7 +51,7 @@ class Charging(Scenarios):
         )
         brands = bench.gateway.capabilities.brands
         hold(Rule.DECLARED, result.card.brand in brands, f"{result.card.brand!r} is not among the declared brands")
-        hold(Rule.OUTCOME, len(result.card.last_four) == 4, "a card's last four are four characters")  # noqa: PLR2004
+        hold(Rule.OUTCOME, len(result.card.last_four) == 4, "a card's last four are four characters")  # noqa: PLR2004 - as they are called
         hold(Rule.OUTCOME, result.captured_at.utcoffset() is not None, "captured_at bears no time zone")
 
     def test_an_unsaved_card_leaves_nothing_chargeable(self, bench: Bench) -> None:

@@ -15,11 +15,7 @@ from interact_ledger.gateways.conformance.requests import (
     seconds,
 )
 from interact_ledger.gateways.conformance.rules import Rule, hold
-from interact_ledger.gateways.protocol import (
-    Begun,
-    Indeterminate,
-    NotFound,
-)
+from interact_ledger.gateways.protocol import Begun, Indeterminate, NotFound
 
 __all__ = ["Finding"]
 

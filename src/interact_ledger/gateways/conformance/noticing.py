@@ -12,14 +12,7 @@ import pytest
 
 from interact_ledger.errors import NoticeRejected
 from interact_ledger.gateways.conformance.bench import Bench, Delivery
-from interact_ledger.gateways.conformance.requests import (
-    good_card,
-    paid,
-    payment,
-    refund_of,
-    saving,
-    told,
-)
+from interact_ledger.gateways.conformance.requests import good_card, paid, payment, refund_of, saving, told
 from interact_ledger.gateways.conformance.rules import Rule, Violation, hold
 from interact_ledger.gateways.protocol import CardSaved, Notice, NoticeSubject, Refunded, Succeeded
 

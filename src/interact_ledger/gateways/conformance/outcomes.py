@@ -5,14 +5,7 @@ from __future__ import annotations
 import pytest
 
 from interact_ledger.gateways.conformance.bench import Behaviour, Bench
-from interact_ledger.gateways.conformance.requests import (
-    begin_and_charge,
-    captures,
-    found_charge,
-    payment,
-    saved,
-    told,
-)
+from interact_ledger.gateways.conformance.requests import begin_and_charge, captures, found_charge, payment, saved, told
 from interact_ledger.gateways.conformance.rules import Rule, hold
 from interact_ledger.gateways.conformance.scenarios import Scenarios
 from interact_ledger.gateways.protocol import (
@@ -59,26 +52,28 @@ class Outcomes(Scenarios):
         hold(Rule.UNPAYABLE, honest, f"said to be not payable any more, and yet there is {open_payments!r}")
 
     @pytest.mark.parametrize("succeed", [True, False], ids=["captured", "declined"])
-    def test_a_pending_charge_is_pending_until_it_settles(self, bench: Bench, succeed: bool) -> None:  # noqa: FBT001
+    def test_a_pending_charge_is_pending_until_it_settles(self, bench: Bench, *, succeed: bool) -> None:
         card = self.card(bench, Behaviour.PENDS)
         if card is None:
             return
         request = payment(bench)
         result = told(Pending, begin_and_charge(bench, request, card), "a charge that pends")
         captures(bench, 0, Rule.OUTCOME)
+        told(Pending, found_charge(bench, request), "looking up a charge that pends", Rule.FINDING)
         bench.settle(result.reference, succeed=succeed)
         captures(bench, 1 if succeed else 0, Rule.OUTCOME)
         found = found_charge(bench, request)
         hold(Rule.FINDING, isinstance(found, Succeeded if succeed else Declined), f"settled, it is found as {found!r}")
 
     @pytest.mark.parametrize("succeed", [True, False], ids=["authenticates", "fails to"])
-    def test_a_charge_that_asks_the_customer_waits_for_the_customer(self, bench: Bench, succeed: bool) -> None:  # noqa: FBT001
+    def test_a_charge_that_asks_the_customer_waits_for_the_customer(self, bench: Bench, *, succeed: bool) -> None:
         card = self.card(bench, Behaviour.ASKS_CUSTOMER)
         if card is None:
             return
         request = payment(bench)
         result = told(ActionRequired, begin_and_charge(bench, request, card), "a charge that asks the customer")
         captures(bench, 0, Rule.OUTCOME)
+        told(ActionRequired, found_charge(bench, request), "looking up a charge that asks the customer", Rule.FINDING)
         bench.authenticate(result.reference, succeed=succeed)
         found = found_charge(bench, request)
         hold(Rule.FINDING, isinstance(found, Succeeded if succeed else Declined), f"then it is found as {found!r}")
@@ -102,5 +97,6 @@ class Outcomes(Scenarios):
         request = payment(bench)
         result = begin_and_charge(bench, request, card)
         (captured,) = captures(bench, 1)
-        told = isinstance(result, Succeeded) and result.amount == captured.amount != request.amount
-        hold(Rule.TRUE_CAPTURE, told, f"{request.amount} asked for, {captured.amount} captured, and said: {result!r}")
+        for said in (result, found_charge(bench, request)):
+            true = isinstance(said, Succeeded) and said.amount == captured.amount != request.amount
+            hold(Rule.TRUE_CAPTURE, true, f"{request.amount} asked for, {captured.amount} captured, and said: {said!r}")

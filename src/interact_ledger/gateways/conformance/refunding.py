@@ -132,12 +132,15 @@ class Refunding(Scenarios):
         _paid_back(bench, charge, 2 if request.amount == charge.amount else 1)
 
     @pytest.mark.parametrize("succeed", [True, False], ids=["paid", "declined"])
-    def test_a_pending_refund_is_pending_until_it_settles(self, bench: Bench, succeed: bool) -> None:  # noqa: FBT001 - pytest names it
+    def test_a_pending_refund_is_pending_until_it_settles(self, bench: Bench, *, succeed: bool) -> None:
         charge = self._settled_with(bench, Behaviour.REFUND_PENDS)
         if charge is None:
             return
         request = refund_of(bench, charge)
         pending = told(Pending, bench.gateway.refund(request), "a refund that pends")
+        found = bench.gateway.find_refund(request)
+        still = isinstance(found, Found) and isinstance(found.result, Pending)
+        hold(Rule.FINDING, still, f"a refund that pends is found as {found!r}")
         bench.settle(pending.reference, succeed=succeed)
         found = bench.gateway.find_refund(request)
         wanted = isinstance(found, Found) and isinstance(found.result, Refunded if succeed else Declined)

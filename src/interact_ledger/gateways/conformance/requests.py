@@ -193,7 +193,7 @@ def answer(what: str, call: Callable[[], Result]) -> Result:
 def one_of(kinds: tuple[type, ...], result: object, what: str, rule: Rule = Rule.OUTCOME) -> None:
     """Hold a result to one of several kinds."""
     __tracebackhide__ = True
-    names = " or ".join(kind.__name__ for kind in kinds)
+    names = " or ".join(dict.fromkeys(kind.__name__ for kind in kinds))
     hold(rule, isinstance(result, kinds), f"{what} came out as {result!r} and not as {names}")
 
 

@@ -80,7 +80,7 @@ class Rule(Enum):
     )
     UNSAVED = (
         "protocol, `save_card`: a card that the customer did not choose to save leaves nothing chargeable behind",
-        "somebody's card can be charged who refused exactly that (product rule 6)",
+        "somebody's card can be charged who refused exactly that",
     )
     SAVED = (
         "protocol, `CardSaved`: a card that the customer chose to save can be charged again by its token",
@@ -88,7 +88,7 @@ class Rule(Enum):
     )
     FORGOTTEN = (
         "protocol, `forget`: a forgotten card cannot be charged; already gone is success",
-        "a card that its owner removed is charged again (product rule 7)",
+        "a card that its owner removed is charged again",
     )
     REFUND_ONCE = (
         "protocol, `refund`: idempotent by attempt; two refunds of equal amount are two refunds",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
 from interact_ledger.errors import GatewayInvalidRequest
@@ -11,6 +12,7 @@ from interact_ledger.gateways.conformance.requests import (
     OTHER_ACCOUNT,
     begin_and_charge,
     captures,
+    found_charge,
     good_card,
     one_of,
     paid,
@@ -74,6 +76,18 @@ class Saving(Scenarios):
         hold(Rule.SAVED, len(bench.saved_cards()) == 1, f"the gateway keeps {bench.saved_cards()!r}")
         captures(bench, 1)
 
+    def test_a_card_saved_by_paying_is_told_by_whoever_tells_of_the_charge(self, bench: Bench) -> None:
+        if cannot_save(bench):
+            return
+        request = payment(bench, save_card=True)
+        result = paid(bench, request)
+        told(CardSaved, result.saved_card, "saving a card while paying", Rule.SAVED)
+        for asked in (request, replace(request, reference=result.reference)):
+            found = found_charge(bench, asked)
+            hold(Rule.SAVED, found == result, f"charged and saved as {result!r}, it is found as {found!r}")
+        over = bench.gateway.cancel(replace(request, reference=result.reference))
+        hold(Rule.SAVED, over == result, f"charged and saved as {result!r}, cancelling it came out as {over!r}")
+
     def test_a_declined_card_is_not_kept(self, bench: Bench) -> None:
         if cannot_save(bench):
             return
@@ -97,6 +111,14 @@ class Saving(Scenarios):
         kept, customer_id = saved(bench), payment(bench).customer_id
         for card in (kept, kept, SavedCard("no-such-card")):
             told(Forgotten, bench.gateway.forget(card, customer_id), "forgetting what is gone", Rule.FORGOTTEN)
+
+    def test_another_customers_card_is_not_forgotten(self, bench: Bench) -> None:
+        if cannot_save(bench):
+            return
+        kept, other = saved(bench), bench.gateway.link_customer(OTHER_ACCOUNT)
+        with contextlib.suppress(GatewayInvalidRequest):
+            bench.gateway.forget(kept, other)
+        hold(Rule.SAVED, len(bench.saved_cards()) == 1, "another customer had this one's card forgotten")
 
     def test_forgetting_one_card_keeps_the_others(self, bench: Bench) -> None:
         if cannot_save(bench):
@@ -134,6 +156,18 @@ class SavingAlone(Scenarios):
         first, second = bench.gateway.save(request, card), bench.gateway.save(request, card)
         hold(Rule.ONE_CHARGE, first == second, f"a repeat does not tell the present state: {first!r}, then {second!r}")
         hold(Rule.SAVED, len(bench.saved_cards()) == 1, f"the gateway keeps {bench.saved_cards()!r}")
+
+    def test_a_saving_attempt_with_another_card_saves_no_other(self, bench: Bench) -> None:
+        if _cannot_save_alone(bench):
+            return
+        request = saving(bench)
+        first = told(CardSaved, bench.gateway.save(request, good_card(bench)), "saving a card", Rule.SAVED)
+        try:
+            second: object = bench.gateway.save(request, self.declining_card(bench))
+        except GatewayInvalidRequest:
+            second = first
+        hold(Rule.SAME_ATTEMPT, second == first, f"with another card the attempt came out as {second!r}")
+        hold(Rule.SAME_ATTEMPT, len(bench.saved_cards()) == 1, f"the gateway keeps {bench.saved_cards()!r}")
 
     def test_a_saving_is_found_by_its_reference_and_by_our_ids(self, bench: Bench) -> None:
         if _cannot_save_alone(bench):

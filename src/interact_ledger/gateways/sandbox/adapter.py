@@ -47,32 +47,23 @@ from interact_ledger.gateways.protocol import (
     SavedCard,
     Unknown,
 )
+from interact_ledger.gateways.sandbox.amounts import CURRENCIES
 from interact_ledger.gateways.sandbox.memory import Intent, KeptCard, Kind
 from interact_ledger.gateways.sandbox.network import SandboxNetwork
-from interact_ledger.gateways.sandbox.notices import Delivery, verified_notice
+from interact_ledger.gateways.sandbox.notices import verified_notice
 from interact_ledger.gateways.sandbox.requests import (
     derived,
     payment_intent,
     payment_tombstone,
     refund_intent,
-    sandbox_capabilities,
     saving_intent,
     saving_tombstone,
     with_source,
 )
-from interact_ledger.gateways.sandbox.results import Captured, Chargeable, after_capture, begun, refund_result
-from interact_ledger.gateways.sandbox.tokens import SANDBOX_TOKENS, Fault, Script, Status, script_of
+from interact_ledger.gateways.sandbox.results import after_capture, begun, refund_result
+from interact_ledger.gateways.sandbox.tokens import SANDBOX_TOKENS, Status, script_of
 
-__all__ = [
-    "SANDBOX_TOKENS",
-    "Captured",
-    "Chargeable",
-    "Delivery",
-    "Fault",
-    "KeptCard",
-    "SandboxGateway",
-    "Script",
-]
+__all__ = ["SandboxGateway"]
 
 REPLAY_WINDOW = timedelta(days=3650)
 SETTLES_WITHIN = timedelta(seconds=60)
@@ -110,7 +101,20 @@ class SandboxGateway(SandboxNetwork):
             GatewayMisconfigured: if the file cannot be used or a secret is empty.
         """
         super().__init__(path, clock or SystemClock(), secrets)
-        self._capabilities = sandbox_capabilities(replay_window, settles_within, lookup_lag)
+        self._capabilities = Capabilities(
+            currencies=CURRENCIES,
+            countries=None,
+            brands=frozenset(script.card.brand for script in SANDBOX_TOKENS.values()),
+            saves_cards=True,
+            saves_without_charging=True,
+            refunds=True,
+            partial_refunds=True,
+            refunds_before_settlement=True,
+            tells_after_capture=True,
+            replay_window=replay_window,
+            settles_within=settles_within,
+            lookup_lag=lookup_lag,
+        )
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:

@@ -6,74 +6,35 @@ References are derived from the attempt's id, so nothing here is left to chance.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
-from decimal import Decimal
-from types import MappingProxyType
+from datetime import datetime
 
 from moneyed import Money
 
 from interact_ledger.errors import GatewayInvalidRequest
 from interact_ledger.gateways.protocol import (
-    Capabilities,
     CardRequest,
     ChargeRequest,
-    CurrencyTerms,
     Initiator,
     NewCard,
     PaymentSource,
     RefundRequest,
 )
+from interact_ledger.gateways.sandbox.amounts import check_chargeable, check_refundable
 from interact_ledger.gateways.sandbox.memory import Intent, KeptCard, Kind
-from interact_ledger.gateways.sandbox.tokens import SANDBOX_TOKENS, script_of
+from interact_ledger.gateways.sandbox.tokens import script_of
 from interact_ledger.ids import operation_id, request_fingerprint
-from interact_ledger.money import decimal_places, plain
+from interact_ledger.money import plain
 
 __all__ = [
-    "captured_amount",
-    "check_amount",
     "client_secret_of",
     "derived",
     "payment_intent",
     "payment_tombstone",
     "refund_intent",
-    "sandbox_capabilities",
     "saving_intent",
     "saving_tombstone",
     "with_source",
 ]
-
-_CODES = (
-    *("AED", "AUD", "BGN", "BHD", "BRL", "CAD", "CHF", "CZK", "DKK", "EUR", "GBP", "HKD", "HUF", "ILS", "INR", "ISK"),
-    *("JOD", "JPY", "KRW", "KWD", "MXN", "NOK", "NZD", "OMR", "PLN", "RON", "SEK", "SGD", "TND", "USD", "VND", "ZAR"),
-)
-_MINIMUM_STEPS = 50
-_MAXIMUM = Decimal(1_000_000)
-
-
-def _terms(currency: str) -> CurrencyTerms:
-    step = Decimal(1).scaleb(-decimal_places(currency))
-    return CurrencyTerms(step=step, minimum=_MINIMUM_STEPS * step, maximum=_MAXIMUM)
-
-
-_CURRENCIES = MappingProxyType({code: _terms(code) for code in _CODES})
-
-
-def sandbox_capabilities(replay_window: timedelta, settles_within: timedelta, lookup_lag: timedelta) -> Capabilities:
-    """Return what the sandbox can do, with these windows."""
-    return Capabilities(
-        currencies=_CURRENCIES,
-        countries=None,
-        brands=frozenset(script.card.brand for script in SANDBOX_TOKENS.values()),
-        saves_cards=True,
-        saves_without_charging=True,
-        refunds=True,
-        partial_refunds=True,
-        refunds_before_settlement=True,
-        tells_after_capture=True,
-        replay_window=replay_window,
-        settles_within=settles_within,
-        lookup_lag=lookup_lag,
-    )
 
 
 def derived(kind: str, *parts: object) -> str:
@@ -95,7 +56,7 @@ def payment_intent(request: ChargeRequest, now: datetime) -> Intent:
     Raises:
         GatewayInvalidRequest: for an amount or currency that the sandbox does not take.
     """
-    check_amount(request.amount)
+    check_chargeable(request.amount)
     return replace(
         payment_tombstone(request, now),
         fingerprint=request_fingerprint(
@@ -155,14 +116,6 @@ def with_source(intent: Intent, source: PaymentSource, kept: KeptCard | None) ->
     )
 
 
-def captured_amount(payment: Intent) -> Money:
-    """Return what confirming a payment captures, gross: what was asked for, unless its card says otherwise."""
-    assert payment.amount is not None, "a payment has an amount"
-    currency = payment.amount.currency
-    short_by = 0 if payment.card_token else script_of(payment.token).short_by
-    return payment.amount - Money(short_by * _CURRENCIES[currency.code].step, currency)
-
-
 def refund_intent(request: RefundRequest, payment: Intent, now: datetime) -> Intent:
     """Return the refund of a payment that a request asks for; whether it may be is decided later.
 
@@ -172,7 +125,7 @@ def refund_intent(request: RefundRequest, payment: Intent, now: datetime) -> Int
     assert payment.amount is not None, "a payment has an amount"
     if request.amount.currency != payment.amount.currency:
         raise GatewayInvalidRequest("is not in the payment's currency", field="amount")
-    _check_step(request.amount)
+    check_refundable(request.amount)
     return Intent(
         kind=Kind.REFUND,
         reference=_reference("rfd", request.attempt_id),
@@ -198,24 +151,3 @@ def _reference(kind: str, attempt_id: str) -> str:
 def _written(amount: Money) -> str:
     """The same amount, however it was typed, in the same words."""
     return f"{plain(amount.amount, amount.currency.code)} {amount.currency.code}"
-
-
-def _check_step(amount: Money) -> None:
-    terms = _CURRENCIES.get(amount.currency.code)
-    if terms is None:
-        raise GatewayInvalidRequest("is in a currency that the sandbox does not take", field="amount")
-    exact = amount.amount
-    if not exact.is_finite() or not 0 < exact <= terms.maximum or exact % terms.step:
-        raise GatewayInvalidRequest(f"is not a multiple of {terms.step} up to {terms.maximum}", field="amount")
-
-
-def check_amount(amount: Money) -> None:
-    """Refuse what the sandbox does not charge.
-
-    Raises:
-        GatewayInvalidRequest: for such an amount or currency.
-    """
-    _check_step(amount)
-    minimum = _CURRENCIES[amount.currency.code].minimum
-    if amount.amount < minimum:
-        raise GatewayInvalidRequest(f"is below the sandbox's minimum of {minimum}", field="amount")

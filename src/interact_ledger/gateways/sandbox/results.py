@@ -25,8 +25,9 @@ from interact_ledger.gateways.protocol import (
     RefundResult,
     Succeeded,
 )
+from interact_ledger.gateways.sandbox.amounts import CURRENCIES
 from interact_ledger.gateways.sandbox.memory import Intent, KeptCard
-from interact_ledger.gateways.sandbox.requests import captured_amount, client_secret_of
+from interact_ledger.gateways.sandbox.requests import client_secret_of
 from interact_ledger.gateways.sandbox.tokens import DECLINES, Status, script_of
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "after_capture",
     "begun",
     "captured",
+    "captured_amount",
     "card_result",
     "charge_result",
     "chargeable_card",
@@ -119,6 +121,14 @@ def refund_result(refund: Intent) -> RefundResult:
     assert refund.status is Status.SUCCEEDED, "a refund is sent at once"
     assert refund.amount is not None, "a refund has an amount"
     return Refunded(reference=refund.reference, amount=refund.amount, refunded_at=refund.moved_at)
+
+
+def captured_amount(payment: Intent) -> Money:
+    """Return what confirming a payment captures, gross: what was asked for, unless its card says otherwise."""
+    assert payment.amount is not None, "a payment has an amount"
+    currency = payment.amount.currency
+    short_by = 0 if payment.card_token else script_of(payment.token).short_by
+    return payment.amount - Money(short_by * CURRENCIES[currency.code].step, currency)
 
 
 def after_capture(payment: Intent, refunds: Iterable[Intent], disputes: Iterable[Dispute]) -> AfterCapture:

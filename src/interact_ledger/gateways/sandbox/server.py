@@ -28,12 +28,13 @@ from interact_ledger.gateways.protocol import (
 )
 from interact_ledger.gateways.sandbox.memory import Intent, KeptCard, Kind, Memory
 from interact_ledger.gateways.sandbox.notices import Delivery, notice_body, signature_headers
-from interact_ledger.gateways.sandbox.requests import captured_amount, derived
+from interact_ledger.gateways.sandbox.requests import derived
 from interact_ledger.gateways.sandbox.results import (
     RETURN_CODE,
     Captured,
     Chargeable,
     captured,
+    captured_amount,
     card_result,
     charge_result,
     chargeable_card,

@@ -244,5 +244,7 @@ def script_of(token: str | None) -> Script:
     """
     script = None if token is None else SANDBOX_TOKENS.get(token)
     if script is None:
-        raise GatewayInvalidRequest("is not one of the sandbox's test tokens", field="source")
+        raise GatewayInvalidRequest(
+            "is not one of the sandbox's test tokens; `interact-ledger sandbox tokens` lists them", field="source"
+        )
     return script

@@ -14,9 +14,10 @@ from moneyed import Money
 
 from interact_ledger.errors import GatewayInvalidRequest
 from interact_ledger.gateways.protocol import ChargeResult, Dispute, DisputeStatus, Notice, NoticeSubject, RefundResult
+from interact_ledger.gateways.sandbox.amounts import check_chargeable
 from interact_ledger.gateways.sandbox.memory import Intent, KeptCard, Kind
-from interact_ledger.gateways.sandbox.requests import captured_amount, check_amount, derived
-from interact_ledger.gateways.sandbox.results import refund_result
+from interact_ledger.gateways.sandbox.requests import derived
+from interact_ledger.gateways.sandbox.results import captured_amount, refund_result
 from interact_ledger.gateways.sandbox.server import SandboxServer
 from interact_ledger.gateways.sandbox.tokens import Status
 
@@ -115,7 +116,7 @@ class SandboxWorld(SandboxServer):
         Raises:
             GatewayInvalidRequest: for an amount that the sandbox does not take, or no such token.
         """
-        check_amount(amount)
+        check_chargeable(amount)
         with self._memory.transaction():
             reference = derived("pay", "dashboard", customer_id, len(self._memory.intents()))
             payment = Intent(

@@ -14,10 +14,7 @@ from typing import NoReturn, Self
 
 from interact_ledger.clock import Clock, SystemClock
 from interact_ledger.errors import GatewayMisconfigured
-from interact_ledger.gateways.protocol import (
-    Capabilities,
-    Notice,
-)
+from interact_ledger.gateways.protocol import Capabilities, Notice
 from interact_ledger.gateways.stripe.after_capture import AfterCaptures
 from interact_ledger.gateways.stripe.amounts import CURRENCIES
 from interact_ledger.gateways.stripe.cards import Cards
@@ -25,9 +22,7 @@ from interact_ledger.gateways.stripe.charges import Charges
 from interact_ledger.gateways.stripe.connection import Connection
 from interact_ledger.gateways.stripe.notices import verified_notice
 from interact_ledger.gateways.stripe.refunds import Refunds
-from interact_ledger.gateways.stripe.results import (
-    BRANDS,
-)
+from interact_ledger.gateways.stripe.results import BRANDS
 
 __all__ = ["StripeGateway"]
 
@@ -80,10 +75,8 @@ class StripeGateway(Charges, Cards, Refunds, AfterCaptures):
         Raises:
             GatewayMisconfigured: for what is no secret key or no webhook secret. The message never repeats it.
         """
-        if not _is_secret(api_key, ("sk_", "rk_")):
-            raise GatewayMisconfigured("is not a secret key (sk_…) or restricted key (rk_…) of Stripe", field="api_key")
-        if isinstance(webhook_secrets, str) or not all(_is_secret(secret, ("whsec_",)) for secret in webhook_secrets):
-            raise GatewayMisconfigured("are not signing secrets (whsec_…) of Stripe", field="webhook_secrets")
+        _check_api_key(api_key, "api_key")
+        _check_webhook_secrets(webhook_secrets, "webhook_secrets")
         self._clock = clock or SystemClock()
         self._secrets = tuple(webhook_secrets)
         super().__init__(Connection(api_key, clock=self._clock, api_base=api_base, timeouts=timeouts, pauses=pauses))
@@ -98,11 +91,9 @@ class StripeGateway(Charges, Cards, Refunds, AfterCaptures):
             GatewayMisconfigured: if the key is missing, or either is not what it should be.
         """
         api_key = environ.get(API_KEY, "").strip()
-        if not _is_secret(api_key, ("sk_", "rk_")):
-            raise GatewayMisconfigured("is not set to a secret key (sk_…) or restricted key (rk_…)", field=API_KEY)
+        _check_api_key(api_key, API_KEY)
         secrets = [secret.strip() for secret in environ.get(WEBHOOK_SECRETS, "").split(",") if secret.strip()]
-        if not all(_is_secret(secret, ("whsec_",)) for secret in secrets):
-            raise GatewayMisconfigured("holds what is no signing secret (whsec_…)", field=WEBHOOK_SECRETS)
+        _check_webhook_secrets(secrets, WEBHOOK_SECRETS)
         return cls(api_key, webhook_secrets=secrets)
 
     def __repr__(self) -> str:
@@ -128,6 +119,16 @@ class StripeGateway(Charges, Cards, Refunds, AfterCaptures):
             NoticeRejected: for anything else.
         """
         return [verified_notice(body, headers, self._secrets, self._clock.now())]
+
+
+def _check_api_key(api_key: object, field: str) -> None:
+    if not _is_secret(api_key, ("sk_", "rk_")):
+        raise GatewayMisconfigured("is not a secret key (sk_…) or restricted key (rk_…) of Stripe", field=field)
+
+
+def _check_webhook_secrets(secrets: Sequence[object], field: str) -> None:
+    if isinstance(secrets, str) or not all(_is_secret(secret, ("whsec_",)) for secret in secrets):
+        raise GatewayMisconfigured("are not signing secrets (whsec_…) of Stripe", field=field)
 
 
 def _is_secret(value: object, prefixes: tuple[str, ...]) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from interact_ledger.errors import GatewayInvalidRequest, GatewayMisconfigured
 from interact_ledger.gateways.protocol import (
     Cancelled,
@@ -22,20 +20,12 @@ from interact_ledger.gateways.protocol import (
     Unknown,
 )
 from interact_ledger.gateways.stripe.connection import Answer, Refusal
-from interact_ledger.gateways.stripe.requests import (
-    key,
-    new_saving,
-    saving_confirmation,
-)
-from interact_ledger.gateways.stripe.results import (
-    Object,
-    card_decline,
-    card_details,
-    card_result,
-)
+from interact_ledger.gateways.stripe.requests import saving_confirmation
+from interact_ledger.gateways.stripe.results import Object, card_decline, card_details, card_result
 from interact_ledger.gateways.stripe.understanding import (
     MISSING,
     Verbs,
+    found_or_new,
     invalid,
     looked_up,
     new_id,
@@ -58,18 +48,17 @@ class Cards(Verbs):
                 with another card.
         """
         refuse_empty(card.token, "card")
-        reference = request.reference or self._new_saving(request, request.send_before)
+        reference = request.reference or new_id(self._savings.create(request, request.send_before))
         if not isinstance(reference, str):
             return reference
-        params = saving_confirmation(card)
-        said = self._savings.confirm(reference, params, key(request.attempt_id, "confirm"), request.send_before)
+        said = self._savings.confirm(request, reference, saving_confirmation(card))
         if isinstance(said, Refusal):
             raise invalid(said, "card")
         return self._saved(request, reference, said)
 
     def complete_save(self, request: CardRequest) -> CardResult:
         """Return what became of the SetupIntent, which the browser has confirmed; one that failed is cancelled."""
-        known = self._find_saving(request)
+        known = self._savings.find(request)
         if isinstance(known, Indeterminate):
             return Unknown(why=known.why, reference=request.reference)
         if known is None:
@@ -79,18 +68,12 @@ class Cards(Verbs):
 
     def cancel_save(self, request: CardRequest) -> CardResult:
         """Cancel the SetupIntent; if none can be found, as `cancel`."""
-        reference = request.reference
-        if not reference:
-            known = self._find_saving(request)
-            made = self._new_saving(request, None) if known is None else reference_of(known)
-            if not isinstance(made, str):
-                return made
-            reference = made
-        return self._cancelled_saving(request, reference)
+        reference = request.reference or found_or_new(self._savings, request)
+        return self._cancelled_saving(request, reference) if isinstance(reference, str) else reference
 
     def find_card(self, request: CardRequest) -> Found[CardResult] | NotFound | Indeterminate:
         """Retrieve the SetupIntent by its id, else look for it among the customer's; unconfirmed, it is not found."""
-        return looked_up(self._find_saving(request), lambda saving: card_result(request, saving))
+        return looked_up(self._savings.find(request), lambda saving: card_result(request, saving))
 
     def forget(self, card: SavedCard, customer_id: str) -> ForgetResult:
         """Detach the card, which makes it unusable for ever.
@@ -132,14 +115,6 @@ class Cards(Verbs):
             raise GatewayMisconfigured("Stripe does not know the card's customer; is the key another's?")
         known = isinstance(sent, Answer) and sent.body.get("id") == customer_id
         return NotFound() if known else Indeterminate(why="the card's customer could not be looked up")
-
-    def _new_saving(self, request: CardRequest, send_before: datetime | None) -> str | NotAttempted | Unknown:
-        self._connection.refuse_far_away(request.send_before)
-        params = new_saving(request)
-        return new_id(self._savings.create(params, key(request.attempt_id, "create"), send_before))
-
-    def _find_saving(self, request: CardRequest) -> Object | Indeterminate | None:
-        return self._savings.find(request.reference, request.attempt_id, request.customer_id, request.send_before)
 
     def _saved(self, request: CardRequest, reference: str, said: Object | NotAttempted | Unknown) -> CardResult:
         """Return what a SetupIntent came to; a decline only once it is cancelled."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from interact_ledger.errors import GatewayError
 from interact_ledger.gateways.protocol import (
     Advice,
@@ -21,24 +19,16 @@ from interact_ledger.gateways.protocol import (
     Unknown,
 )
 from interact_ledger.gateways.stripe.connection import Answer, Refusal
-from interact_ledger.gateways.stripe.requests import (
-    key,
-    new_customer,
-    new_payment,
-    payment_confirmation,
-)
-from interact_ledger.gateways.stripe.results import (
-    Object,
-    charge_result,
-)
+from interact_ledger.gateways.stripe.requests import key, new_customer, payment_confirmation
+from interact_ledger.gateways.stripe.results import Object, charge_result
 from interact_ledger.gateways.stripe.understanding import (
     MISSING,
     Verbs,
+    found_or_new,
     id_of,
     invalid,
     looked_up,
     new_id,
-    reference_of,
     refuse_empty,
     understood,
 )
@@ -71,7 +61,7 @@ class Charges(Verbs):
             GatewayInvalidRequest: for an amount that Stripe does not take, or if the attempt was begun with other
                 parameters.
         """
-        made = self._new_payment(request, request.send_before)
+        made = new_id(self._payments.create(request, request.send_before))
         return Begun(reference=made) if isinstance(made, str) else made
 
     def charge(self, request: ChargeRequest, source: PaymentSource) -> ChargeResult:
@@ -82,11 +72,10 @@ class Charges(Verbs):
                 was charged to another card.
         """
         refuse_empty(source.token, "source")
-        reference = request.reference or self._new_payment(request, request.send_before)
+        reference = request.reference or new_id(self._payments.create(request, request.send_before))
         if not isinstance(reference, str):
             return reference
-        params = payment_confirmation(request, source)
-        said = self._payments.confirm(reference, params, key(request.attempt_id, "confirm"), request.send_before)
+        said = self._payments.confirm(request, reference, payment_confirmation(request, source))
         if isinstance(said, Refusal):
             return _refused_source(said, source, reference)
         return _charge_result(request, reference, said)
@@ -97,8 +86,7 @@ class Charges(Verbs):
         Raises:
             GatewayMisconfigured: if Stripe does not know the customer.
         """
-        known = self._payments.find(request.reference, request.attempt_id, request.customer_id, request.send_before)
-        return looked_up(known, lambda payment: charge_result(request, payment))
+        return looked_up(self._payments.find(request), lambda payment: charge_result(request, payment))
 
     def cancel(self, request: ChargeRequest) -> ChargeResult:
         """Cancel the PaymentIntent.
@@ -106,22 +94,13 @@ class Charges(Verbs):
         If none can be found, one is created and cancelled under the attempt's own key, so that whoever still means to
         begin the attempt gets that one.
         """
-        reference = request.reference
-        if not reference:
-            known = self._payments.find(None, request.attempt_id, request.customer_id, request.send_before)
-            made = self._new_payment(request, None) if known is None else reference_of(known)
-            if not isinstance(made, str):
-                return made
-            reference = made
+        reference = request.reference or found_or_new(self._payments, request)
+        if not isinstance(reference, str):
+            return reference
         said = self._payments.cancel(reference)
         if isinstance(said, Refusal):
             raise invalid(said, "reference")
         return _charge_result(request, reference, said)
-
-    def _new_payment(self, request: ChargeRequest, send_before: datetime | None) -> str | NotAttempted | Unknown:
-        self._connection.refuse_far_away(request.send_before)
-        params = new_payment(request)
-        return new_id(self._payments.create(params, key(request.attempt_id, "create"), send_before))
 
 
 def _charge_result(request: ChargeRequest, reference: str, said: Object | NotAttempted | Unknown) -> ChargeResult:

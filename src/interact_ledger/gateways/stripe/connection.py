@@ -9,6 +9,7 @@ arrived, nothing but an answer under that key says otherwise. A 500 is stored un
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -41,11 +42,11 @@ _UNUSABLE_ACCOUNT = frozenset(
 )
 _TOO_MANY_REQUESTS = 429
 _KEY_IN_USE = 409
-_SERVER_ERRORS = 500
+_CLIENT_ERRORS = range(400, 500)
 _FAILED_AUTHENTICATION = frozenset({"payment_intent_authentication_failure", "setup_intent_authentication_failure"})
 _UNEXPECTED_STATE = frozenset({"payment_intent_unexpected_state", "setup_intent_unexpected_state"})
 
-_LOGGERS = ("stripe", "urllib3.connectionpool")
+_LOGGERS = ("stripe", "urllib3.connection", "urllib3.connectionpool")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,18 @@ class _Lost:
     try_again: bool
 
 
+class _Session(threading.local, requests.Session):
+    """Each thread's own, which follows no redirect.
+
+    The request that was answered with it has arrived; that its target could not be reached would hide that. And what
+    is sent to Stripe is nobody else's.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.max_redirects = 0
+
+
 class Connection:
     """One API key's way to Stripe. May be used by several threads at once."""
 
@@ -115,7 +128,7 @@ class Connection:
             base_addresses={"api": api_base} if api_base else None,
             stripe_version=API_VERSION,
             max_network_retries=0,
-            http_client=stripe.RequestsClient(timeout=timeouts),
+            http_client=stripe.RequestsClient(timeout=timeouts, session=_Session()),
         ).v1
 
     def is_past(self, send_before: datetime) -> bool:
@@ -185,7 +198,7 @@ def _failure(error: stripe.StripeError) -> Refusal | _NotSent | _Lost:
     if status == _KEY_IN_USE:
         return _Lost("a request with this key is under way (409)", try_again=True)
     details = error.json_body.get("error") if isinstance(error.json_body, dict) else None
-    if status is None or not 400 <= status < _SERVER_ERRORS or not isinstance(details, dict):  # noqa: PLR2004 - HTTP's
+    if status not in _CLIENT_ERRORS or not isinstance(details, dict):
         return _Lost(f"the answer was an error of Stripe's ({status})", try_again=False)
     return Refusal(
         kind="unauthorised" if status in _UNAUTHORISED else str(details.get("type")),
@@ -221,8 +234,8 @@ class _HidesWhatWeSend(logging.Filter):
     Requests that the program makes with the SDK by itself are logged as ever.
     """
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        return record.levelno >= logging.WARNING or not _SENDING.get()
+    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 - a warning names a path as well
+        return not _SENDING.get()
 
 
 _SENDING = ContextVar("sending", default=False)

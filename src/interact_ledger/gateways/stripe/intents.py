@@ -9,51 +9,72 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from interact_ledger.errors import GatewayMisconfigured
-from interact_ledger.gateways.protocol import Indeterminate, NotAttempted, Unknown
+from interact_ledger.gateways.protocol import CardRequest, ChargeRequest, Indeterminate, NotAttempted, Unknown
 from interact_ledger.gateways.stripe.connection import Answer, Connection, Refusal, Sent
-from interact_ledger.gateways.stripe.requests import ATTEMPT, LOOKED_BACK
+from interact_ledger.gateways.stripe.requests import ATTEMPT, LOOKED_BACK, Parameters, key
 from interact_ledger.gateways.stripe.results import UNREADABLE, Object, text
 
-__all__ = ["PAGE", "Intents", "Said", "found_in_pages", "not_understood", "pages"]
+__all__ = ["PAGE", "Intents", "Request", "Said", "found_in_pages", "not_understood", "pages"]
 
 PAGE = 100
+
+Request = TypeVar("Request", ChargeRequest, CardRequest)
 
 Said: TypeAlias = Object | Refusal | NotAttempted | Unknown
 """An object as it is now, or why there is none."""
 
 
-class Intents:
-    """One of the two kinds."""
+class Intents(Generic[Request]):
+    """One of the two kinds.
 
-    def __init__(self, connection: Connection, service: Callable[[Any], Any], kind: str, expand: Sequence[str]) -> None:
-        """Take the way to Stripe, the SDK's service, the kind's name in errors, and which parts to ask for."""
+    Args:
+        connection: the way to Stripe.
+        service: the SDK's service for the kind.
+        kind: its name in errors.
+        expand: which parts to ask for.
+        new: what an unconfirmed one of an attempt is created with.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        service: Callable[[Any], Any],
+        kind: str,
+        expand: Sequence[str],
+        new: Callable[[Request], Parameters],
+    ) -> None:
         self._connection = connection
         self._service = service
         self._kind = kind
         self._expand = list(expand)
+        self._new: Callable[[Request], Parameters] = new
 
-    def create(self, params: dict[str, Any], key: str, send_before: datetime | None) -> Said:
-        """Create an unconfirmed one, or get the one that was created under this key."""
-        sent = self._connection.send(
-            lambda v1: self._service(v1).create(params=params, options={"idempotency_key": key}), send_before
-        )
+    def create(self, request: Request, send_before: datetime | None) -> Said:
+        """Create an unconfirmed one, or get the one that was created for this attempt.
+
+        Raises:
+            GatewayInvalidRequest: for an amount that Stripe does not take, or an attempt that may be sent for too long.
+        """
+        self._connection.refuse_far_away(request.send_before)
+        params, options = self._new(request), {"idempotency_key": key(request.attempt_id, "create")}
+        sent = self._connection.send(lambda v1: self._service(v1).create(params=params, options=options), send_before)
         return sent.body if isinstance(sent, Answer) else sent
 
-    def confirm(self, reference: str, params: dict[str, Any], key: str, send_before: datetime) -> Said:
+    def confirm(self, request: Request, reference: str, how: Parameters) -> Said:
         """Charge or save. Too late for that, it is only retrieved; if that fails too, nothing was attempted."""
-        params = {**params, "expand": self._expand}
+        params, options = {**how, "expand": self._expand}, {"idempotency_key": key(request.attempt_id, "confirm")}
         sent = self._connection.send(
-            lambda v1: self._service(v1).confirm(reference, params=params, options={"idempotency_key": key}),
-            send_before,
+            lambda v1: self._service(v1).confirm(reference, params=params, options=options), request.send_before
         )
-        if isinstance(sent, NotAttempted) and self._connection.is_past(send_before):
+        if isinstance(sent, NotAttempted) and self._connection.is_past(request.send_before):
             present = self._retrieve(reference)
             return present.body if isinstance(present, Answer) else sent
         if isinstance(sent, Refusal) and sent.is_decline and not sent.replayed and self._kind in sent.details:
-            return sent.details[self._kind]  # type: ignore[no-any-return]
+            declined: Object = sent.details[self._kind]
+            return declined
         return self._present(reference, sent)
 
     def cancel(self, reference: str) -> Said:
@@ -62,27 +83,25 @@ class Intents:
         sent = self._connection.send(lambda v1: self._service(v1).cancel(reference, params=params))
         return self._present(reference, sent)
 
-    def find(
-        self, reference: str | None, attempt_id: str, customer_id: str, send_before: datetime
-    ) -> Object | Indeterminate | None:
+    def find(self, request: Request) -> Object | Indeterminate | None:
         """Return it as it is now: by its id, else among the customer's by the attempt that its metadata names.
 
         Raises:
             GatewayMisconfigured: if Stripe does not know the customer: the key is another account's.
         """
-        if reference:
-            sent = self._retrieve(reference)
+        if request.reference:
+            sent = self._retrieve(request.reference)
             if isinstance(sent, Answer):
                 return sent.body
             if not isinstance(sent, Refusal):
                 return Indeterminate(why=sent.why)
         params = {
-            "customer": customer_id,
-            "created": {"gte": int((send_before - LOOKED_BACK).timestamp())},
+            "customer": request.customer_id,
+            "created": {"gte": int((request.send_before - LOOKED_BACK).timestamp())},
             "limit": PAGE,
             "expand": [f"data.{part}" for part in self._expand],
         }
-        return found_in_pages(self._connection, self._service, params, attempt_id)
+        return found_in_pages(self._connection, self._service, params, request.attempt_id)
 
     def _present(self, reference: str, sent: Sent) -> Said:
         is_old = sent.replayed if isinstance(sent, Answer) else isinstance(sent, Refusal) and sent.is_about_the_object
@@ -99,7 +118,7 @@ class Intents:
 
 
 def found_in_pages(
-    connection: Connection, service: Callable[[Any], Any], params: dict[str, Any], attempt_id: str
+    connection: Connection, service: Callable[[Any], Any], params: Parameters, attempt_id: str
 ) -> Object | Indeterminate | None:
     """Return the object of a list whose metadata names the attempt; None only if every page was read.
 
@@ -149,7 +168,7 @@ def not_understood(error: Exception) -> Indeterminate:
     return Indeterminate(why=f"the answer was not understood ({type(error).__name__})")
 
 
-def _page(connection: Connection, service: Callable[[Any], Any], params: dict[str, Any]) -> Sent:
+def _page(connection: Connection, service: Callable[[Any], Any], params: Parameters) -> Sent:
     return connection.send(lambda v1: service(v1).list(params=params))
 
 

@@ -16,14 +16,8 @@ from interact_ledger.gateways.protocol import (
 )
 from interact_ledger.gateways.stripe.connection import Answer, Refusal
 from interact_ledger.gateways.stripe.intents import PAGE, found_in_pages
-from interact_ledger.gateways.stripe.requests import (
-    key,
-    new_refund,
-)
-from interact_ledger.gateways.stripe.results import (
-    Object,
-    refund_result,
-)
+from interact_ledger.gateways.stripe.requests import key, new_refund
+from interact_ledger.gateways.stripe.results import Object, refund_result
 from interact_ledger.gateways.stripe.understanding import (
     MISSING,
     Verbs,

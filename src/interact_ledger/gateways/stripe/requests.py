@@ -25,6 +25,7 @@ __all__ = [
     "LASTS_AT_MOST",
     "LOOKED_BACK",
     "OPERATION",
+    "Parameters",
     "key",
     "new_customer",
     "new_payment",

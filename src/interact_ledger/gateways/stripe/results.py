@@ -131,13 +131,15 @@ def refund_result(refund: Object) -> RefundResult:
 
 
 def _succeeded(request: ChargeRequest, reference: str, payment: Object) -> Succeeded:
-    charge = payment["latest_charge"]
+    """Return what was captured. All that is said about the card may be null, and the money is taken all the same."""
+    charge, method = payment["latest_charge"] or payment, payment["payment_method"]
+    about = charge.get("payment_method_details") or {}
     return Succeeded(
         reference=reference,
         amount=money_of(payment["amount_received"], payment["currency"]),
         captured_at=moment(charge["created"]),
-        card=card_details(charge["payment_method_details"]["card"]),
-        saved_card=_kept(request.customer_id, reference, payment["payment_method"]) if request.save_card else None,
+        card=card_details(about.get("card") or {}),
+        saved_card=_kept(request.customer_id, reference, method) if request.save_card and method else None,
     )
 
 
@@ -153,13 +155,13 @@ def _kept(customer_id: str, reference: str, method: Object) -> CardSaved | None:
 
 def card_details(card: Object) -> CardDetails:
     """Return what may be shown of a card, of a PaymentMethod's or of a charge's."""
-    brand = card["brand"] or "unknown"
+    brand = card.get("brand") or "unknown"
     return CardDetails(
         brand=_OTHER_NAMES.get(brand, brand),
-        last_four=text(card["last4"]),
-        expiry_month=int(card["exp_month"]),
-        expiry_year=int(card["exp_year"]),
-        funding=_FUNDINGS.get(card["funding"], CardFunding.UNKNOWN),
+        last_four=card.get("last4") or "",
+        expiry_month=card.get("exp_month") or 0,
+        expiry_year=card.get("exp_year") or 0,
+        funding=_FUNDINGS.get(str(card.get("funding")), CardFunding.UNKNOWN),
     )
 
 

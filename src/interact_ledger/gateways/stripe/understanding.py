@@ -8,10 +8,22 @@ from typing import TypeVar
 from interact_ledger.errors import GatewayInvalidRequest
 from interact_ledger.gateways.protocol import Found, Indeterminate, NotAttempted, NotFound, Unknown
 from interact_ledger.gateways.stripe.connection import Connection, Refusal
-from interact_ledger.gateways.stripe.intents import Intents, Said
+from interact_ledger.gateways.stripe.intents import Intents, Request, Said
+from interact_ledger.gateways.stripe.requests import new_payment, new_saving
 from interact_ledger.gateways.stripe.results import UNREADABLE, Object, text
 
-__all__ = ["MISSING", "Verbs", "id_of", "invalid", "looked_up", "new_id", "reference_of", "refuse_empty", "understood"]
+__all__ = [
+    "MISSING",
+    "Verbs",
+    "found_or_new",
+    "id_of",
+    "invalid",
+    "looked_up",
+    "new_id",
+    "reference_of",
+    "refuse_empty",
+    "understood",
+]
 
 MISSING = "resource_missing"
 """Stripe's code for an id that it does not know."""
@@ -25,9 +37,15 @@ class Verbs:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._payments = Intents(
-            connection, lambda v1: v1.payment_intents, "payment_intent", ("latest_charge", "payment_method")
+            connection,
+            lambda v1: v1.payment_intents,
+            "payment_intent",
+            ("latest_charge", "payment_method"),
+            new_payment,
         )
-        self._savings = Intents(connection, lambda v1: v1.setup_intents, "setup_intent", ("payment_method",))
+        self._savings = Intents(
+            connection, lambda v1: v1.setup_intents, "setup_intent", ("payment_method",), new_saving
+        )
 
 
 def refuse_empty(value: str, field: str) -> None:
@@ -83,3 +101,9 @@ def new_id(said: Said) -> str | NotAttempted | Unknown:
 def reference_of(known: Object | Indeterminate) -> str | NotAttempted | Unknown:
     """Return the id of what was looked up, or why it is not known."""
     return NotAttempted(why=known.why) if isinstance(known, Indeterminate) else understood(known, id_of)
+
+
+def found_or_new(intents: Intents[Request], request: Request) -> str | NotAttempted | Unknown:
+    """Return the id of an attempt's object, which is created if there is none, however late: to be cancelled."""
+    known = intents.find(request)
+    return new_id(intents.create(request, None)) if known is None else reference_of(known)

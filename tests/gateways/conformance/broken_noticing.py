@@ -13,13 +13,7 @@ from typing import Any
 from kit_runner import Broken, breaks
 
 from interact_ledger.errors import GatewayError, GatewayInvalidRequest, NoticeRejected
-from interact_ledger.gateways.protocol import (
-    ChargeRequest,
-    ChargeResult,
-    Notice,
-    NoticeSubject,
-    PaymentSource,
-)
+from interact_ledger.gateways.protocol import ChargeRequest, ChargeResult, Notice, NoticeSubject, PaymentSource
 from interact_ledger.gateways.sandbox.notices import SIGNATURE_HEADER, verified_notice
 
 _log = logging.getLogger(__name__)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from kit_runner import Broken, breaks
+from kit_runner import BeginsNothing, Broken, breaks
 
 from interact_ledger.errors import GatewayInvalidRequest
+from interact_ledger.gateways.conformance.requests import ACCOUNT, OTHER_ACCOUNT
 from interact_ledger.gateways.protocol import (
     Advice,
+    Begun,
     Cancelled,
     Capabilities,
     CardRequest,
@@ -23,6 +26,7 @@ from interact_ledger.gateways.protocol import (
     ForgetResult,
     Forgotten,
     Found,
+    Indeterminate,
     Initiator,
     NewCard,
     NotAttempted,
@@ -156,11 +160,8 @@ class ForgetsTheCustomer(Broken):
 @breaks(
     "another_customers_saved_card_never_pays",
 )
-class ChargesAnyonesCard(Broken):
+class ChargesAnyonesCard(BeginsNothing):
     """A saved card pays for whoever names it."""
-
-    def begin(self, request: ChargeRequest) -> Any:
-        return None
 
     def charge(self, request: ChargeRequest, source: PaymentSource) -> ChargeResult:
         owners = {kept.card_token: kept.customer_id for kept in self.saved_cards()}
@@ -210,6 +211,7 @@ def _pounds(amount: Any) -> Any:
 
 
 @breaks(
+    "a_saving_attempt_with_another_card_saves_no_other",
     "a_saving_is_found_by_its_reference_and_by_our_ids",
     "a_saving_that_asks_the_customer_goes_on_or_is_called_off",
     "a_saving_whose_answer_is_lost_is_unknown_and_then_found",
@@ -275,7 +277,7 @@ class CancelsNoSaving(Broken):
     def cancel_save(self, request: CardRequest) -> CardResult:
         found = super().find_card(request)
         done = isinstance(found, Found) and isinstance(found.result, CardSaved)
-        return found.result if done else Cancelled(reference=request.reference)  # type: ignore[union-attr]
+        return found.result if done else Cancelled(reference=request.reference)
 
 
 @breaks(
@@ -305,6 +307,7 @@ class LostSavingIsNotAttempted(Broken):
     "a_card_that_is_gone_or_anothers_is_not_found",
     "a_card_that_somebody_detached_is_not_found",
     "a_card_that_the_network_renewed_is_told_with_its_new_details",
+    "a_card_saved_by_paying_is_told_by_whoever_tells_of_the_charge",
     "a_charge_with_a_saved_card_saves_no_other",
     "a_declined_card_is_not_kept",
     "a_declined_saving_keeps_nothing",
@@ -313,8 +316,10 @@ class LostSavingIsNotAttempted(Broken):
     "a_saved_card_is_told_with_its_details",
     "a_saved_card_pays_until_it_is_forgotten",
     "a_saved_card_pays_whoever_initiates",
+    "a_saving_attempt_with_another_card_saves_no_other",
     "a_saving_is_found_by_its_reference_and_by_our_ids",
     "a_saving_that_asks_the_customer_goes_on_or_is_called_off",
+    "another_customers_card_is_not_forgotten",
     "another_customers_saved_card_never_pays",
     "forgetting_one_card_keeps_the_others",
     "forgetting_twice_or_what_never_was_is_success",
@@ -328,3 +333,43 @@ class SavesUndeclared(Broken):
     @property
     def capabilities(self) -> Capabilities:
         return replace(super().capabilities, saves_cards=False, saves_without_charging=False)
+
+
+@breaks(
+    "a_card_saved_by_paying_is_told_by_whoever_tells_of_the_charge",
+)
+class TellsOfTheCardOnce(Broken):
+    """The saved card is told with the answer to the charge, and a crash may lose that one."""
+
+    def find_charge(self, request: ChargeRequest) -> Found[ChargeResult | Begun] | NotFound | Indeterminate:
+        found = super().find_charge(request)
+        if isinstance(found, Found) and isinstance(found.result, Succeeded):
+            return Found(replace(found.result, saved_card=None))
+        return found
+
+
+@breaks(
+    "another_customers_card_is_not_forgotten",
+)
+class ForgetsAnyonesCard(Broken):
+    """A saved card is forgotten for whoever names it."""
+
+    def forget(self, card: SavedCard, customer_id: str) -> ForgetResult:
+        customers = dict.fromkeys((customer_id, *(self.link_customer(account) for account in (ACCOUNT, OTHER_ACCOUNT))))
+        for customer in customers:
+            with contextlib.suppress(GatewayInvalidRequest):
+                return super().forget(card, customer)
+        return Forgotten()
+
+
+@breaks(
+    "a_saving_attempt_with_another_card_saves_no_other",
+)
+class SavesEachCardOfAnAttempt(Broken):
+    """The key of a saving is its attempt and its card."""
+
+    def save(self, request: CardRequest, card: NewCard) -> CardResult:
+        first = self.__dict__.setdefault("_first_cards", {}).setdefault(request.attempt_id, card)
+        if card != first:
+            request = replace(request, attempt_id=f"{request.attempt_id}-{card.token}")
+        return super().save(request, card)

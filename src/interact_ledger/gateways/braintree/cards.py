@@ -6,7 +6,7 @@ from typing import Any
 
 from interact_ledger.errors import GatewayError, GatewayInvalidRequest
 from interact_ledger.gateways.braintree.calls import Absent, AnswerLost, NotSent, call
-from interact_ledger.gateways.braintree.connection import Connection
+from interact_ledger.gateways.braintree.connection import Verbs
 from interact_ledger.gateways.braintree.declines import CUSTOMER_EXISTS, LOOK_IT_UP, TOKEN_IN_USE
 from interact_ledger.gateways.braintree.requests import checked_id, save_params, token_for
 from interact_ledger.gateways.braintree.results import (
@@ -17,6 +17,7 @@ from interact_ledger.gateways.braintree.results import (
     refused_request,
 )
 from interact_ledger.gateways.protocol import (
+    Cancelled,
     CardDetails,
     CardRequest,
     CardResult,
@@ -32,15 +33,11 @@ from interact_ledger.gateways.protocol import (
     Unknown,
 )
 
-__all__ = ["Vault"]
+__all__ = ["Cards"]
 
 
-class Vault:
-    """The customers and cards that Braintree keeps for one merchant."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._sdk = connection.sdk
+class Cards(Verbs):
+    """The verbs about customers and cards."""
 
     def link_customer(self, account_id: str) -> str:
         """Create the customer under the account's own id, unless there is one."""
@@ -53,29 +50,37 @@ class Vault:
                 raise GatewayError("Braintree refuses the customer")
         return customer_id
 
-    def save(self, request: CardRequest, card: NewCard, merchant_account: str) -> CardResult:
-        """Verify the card and keep it under its attempt's token; if that is in use, this is the card."""
-        params = save_params(request, card, merchant_account)
+    def save(self, request: CardRequest, card: NewCard) -> CardResult:
+        """Verify and vault the card under a token of our own; a token that is in use is this card.
+
+        Raises:
+            GatewayInvalidRequest: if Braintree does not take the request; nothing was saved.
+            GatewayMisconfigured: if the merchant's set-up is at fault; nothing was saved.
+        """
+        params = save_params(request, card, self._merchant_accounts.of(None))
         answer = self._connection.send(request, lambda: self._sdk.payment_method.create(params))
         if isinstance(answer, NotAttempted | Unknown):
             return answer
         return self._connection.understood(lambda: self._saved(request, answer))
 
-    def find(self, request: CardRequest) -> Found[CardSaved] | NotFound | Indeterminate:
-        """Tell whether there is the card that this attempt saved."""
-        return self._connection.found(lambda: self._sdk.payment_method.find(token_for(request)), card_saved)
+    def complete_save(self, request: CardRequest) -> CardResult:
+        """Return the saving's present state: the customer authenticated before there was one."""
+        return self._present_saving(request, absent=NotAttempted(why="there is no such saving"))
 
-    def present(self, request: CardRequest, *, absent: CardResult) -> CardResult:
-        """Return a saving's present state; `absent` once it cannot arrive any more."""
-        match self.find(request):
-            case Found(result=result):
-                return result
-            case NotFound():
-                return self._connection.absent(request, absent)
-        return Unknown(why="it could not be looked up")
+    def cancel_save(self, request: CardRequest) -> CardResult:
+        """Tell whether the card was saved; an attempt that cannot arrive any more is cancelled by itself."""
+        return self._present_saving(request, absent=Cancelled())
+
+    def find_card(self, request: CardRequest) -> Found[CardResult] | NotFound | Indeterminate:
+        """Tell whether the vault holds the card that this attempt saved."""
+        return self._connection.found(lambda: card_saved(self._sdk.payment_method.find(token_for(request))))
 
     def forget(self, card: SavedCard, customer_id: str) -> ForgetResult:
-        """Delete a card, if it is this customer's."""
+        """Delete the card from the vault.
+
+        Raises:
+            GatewayInvalidRequest: if the card is another customer's.
+        """
         try:
             kept = call(lambda: self._sdk.payment_method.find(card.token))
             if kept.customer_id != customer_id:
@@ -89,15 +94,25 @@ class Vault:
             return Unknown(why=str(error))
         return Forgotten()
 
-    def find_saved(self, card: SavedCard, customer_id: str) -> Found[CardDetails] | NotFound | Indeterminate:
+    def find_saved_card(self, card: SavedCard, customer_id: str) -> Found[CardDetails] | NotFound | Indeterminate:
         """Tell what the vault now has of a card, if it is this customer's; the account updater keeps it up to date."""
 
-        def details(kept: Any) -> CardDetails:
+        def look_up() -> CardDetails:
+            kept = self._sdk.payment_method.find(card.token)
             if kept.customer_id != customer_id:
                 raise Absent("it is not this customer's")
             return card_details(kept)
 
-        return self._connection.found(lambda: self._sdk.payment_method.find(card.token), details)
+        return self._connection.found(look_up)
+
+    def _present_saving(self, request: CardRequest, *, absent: CardResult) -> CardResult:
+        """Return a saving's present state; `absent` once it cannot arrive any more."""
+        match self.find_card(request):
+            case Found(result=result):
+                return result
+            case NotFound():
+                return self._connection.absent(request, absent)
+        return Unknown(why="it could not be looked up")
 
     def _saved(self, request: CardRequest, answer: Any) -> CardResult:
         if answer.is_success:
