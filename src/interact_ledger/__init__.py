@@ -28,6 +28,7 @@ from interact_ledger.verbs.reading import AccountPage
 from interact_ledger.views import (
     AccountDetails,
     CardSavingResult,
+    DisputeDetails,
     GrantedCredit,
     HoldResult,
     PurchaseResult,
@@ -47,6 +48,7 @@ __all__ = [
     "CardSavingResult",
     "CheckoutSummary",
     "Clock",
+    "DisputeDetails",
     "Done",
     "Estimate",
     "EventsElsewhere",

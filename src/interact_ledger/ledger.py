@@ -17,13 +17,13 @@ from interact_ledger.gateways.discovery import gateway_from_env
 from interact_ledger.gateways.protocol import Gateway
 from interact_ledger.ids import IdSource, RandomIds
 from interact_ledger.processes.context import Context
-from interact_ledger.projections import accounts, checkouts, notifications, receipts, statement
+from interact_ledger.projections import accounts, checkouts, disputes, notifications, receipts, statement
 from interact_ledger.settings import Settings
 from interact_ledger.storage.accounts import Accounts, Cause
+from interact_ledger.storage.books import Books
 from interact_ledger.storage.elsewhere import EventsElsewhere
 from interact_ledger.storage.following import FollowingLog
 from interact_ledger.storage.guarantees import Guarantees
-from interact_ledger.storage.invoice_book import InvoiceBook
 from interact_ledger.storage.log import Log
 from interact_ledger.verbs.accounts import AccountVerbs
 from interact_ledger.verbs.operations import OperationVerbs
@@ -43,8 +43,9 @@ TABLES = (
     receipts.INVOICES_DUE,
     statement.STATEMENT_LINES,
     notifications.NOTIFICATIONS,
+    disputes.DISPUTES,
 )
-READERS = (accounts.rows, checkouts.rows, receipts.rows, statement.rows, notifications.rows)
+READERS = (accounts.rows, checkouts.rows, receipts.rows, statement.rows, notifications.rows, disputes.rows)
 
 
 class Ledger(AccountVerbs, PaymentVerbs, SpendingVerbs, ReadingVerbs, OperationVerbs):
@@ -57,14 +58,14 @@ class Ledger(AccountVerbs, PaymentVerbs, SpendingVerbs, ReadingVerbs, OperationV
         self,
         log: Log,
         context: Context,
-        invoices: InvoiceBook,
+        books: Books,
         ids: IdSource,
         *,
         owned_gateways: Sequence[Gateway] = (),
     ) -> None:
         self._log = log
         self._context = context
-        self._invoices = invoices
+        self._books = books
         self._ids = ids
         self._readers = READERS
         self._owned_gateways = owned_gateways
@@ -126,8 +127,8 @@ class Ledger(AccountVerbs, PaymentVerbs, SpendingVerbs, ReadingVerbs, OperationV
             clock=clock,
             cause=Cause("service"),
         )
-        invoices = InvoiceBook(log, clock, READERS, settings.command_deadline)
-        return cls(log, context, invoices, ids, owned_gateways=owned_gateways)
+        books = Books(log, clock, READERS, settings.command_deadline)
+        return cls(log, context, books, ids, owned_gateways=owned_gateways)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -176,7 +177,7 @@ class Ledger(AccountVerbs, PaymentVerbs, SpendingVerbs, ReadingVerbs, OperationV
         if correlation_id is not None:
             free_text(correlation_id, "correlation_id")
         context = replace(self._context, cause=Cause(actor, correlation_id))
-        return type(self)(self._log, context, self._invoices, self._ids)
+        return type(self)(self._log, context, self._books, self._ids)
 
     def close(self) -> None:
         """Close the database's connections, and the gateways that `from_env` opened.

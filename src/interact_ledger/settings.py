@@ -58,6 +58,8 @@ class Settings(Configuration):
     """How long a customer may take to authenticate; then the payment is cancelled."""
     notice_retry_within: Duration = timedelta(days=1)
     """How long after it happened a gateway's notice that cannot be explained yet is asked for again."""
+    hold_disputed_funds: bool = True
+    """Whether what an open dispute could take cannot be spent until it is decided."""
     hold_lifetime: Duration = timedelta(days=7)
     """How long a hold lasts if nobody says how long."""
     hold_lifetime_max: Duration = timedelta(days=31)

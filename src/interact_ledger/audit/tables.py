@@ -84,6 +84,14 @@ ROWS: Mapping[str, Rows] = MappingProxyType(
             (str, str, str),
             {"operation_id": _TEXT},
         ),
+        "gateway_customers": Rows(
+            "SELECT stream_id, gateway, customer_id FROM gateway_customers ORDER BY 1, 2, 3", (str, str, str), {}
+        ),
+        "disputes": Rows(
+            "SELECT account_id, version, dispute_id, transaction_id FROM disputes ORDER BY 1, 2, 3",
+            (str, int, str),
+            {"transaction_id": _TEXT},
+        ),
         "agenda": Rows(
             "SELECT stream_id, kind, subject, due_at FROM agenda ORDER BY 1, 2, 3", (str, str, str), {"due_at": _TIME}
         ),

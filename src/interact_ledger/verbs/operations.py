@@ -35,7 +35,7 @@ class OperationVerbs(Verbs):
         told = progress(on_progress)
         self._log.follow()
         recovered = recovery.recover(self._context, self._query, told)
-        invoicing.issue_invoices(self._context, self._invoices, self._query)
+        invoicing.issue_invoices(self._context, self._books, self._query)
         return recovered
 
     def run_due(self, on_progress: Callable[[int, int], None] = silently) -> list[schedule.Done]:
@@ -49,7 +49,7 @@ class OperationVerbs(Verbs):
         told = progress(on_progress)
         self._log.follow()
         done = schedule.run_due(self._context, self._query, told)
-        invoicing.issue_invoices(self._context, self._invoices, self._query)
+        invoicing.issue_invoices(self._context, self._books, self._query)
         return done
 
     def deliver_notifications(

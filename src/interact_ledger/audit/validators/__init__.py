@@ -18,6 +18,7 @@ from interact_ledger.audit.topics import TOPICS
 from interact_ledger.audit.validators import (
     cards,
     credit,
+    disputes,
     holds,
     numbers,
     payments,
@@ -47,6 +48,7 @@ BEFORE = _by_topic(
     quotes.BEFORE,
     payments.BEFORE,
     refunds.BEFORE,
+    disputes.BEFORE,
     cards.BEFORE,
     purchases.BEFORE,
     holds.BEFORE,
