@@ -27,6 +27,7 @@ LedgerError
 │   ├── QuoteExpired
 │   ├── QuoteAlreadyUsed
 │   ├── CardRemoved
+│   ├── CardAttemptRefused
 │   ├── NumberAlreadyRented
 │   ├── HoldExceeded
 │   ├── HoldEnded
@@ -58,6 +59,7 @@ __all__ = [
     "AccountSuspended",
     "BelowMinimum",
     "Busy",
+    "CardAttemptRefused",
     "CardNotFound",
     "CardNumberRefused",
     "CardRemoved",
@@ -230,6 +232,10 @@ class QuoteAlreadyUsed(Refused):
 
 class CardRemoved(Refused):
     """The card was removed and can no longer be charged."""
+
+
+class CardAttemptRefused(Refused):
+    """Too many declines or new cards of late, or the service's own policy; nothing was stored or sent."""
 
 
 class NumberAlreadyRented(Refused):
