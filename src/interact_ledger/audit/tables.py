@@ -61,7 +61,7 @@ def _time(value: Any) -> Any:
     return iso(value) if isinstance(value, datetime) else value
 
 
-_AMOUNTS_SAID = frozenset({"available", "balance", "threshold", "total"})
+_AMOUNTS_SAID = frozenset({"available", "balance", "held", "threshold", "total"})
 
 
 def _said(data: str) -> dict[str, Any]:

@@ -31,6 +31,24 @@ _BY_TOPIC: Mapping[str, tuple[str, Callable[[Entry], Mapping[str, Any] | None]]]
             "total": entry.amount("total"),
         },
     ),
+    "refund-made-elsewhere": (
+        "refund_done",
+        lambda entry: {
+            "refund_id": entry.event["operation_id"],
+            "transaction_id": entry.event["transaction_id"],
+            "total": entry.amount("claimed"),
+        },
+    ),
+    "dispute-opened": (
+        "dispute_opened",
+        lambda entry: {
+            "dispute_id": entry.event["operation_id"],
+            "transaction_id": entry.event["transaction_id"],
+            "total": entry.amount("claimed"),
+            "held": entry.amount("held"),
+            "evidence_due_by": entry.event["evidence_due_by"],
+        },
+    ),
 }
 
 

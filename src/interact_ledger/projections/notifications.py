@@ -39,7 +39,7 @@ class Notification:
     version: int
     """The event, by its position in the account's history."""
     kind: str
-    """refund_done, account_suspended or low_balance."""
+    """refund_done, dispute_opened, account_suspended, low_balance."""
     recorded_at: datetime
     data: Mapping[str, Any]
     """What it is about; amounts as decimal text in the account's currency."""
@@ -56,6 +56,20 @@ _BY_EVENT: Mapping[type[e.Event], tuple[str, Callable[[Any], Said | None]]] = {
     e.Refunded: (
         "refund_done",
         lambda event: {"refund_id": event.operation_id, "transaction_id": event.transaction_id, "total": event.total},
+    ),
+    e.RefundMadeElsewhere: (
+        "refund_done",
+        lambda event: {"refund_id": event.operation_id, "transaction_id": event.transaction_id, "total": event.claimed},
+    ),
+    e.DisputeOpened: (
+        "dispute_opened",
+        lambda event: {
+            "dispute_id": event.operation_id,
+            "transaction_id": event.transaction_id,
+            "total": event.claimed,
+            "held": event.held,
+            "evidence_due_by": event.evidence_due_by,
+        },
     ),
 }
 
