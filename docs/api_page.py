@@ -33,7 +33,8 @@ are `datetime` with a time zone, in UTC where the ledger returns them. [Errors](
 
 OUTCOMES = """\
 A result of `top_up`, `complete` and `cancel` is a value, whatever the gateway said; only its `status` tells. The same
-words are used for `save_card` and what goes with it, where nothing is charged and `mismatched` does not occur."""
+words are used for `save_card` and what goes with it, where nothing is charged and `mismatched` and `reversed` do not
+occur."""
 
 DECLINES = """\
 A declined payment has a `decline_reason`, and a `decline_advice` that says what may be tried. The quote is spent: a
@@ -114,6 +115,10 @@ STATUSES: dict[AttemptStatus, tuple[str, str]] = {
             "Another amount was captured than asked for. Nothing is credited; an operator compares it with the "
             "gateway's dashboard and decides. The audit reports it."
         ),
+    ),
+    AttemptStatus.REVERSED: (
+        "Your bank took the payment back, so it was removed from your balance. Please pay with another card.",
+        "Its settlement failed after the capture: the credit is gone again. Nothing to do at the ledger.",
     ),
 }
 

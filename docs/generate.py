@@ -17,7 +17,7 @@ from interact_ledger.domain import events
 from interact_ledger.gateways.sandbox import SANDBOX_TOKENS
 from interact_ledger.ledger import TABLES
 from interact_ledger.pricing import availability, configuration, limits, price_list, taxes
-from interact_ledger.projections import accounts, checkouts, notifications, receipts, statement
+from interact_ledger.projections import accounts, checkouts, disputes, notifications, receipts, statement
 from interact_ledger.storage import index
 from interact_ledger.tables import Table
 from writing import (
@@ -40,7 +40,7 @@ REFERENCE = Path(__file__).parent / "reference"
 NOTE = "<!-- Written by docs/generate.py from the code; run `make docs` after a change there. -->"
 
 EVENTS = """\
-Account streams are named by the account, invoice books by their seller. Types are explained [at the end](#types). A
+Account streams are named by the account, books by their seller or gateway. Types are explained [at the end](#types). A
 field marked *personal* may hold personal data; with one marked *secret*, somebody could charge a card."""
 
 TABLES_INTRO = """\
@@ -253,7 +253,7 @@ def tokens_page() -> list[str]:
 
 def documented(table: Table) -> tuple[ModuleType, str]:
     """Return the module that declares a table, and the text that stands below the declaration."""
-    for module in (accounts, checkouts, notifications, receipts, statement, index):
+    for module in (accounts, checkouts, receipts, statement, notifications, disputes, index):
         body = ast.parse(inspect.getsource(module)).body
         for node, after in zip(body, [*body[1:], None], strict=True):
             declares = isinstance(node, ast.Assign) and getattr(module, ast.unparse(node.targets[0]), None) is table

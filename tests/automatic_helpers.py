@@ -85,7 +85,7 @@ def charged_as(kit: LedgerKit, token: str) -> Callable[[ChargeRequest, PaymentSo
 def with_other(kit: LedgerKit, **changed: Any) -> Ledger:
     """Return the kit's ledger with other settings or gateways."""
     ledger = kit.ledger
-    return Ledger(ledger._log, replace(ledger._context, **changed), ledger._invoices, ledger._ids)
+    return Ledger(ledger._log, replace(ledger._context, **changed), ledger._books, ledger._ids)
 
 
 def attempts(kit: LedgerKit, account_id: str) -> list[e.PaymentAttempted]:

@@ -59,6 +59,7 @@ CAPABILITIES = Capabilities(
     refunds=False,
     partial_refunds=False,
     refunds_before_settlement=False,
+    tells_after_capture=False,
     replay_window=timedelta(days=3650),
     settles_within=timedelta(seconds=30),
     lookup_lag=timedelta(0),
@@ -159,12 +160,12 @@ class VoucherGateway:
     def save(self, *_: object, **__: object) -> NoReturn:
         raise GatewayUnsupported("vouchers cannot be saved")
 
-    complete_save = cancel_save = find_card = forget = save
+    complete_save = cancel_save = find_card = forget = find_saved_card = save
 
     def refund(self, *_: object, **__: object) -> NoReturn:
         raise GatewayUnsupported("vouchers are not paid back")
 
-    find_refund = refund
+    find_refund = find_after_capture = refund
 
 
 def _units(amount: Money) -> int:

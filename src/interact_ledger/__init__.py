@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 from interact_ledger.audit import AuditReport, Finding
 from interact_ledger.clock import Clock, MovableClock, SystemClock
+from interact_ledger.domain.card_testing import CardAttempt
 from interact_ledger.errors import LedgerError
 from interact_ledger.ledger import Ledger
 from interact_ledger.pricing.availability import PaymentMethod
@@ -30,6 +31,7 @@ from interact_ledger.views import (
     AutomaticPayments,
     AutoTopUpDetails,
     CardSavingResult,
+    DisputeDetails,
     GrantedCredit,
     HoldResult,
     MonthlyRechargeDetails,
@@ -49,9 +51,11 @@ __all__ = [
     "AutoTopUpDetails",
     "AutomaticPayments",
     "Balance",
+    "CardAttempt",
     "CardSavingResult",
     "CheckoutSummary",
     "Clock",
+    "DisputeDetails",
     "Done",
     "Estimate",
     "EventsElsewhere",

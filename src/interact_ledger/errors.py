@@ -28,6 +28,7 @@ LedgerError
 │   ├── QuoteExpired
 │   ├── QuoteAlreadyUsed
 │   ├── CardRemoved
+│   ├── CardAttemptRefused
 │   ├── NumberAlreadyRented
 │   ├── HoldExceeded
 │   ├── HoldEnded
@@ -60,6 +61,7 @@ __all__ = [
     "AutomaticPaymentNotFound",
     "BelowMinimum",
     "Busy",
+    "CardAttemptRefused",
     "CardNotFound",
     "CardNumberRefused",
     "CardRemoved",
@@ -236,6 +238,10 @@ class QuoteAlreadyUsed(Refused):
 
 class CardRemoved(Refused):
     """The card was removed and can no longer be charged."""
+
+
+class CardAttemptRefused(Refused):
+    """Too many declines or new cards of late, or the service's own policy; nothing was stored or sent."""
 
 
 class NumberAlreadyRented(Refused):

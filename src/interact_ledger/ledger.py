@@ -11,19 +11,20 @@ from types import TracebackType
 from typing import Self
 
 from interact_ledger.clock import Clock, SystemClock
+from interact_ledger.domain.card_testing import AttemptPolicy
 from interact_ledger.errors import ConfigurationError
 from interact_ledger.free_text import free_text
 from interact_ledger.gateways.discovery import gateway_from_env
 from interact_ledger.gateways.protocol import Gateway
 from interact_ledger.ids import IdSource, RandomIds
 from interact_ledger.processes.context import Context
-from interact_ledger.projections import accounts, checkouts, notifications, receipts, statement
+from interact_ledger.projections import accounts, checkouts, disputes, notifications, receipts, statement
 from interact_ledger.settings import Settings
 from interact_ledger.storage.accounts import Accounts, Cause
+from interact_ledger.storage.books import Books
 from interact_ledger.storage.elsewhere import EventsElsewhere
 from interact_ledger.storage.following import FollowingLog
 from interact_ledger.storage.guarantees import Guarantees
-from interact_ledger.storage.invoice_book import InvoiceBook
 from interact_ledger.storage.log import Log
 from interact_ledger.verbs.accounts import AccountVerbs
 from interact_ledger.verbs.automatic import AutomaticVerbs
@@ -44,8 +45,9 @@ TABLES = (
     receipts.INVOICES_DUE,
     statement.STATEMENT_LINES,
     notifications.NOTIFICATIONS,
+    disputes.DISPUTES,
 )
-READERS = (accounts.rows, checkouts.rows, receipts.rows, statement.rows, notifications.rows)
+READERS = (accounts.rows, checkouts.rows, receipts.rows, statement.rows, notifications.rows, disputes.rows)
 
 
 class Ledger(AccountVerbs, PaymentVerbs, AutomaticVerbs, SpendingVerbs, ReadingVerbs, OperationVerbs):
@@ -58,14 +60,14 @@ class Ledger(AccountVerbs, PaymentVerbs, AutomaticVerbs, SpendingVerbs, ReadingV
         self,
         log: Log,
         context: Context,
-        invoices: InvoiceBook,
+        books: Books,
         ids: IdSource,
         *,
         owned_gateways: Sequence[Gateway] = (),
     ) -> None:
         self._log = log
         self._context = context
-        self._invoices = invoices
+        self._books = books
         self._ids = ids
         self._readers = READERS
         self._owned_gateways = owned_gateways
@@ -80,6 +82,7 @@ class Ledger(AccountVerbs, PaymentVerbs, AutomaticVerbs, SpendingVerbs, ReadingV
         clock: Clock | None = None,
         ids: IdSource | None = None,
         events: EventsElsewhere | None = None,
+        attempt_policy: AttemptPolicy | None = None,
     ) -> Self:
         """Open a ledger, making its tables if they are not there.
 
@@ -93,6 +96,9 @@ class Ledger(AccountVerbs, PaymentVerbs, AutomaticVerbs, SpendingVerbs, ReadingV
             events: another event store that keeps the events; then the database at `url` holds a copy of them with
                 the tables, and fewer things are promised: `guarantees` says which, and so does a warning in the log.
 
+            attempt_policy: the service's own rule about customers' attempts with cards, beside the settings' limits;
+                it returns why one is refused, or None, and must be quick and change nothing.
+
         Raises:
             ConfigurationError: if the url, the gateways or the other event store cannot be used.
             SchemaTooNew: if a newer release wrote the database.
@@ -103,7 +109,9 @@ class Ledger(AccountVerbs, PaymentVerbs, AutomaticVerbs, SpendingVerbs, ReadingV
         if settings is not None and not isinstance(settings, Settings):
             raise ConfigurationError("pass Settings, such as Settings.load(path)", field="settings")
         settings, clock, ids = settings or Settings.default(), clock or SystemClock(), ids or RandomIds()
-        return cls._wired(url, events, gateways, settings, clock, ids)
+        if attempt_policy is not None and not callable(attempt_policy):
+            raise ConfigurationError("pass a function that takes a CardAttempt", field="attempt_policy")
+        return cls._wired(url, events, gateways, settings, clock, ids, attempt_policy)
 
     @classmethod
     def _wired(
@@ -114,6 +122,7 @@ class Ledger(AccountVerbs, PaymentVerbs, AutomaticVerbs, SpendingVerbs, ReadingV
         settings: Settings,
         clock: Clock,
         ids: IdSource,
+        attempt_policy: AttemptPolicy | None = None,
         owned_gateways: Sequence[Gateway] = (),
     ) -> Self:
         by_id = {_id_of(gateway): gateway for gateway in gateways}
@@ -126,9 +135,10 @@ class Ledger(AccountVerbs, PaymentVerbs, AutomaticVerbs, SpendingVerbs, ReadingV
             settings=settings,
             clock=clock,
             cause=Cause("service"),
+            attempt_policy=attempt_policy,
         )
-        invoices = InvoiceBook(log, clock, READERS, settings.command_deadline)
-        return cls(log, context, invoices, ids, owned_gateways=owned_gateways)
+        books = Books(log, clock, READERS, settings.command_deadline)
+        return cls(log, context, books, ids, owned_gateways=owned_gateways)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -177,7 +187,7 @@ class Ledger(AccountVerbs, PaymentVerbs, AutomaticVerbs, SpendingVerbs, ReadingV
         if correlation_id is not None:
             free_text(correlation_id, "correlation_id")
         context = replace(self._context, cause=Cause(actor, correlation_id))
-        return type(self)(self._log, context, self._invoices, self._ids)
+        return type(self)(self._log, context, self._books, self._ids)
 
     def close(self) -> None:
         """Close the database's connections, and the gateways that `from_env` opened.

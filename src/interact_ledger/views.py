@@ -22,13 +22,15 @@ from interact_ledger.domain.account import (
     RentedNumber,
     TopUp,
 )
-from interact_ledger.gateways.protocol import Initiator
+from interact_ledger.domain.charges import Dispute
+from interact_ledger.gateways.protocol import DisputeStatus, Initiator
 
 __all__ = [
     "AccountDetails",
     "AutoTopUpDetails",
     "AutomaticPayments",
     "CardSavingResult",
+    "DisputeDetails",
     "GrantedCredit",
     "HoldResult",
     "MonthlyRechargeDetails",
@@ -106,8 +108,9 @@ class TopUpResult:
     transaction_id: str
     """The same as on the receipt."""
     status: str
-    """requested, unknown, pending, action_required, not_attempted, declined, cancelled, expired, succeeded or
-    mismatched (captured with another amount: an operator decides)."""
+    """requested, unknown, pending, action_required, not_attempted, declined, cancelled, expired, succeeded,
+    mismatched (captured with another amount: an operator decides) or reversed (its settlement failed: the money never
+    came)."""
     credit: Money
     """What the balance grows by."""
     taxes: tuple[Tax, ...]
@@ -156,6 +159,38 @@ class RefundResult:
     gateway: str
     gateway_reference: str | None
     """The gateway's id of the refund, once it has said one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeDetails:
+    """A dispute of a payment: the cardholder's bank wants it back, in full or in part."""
+
+    dispute_id: str
+    transaction_id: str
+    """The top-up."""
+    status: str
+    """open, won or lost."""
+    reason: str
+    """The gateway's own word."""
+    claimed: Money
+    """What is disputed, gross, as the gateway says it."""
+    total: Money
+    """What of it was left of the payment when the dispute was opened."""
+    held: Money
+    """What of the balance cannot be spent until it is decided."""
+    lost: Money
+    """What the balance fell by, net of tax; zero unless it is lost."""
+    fee: Money | None
+    """What the gateway takes for it from the seller, once it has said so; maybe in another currency."""
+    opened_at: datetime
+    """The gateway's own time, UTC."""
+    evidence_due_by: datetime | None
+    """Until when the gateway takes evidence, while it is open."""
+    decided_at: datetime | None
+    """The gateway's own time of the decision, if it said one."""
+    gateway: str
+    gateway_reference: str
+    """The gateway's id of the dispute."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -395,6 +430,27 @@ def refund_result(account: Account, refund: Refund) -> RefundResult:
         decline_reason=failure.reason.value if failure and failure.reason else None,
         gateway=intent.gateway,
         gateway_reference=refund.reference,
+    )
+
+
+def dispute_details(dispute: Dispute) -> DisputeDetails:
+    opened, currency = dispute.opened, dispute.opened.currency
+    is_open, is_lost = dispute.status is DisputeStatus.OPEN, dispute.status is DisputeStatus.LOST
+    return DisputeDetails(
+        dispute_id=opened.operation_id,
+        transaction_id=opened.transaction_id,
+        status=dispute.status.value,
+        reason=opened.reason,
+        claimed=Money(opened.claimed, currency),
+        total=Money(opened.total, currency),
+        held=Money(opened.held if is_open else Decimal(0), currency),
+        lost=Money(dispute.takes.credit if is_lost else Decimal(0), currency),
+        fee=Money(*dispute.fee) if dispute.fee else None,
+        opened_at=opened.opened_at,
+        evidence_due_by=dispute.evidence_due_by,
+        decided_at=dispute.decided_at,
+        gateway=opened.gateway,
+        gateway_reference=opened.reference,
     )
 
 

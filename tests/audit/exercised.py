@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 from moneyed import Money
 
 from interact_ledger import Message, Number
+from interact_ledger.clock import iso
 from interact_ledger.domain.cards import record_saving_result
 from interact_ledger.domain.refunds import record_refund_result
 from interact_ledger.domain.top_up import record_result
@@ -42,6 +44,7 @@ def exercise(kit: LedgerKit, *, spends: int = SNAPSHOT_EVERY + 10) -> None:
     _automatic_payments(kit)
     _other_currencies(kit)
     _open_ends(kit)
+    _taken_back(kit)
 
 
 def attention_account(kit: LedgerKit) -> str:
@@ -62,7 +65,18 @@ def attention_account(kit: LedgerKit) -> str:
         lambda account, _: record_result(account, found, found.intent, again, action_expires_at=kit.clock.now()),
     )
     _odd_refunds(kit, account_id)
+    _unexplained(kit, account_id)
     return account_id
+
+
+def _unexplained(kit: LedgerKit, account_id: str) -> None:
+    """Let a gateway tell of a customer of ours, and of an id of ours, what nothing here explains."""
+    kit.gateway.pay_in_dashboard(kit.ledger._account(account_id).gateway_customers["sandbox"], pounds("25.00"))
+    deliver_notices(kit)
+    told_at = iso(kit.clock.now() - timedelta(days=2))
+    content = {"id": "evt_lost", "subject": "charge", "reference": "pay_lost", "operation_id": "txn_lost"}
+    body = json.dumps(content | {"occurred_at": told_at}).encode()
+    kit.ledger.receive("sandbox", body, kit.gateway.signed(body))
 
 
 def _odd_refunds(kit: LedgerKit, account_id: str) -> None:
@@ -142,6 +156,34 @@ def deliver_notices(kit: LedgerKit) -> None:
     for delivery in kit.gateway.notices_due():
         if all(n.is_acknowledged for n in kit.ledger.receive("sandbox", delivery.body, delivery.headers)):
             kit.gateway.acknowledge(delivery.notice_id)
+
+
+def _taken_back(kit: LedgerKit) -> None:
+    """Let charges be taken back, and cards be changed, without the ledger's asking; an open dispute is left."""
+    account_id, gateway = kit.account().account_id, kit.gateway
+    known = len(gateway.notices_due())
+    charges = [str(kit.top_up(account_id, pounds("30.00"), save_card=True).gateway_reference) for _ in range(4)]
+    lost, won, open_one = (gateway.open_dispute(charges[n], pounds(f"{12 + n}.00")) for n in (0, 0, 1))
+    made = gateway.refund_in_dashboard(charges[1], pounds("3.00"))
+    gateway.refund_in_dashboard(charges[2], pounds("2.00"))
+    _deliver(kit, known)
+    gateway.decide_dispute(lost.reference, won=False)
+    gateway.decide_dispute(won.reference, won=True)
+    gateway.move_evidence_date(open_one.reference, kit.clock.now() + timedelta(days=9))
+    gateway.return_refund(str(getattr(made, "reference", "")))
+    gateway.reverse_settlement(charges[3])
+    first, second, *_ = kit.ledger._account(account_id).cards.values()
+    gateway.detach_card(first.token)
+    gateway.update_card(second.token, last_four="1881", expiry_year=2041)
+    _deliver(kit, known)
+
+
+def _deliver(kit: LedgerKit, known: int) -> None:
+    """Deliver what was announced since so many notices were due, and leave those to whom they belong."""
+    for delivery in kit.gateway.notices_due()[known:]:
+        (notice,) = kit.ledger.receive("sandbox", delivery.body, delivery.headers)
+        assert notice.is_acknowledged
+        kit.gateway.acknowledge(delivery.notice_id)
 
 
 def _cards(kit: LedgerKit) -> None:

@@ -106,6 +106,62 @@ def return_what_was_never_refunded(t: Tampered) -> None:
     t.append(t.event("refunded")[0], "refund-returned", event)
 
 
+def lose_twice(t: Tampered) -> None:
+    t.append(t.event("dispute-lost")[0], "dispute-lost", event_of(t, "dispute-lost"))
+
+
+def win_twice(t: Tampered) -> None:
+    t.append(t.event("dispute-won")[0], "dispute-won", event_of(t, "dispute-won"))
+
+
+def win_what_was_lost_for_more(t: Tampered) -> None:
+    lost, won = event_of(t, "dispute-lost"), event_of(t, "dispute-won")
+    more = {"operation_id": lost["operation_id"], "reference": lost["reference"], "credit": "11.00", "total": "13.00"}
+    t.append(t.event("dispute-lost")[0], "dispute-won", won | more | {"taxes": lost["taxes"]})
+
+
+def move_the_evidence_of_a_dispute_that_is_over(t: Tampered) -> None:
+    event = event_of(t, "dispute-evidence-due") | {"operation_id": event_of(t, "dispute-lost")["operation_id"]}
+    t.append(t.event("dispute-lost")[0], "dispute-evidence-due", event)
+
+
+def return_elsewhere_twice(t: Tampered) -> None:
+    t.append(t.event("refund-elsewhere-returned")[0], "refund-elsewhere-returned", event_of(
+        t, "refund-elsewhere-returned"))  # fmt: skip
+
+
+def reverse_twice(t: Tampered) -> None:
+    t.append(t.event("payment-reversed")[0], "payment-reversed", event_of(t, "payment-reversed"))
+
+
+def detach_twice(t: Tampered) -> None:
+    t.append(t.event("card-detached")[0], "card-detached", event_of(t, "card-detached"))
+
+
+def update_a_card_that_is_gone(t: Tampered) -> None:
+    gone = event_of(t, "card-detached")["card_id"]
+    t.append(t.event("card-detached")[0], "card-updated", event_of(t, "card-updated") | {"card_id": gone})
+
+
+def spend_while_the_balance_is_below_zero(t: Tampered) -> None:
+    """The debt is forged too: a dashboard refund of all that there is, and of more."""
+    stream_id, _ = t.event("dispute-opened")
+    debt = {name: event_of(t, "spent")[name] for name in ("idempotency_key", "fingerprint")}
+    debt |= {"operation_id": "txn_debt", "amount": "-500.00", "currency": "GBP", "reason": "forged"}
+    t.append(stream_id, "balance-adjusted", debt)
+    t.append(stream_id, "spent", event_of(t, "spent") | {"operation_id": "txn_forged"})
+
+
+def put_a_spend_into_a_gateways_book(t: Tampered) -> None:
+    place = t.event("spent")
+    t.sql("INSERT INTO stored_events SELECT 'gateway_sandbox', 1, topic, state FROM stored_events"
+          " WHERE originator_id=? AND originator_version=?", *place)  # fmt: skip
+    t.rechain("gateway_sandbox")
+
+
+SHARE = {"credit": "40.00", "taxes": [{"name": "VAT", "rate": "20", "amount": "8.00", "reverse_charge": False}]}
+
+
 def forge_lots(topic: str, edit: Callable[[list], list]) -> Callable[[Tampered], None]:
     def tamper(t: Tampered) -> None:
         count = len(t.sql("SELECT 1 FROM stored_events WHERE topic=?", topic))
@@ -116,6 +172,32 @@ def forge_lots(topic: str, edit: Callable[[list], list]) -> Callable[[Tampered],
 
 
 FORGED = [
+    (forge("dispute-opened", charge_reference="pay_forged"), "dispute_wrong"),
+    (forge("dispute-opened", total="48.00", claimed="48.00", **SHARE), "dispute_wrong"),
+    (forge("dispute-opened", claimed="1.00"), "dispute_wrong"),
+    (forge("dispute-opened", held="0.01"), "dispute_wrong"),
+    (forge("dispute-opened", total="1.00"), "breakdown_wrong"),
+    (forge("dispute-lost", total="48.00", **SHARE), "dispute_wrong"),
+    (forge("dispute-lost", operation_id="dsp_forged"), "dispute_wrong"),
+    (forge("dispute-lost", credit="9.00"), "breakdown_wrong"),
+    (forge("dispute-won", operation_id="dsp_forged"), "dispute_wrong"),
+    (forge("dispute-won", total="48.00", **SHARE), "dispute_wrong"),
+    (lose_twice, "dispute_wrong"),
+    (win_twice, "dispute_wrong"),
+    (win_what_was_lost_for_more, "dispute_wrong"),
+    (move_the_evidence_of_a_dispute_that_is_over, "dispute_wrong"),
+    (forge("refund-made-elsewhere", charge_reference="pay_forged"), "refund_elsewhere_wrong"),
+    (forge("refund-made-elsewhere", total="48.00", claimed="48.00", **SHARE), "refund_elsewhere_wrong"),
+    (forge("refund-made-elsewhere", claimed="0.01"), "refund_elsewhere_wrong"),
+    (forge("refund-elsewhere-returned", credit="0.01"), "refund_elsewhere_wrong"),
+    (return_elsewhere_twice, "refund_elsewhere_wrong"),
+    (forge("payment-reversed", total="48.00", **SHARE), "settlement_wrong"),
+    (forge("payment-reversed", reference="pay_forged"), "settlement_wrong"),
+    (reverse_twice, "settlement_wrong"),
+    (detach_twice, "card_unknown"),
+    (update_a_card_that_is_gone, "card_unknown"),
+    (spend_while_the_balance_is_below_zero, "standing_ignored"),
+    (put_a_spend_into_a_gateways_book, "event_misplaced"),
     (forge("spent", amount="0.01"), "amount_wrong"),
     (forge("spent", lines=[]), "amount_wrong"),
     (forge("spent", amount="-0.0325", lines=[["a", "message/GB", 1, 1, "-0.0325"]]), "amount_wrong"),

@@ -92,6 +92,23 @@ def payment_commands(cli: Cli) -> Iterator[Words]:
     yield "sandbox", "return-refund", cli.json(*refund)["gateway_reference"]
     for verb in ("show", "complete", "cancel"):
         yield "payment", verb, account, asked["transaction_id"]
+    yield from sandbox_commands(cli, account, paid["gateway_reference"])
+
+
+def sandbox_commands(cli: Cli, account: str, charge: str) -> Iterator[Words]:
+    dispute = cli.json("sandbox", "dispute", charge, "--amount", "2")["reference"]
+    yield "sandbox", "dispute", charge, "--amount", "1"
+    yield "sandbox", "decide-dispute", dispute, "--lost"
+    yield "sandbox", "refund", charge, "--amount", "1"
+    yield "sandbox", "pay", account, "15"
+    yield "sandbox", "renew-card", saved_reference(cli), "--last-four", "1881", "--expiry-year", "2041"
+    yield "sandbox", "reverse", charge
+    yield "sandbox", "deliver"
+    yield "disputes", account
+
+
+def saved_reference(cli: Cli) -> str:
+    return next(one["reference"] for one in cli.json("sandbox", "chargeable")["chargeable"] if one["kind"] == "card")
 
 
 def card_commands(cli: Cli) -> Iterator[Words]:
@@ -161,6 +178,8 @@ def twice(cli: Cli, campaign: Path) -> Iterator[tuple[Words, Words]]:
     for number in (first, second):
         cli.text("spend", "number", account, number, "GB")
     yield ("numbers", "release", account, first), ("numbers", "release", account, second)
+    kept = [one["reference"] for one in cli.json("sandbox", "chargeable")["chargeable"] if one["kind"] == "card"]
+    yield ("sandbox", "detach-card", kept[0]), ("sandbox", "detach-card", kept[1])
 
 
 def test_every_command_speaks_to_people_and_to_programs_and_never_shows_a_secret(

@@ -36,6 +36,33 @@ def test_a_pending_payment_settles(cli: Cli):
     assert cli.json("payment", "complete", account_id, pending["transaction_id"])["status"] == "succeeded"
 
 
+def test_a_dispute_is_played_delivered_and_listed(cli: Cli):
+    account_id = cli.account()
+    charge = cli.top_up(account_id)["gateway_reference"]
+    dispute = cli.json("sandbox", "dispute", charge, "--amount", "12.00", "--reason", "product_not_received")
+    cli.text("sandbox", "deliver")
+    (listed,) = cli.json("disputes", account_id)["disputes"]
+    assert (listed["status"], listed["reason"], listed["held"]["amount"]) == ("open", "product_not_received", "10.00")
+    assert cli.json("balance", account_id)["available"]["amount"] == "40.00"
+    cli.text("sandbox", "decide-dispute", dispute["reference"], "--lost")
+    cli.text("sandbox", "deliver")
+    assert "lost" in cli.text("disputes", account_id)
+    assert cli.json("balance", account_id)["total"]["amount"] == "40.00"
+
+
+def test_a_payment_that_nobody_asked_the_ledger_for_is_reported_by_the_audit(cli: Cli):
+    account_id = cli.funded()
+    cli.text("sandbox", "pay", account_id, "25")
+    assert "unexplained" in cli.text("sandbox", "deliver")
+    assert "notice_unexplained" in cli.text("audit")
+    assert cli.json("balance", account_id)["total"]["amount"] == "50.00"
+
+
+def test_what_the_sandbox_does_not_have_is_not_played(cli: Cli):
+    assert "captured" in cli.refused("sandbox", "dispute", "pay_none", "--amount", "1")["message"]
+    assert "no saved card" in cli.refused("sandbox", "detach-card", "crd_none")["message"]
+
+
 def test_a_sandbox_that_is_not_in_use_is_not_looked_into(cli: Cli):
     for command in ("tokens", "captured", "chargeable"):
         assert "not in use" in cli.refused("sandbox", command, "--gateways", "stripe")["message"]

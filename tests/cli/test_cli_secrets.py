@@ -32,6 +32,8 @@ def good(cli: Cli, campaign: Path) -> dict[str, Any]:
     """By parameter: what may be typed for it."""
     account = cli.funded()
     pending = cli.top_up(account, token="tok_pending")
+    charge = cli.top_up(account, "--save-card")["gateway_reference"]
+    things = cli.json("sandbox", "chargeable")["chargeable"]
     return {
         "account_id": account,
         "owner": "customer-2",
@@ -43,6 +45,8 @@ def good(cli: Cli, campaign: Path) -> dict[str, Any]:
         "quote_id": cli.quote(account),
         "transaction_id": pending["transaction_id"],
         "reference": pending["gateway_reference"],
+        "charge": charge,
+        "card": next(thing["reference"] for thing in things if thing["kind"] == "card"),
         "saving_id": cli.json("cards", "save", account, "--card-token", "tok_pending")["saving_id"],
         "card_id": "card_1",
         "refund_id": "txn_1",
@@ -56,7 +60,6 @@ def good(cli: Cli, campaign: Path) -> dict[str, Any]:
         "subscriber": "mailer",
         "program": "true",
         "threshold": "15",
-        "card": "card_1",
         "max_per_month": 3,
         "ceiling": "60",
         "consent": "yes",

@@ -15,8 +15,9 @@ from moneyed import Money
 
 from interact_ledger.domain import events as e
 from interact_ledger.domain import refunds
-from interact_ledger.domain.account import AttemptStatus, Charge, Refund
-from interact_ledger.domain.fold import fold_charges, fold_refund
+from interact_ledger.domain.account import AttemptStatus, Refund
+from interact_ledger.domain.charges import Charge, Parts, fold_charges
+from interact_ledger.domain.fold import fold_refund
 from interact_ledger.errors import AccountClosed, InvalidRequest, NotRefundable, TransactionNotFound
 from interact_ledger.gateways.protocol import NotAttempted, Pending, Refunded, Unknown
 from interact_ledger.money import minor_unit
@@ -93,7 +94,7 @@ def test_what_was_spent_is_not_paid_back():
 
 def test_what_is_being_refunded_is_neither_left_nor_spent_twice():
     events = asked(PAID, "30.00")
-    assert charges_after(*events)["pay_1"].total == D(30)
+    assert charges_after(*events)["pay_1"].left.total == D(30)
     with pytest.raises(NotRefundable):
         asked(events, "30.01", 3)
 
@@ -132,16 +133,15 @@ def test_however_it_is_cut_the_parts_come_to_the_whole_and_none_is_passed(curren
     lines = tuple(e.TaxLine(name=f"T{n}", rate=D(1), amount=tax * unit) for n, tax in enumerate(taxes))
     total = (credit + sum(taxes)) * unit
     event = captured_event(currency, credit * unit, lines, total)
-    left = Charge(captured=event, credit=event.credit, taxes=tuple(tax.amount for tax in lines))
+    left = Parts.of(event)
     given_back = []
     for cut in [*cuts, None]:
         amount = left.total if cut is None else min(cut * unit, left.total)
-        parts = refunds._parts_of(left, amount)
+        parts = left.at_most(amount, currency)
         assert parts.credit + sum(parts.taxes) == amount
         assert 0 <= parts.credit <= left.credit
         assert all(0 <= part <= rest for part, rest in zip(parts.taxes, left.taxes, strict=True))
-        rest = tuple(a - b for a, b in zip(left.taxes, parts.taxes, strict=True))
-        left = Charge(captured=event, credit=left.credit - parts.credit, taxes=rest)
+        left = left.minus(parts)
         given_back.append(amount)
     assert left.total == left.credit == 0
     assert sum(given_back) == total
@@ -157,7 +157,7 @@ def test_what_is_refundable_is_exactly_the_most_that_is_accepted(credit, tax, av
     line = e.TaxLine(name="VAT", rate=D(20), amount=tax * unit)
     event = captured_event("GBP", credit * unit, (line,), (credit + tax) * unit)
     adjusted = e.BalanceAdjusted(**request(99).fields, amount=available, currency="GBP", reason="start")
-    charge = Charge(captured=event, credit=event.credit, taxes=(line.amount,))
+    charge = Charge(captured=event, left=Parts.of(event), kept=Parts.of(event))
     state = account(adjusted)
     most = refunds.refundable(state, charge)
     for amount in (most, most + unit):
@@ -167,7 +167,7 @@ def test_what_is_refundable_is_exactly_the_most_that_is_accepted(credit, tax, av
             assert amount > most or amount == 0
         else:
             assert 0 < amount <= most
-            assert refunds._parts_of(charge, amount).credit <= available
+            assert charge.left.at_most(amount, "GBP").credit <= available
 
 
 def captured_event(currency: str, credit: Decimal, taxes: tuple[e.TaxLine, ...], total: Decimal) -> e.PaymentCaptured:
@@ -206,7 +206,7 @@ def test_a_confirmed_refund_that_fails_after_all_comes_back():
     events = heard(asked(PAID), paid_back(), declined())
     assert balances(*events) == (D(50), D(0))
     assert [type(event) for event in events[-2:]] == [e.Refunded, e.RefundReturned]
-    assert charges_after(*events)["pay_1"].total == D(60)
+    assert charges_after(*events)["pay_1"].left.total == D(60)
     assert heard(events, declined(), declined()) == events
 
 
@@ -249,7 +249,7 @@ def test_a_late_confirmation_of_an_attempt_given_up_is_debited_and_marked():
     assert late[-1].late
     assert balances(*late) == (D(40), D(10))
     assert balances(*heard(late, paid_back(reference="rfd_2"), attempt="txn_2.2")) == (D(30), D(0))
-    assert charges_after(*late)["pay_1"].total == D(36)
+    assert charges_after(*late)["pay_1"].left.total == D(36)
 
 
 def test_a_late_refund_of_an_earlier_attempt_may_return_and_leaves_the_latest_as_it_is():
@@ -264,7 +264,7 @@ def test_a_late_refund_of_an_earlier_attempt_may_return_and_leaves_the_latest_as
     assert balances(*returned) == (D(25), D(10))
     assert refund_after(*returned).status is AttemptStatus.REQUESTED
     assert heard(returned, declined(), paid_back()) == returned
-    assert charges_after(*returned)["pay_1"].total == D(18)
+    assert charges_after(*returned)["pay_1"].left.total == D(18)
 
 
 def test_the_next_attempt_follows_only_on_one_that_reached_nobody():

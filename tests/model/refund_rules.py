@@ -128,6 +128,9 @@ class RefundRules(PaymentRules):
             for refund in account.refunds.values():
                 if refund.status == "succeeded":
                     paid_back[refund.transaction_id] += refund.total
+            for taken in account.taken.values():
+                if taken.what == "refund":
+                    paid_back[taken.transaction_id] += taken.claimed
         for captured in self.world.sandbox.captured():
             assert captured.refunded.amount == paid_back[captured.transaction_id], captured
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import calendar
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -27,7 +28,7 @@ TAX_RATES = {"GB": D(20), "FR": D(20), "DE": D(19), "KW": D(0), "JP": D(10)}
 """Of the default settings, for consumers; Japan's is included in what the customer enters."""
 
 UNDECIDED = {"requested", "unknown", "pending", "action_required"}
-ANY = UNDECIDED | {"not_attempted", "declined", "cancelled", "expired", "succeeded", "mismatched"}
+ANY = UNDECIDED | {"not_attempted", "declined", "cancelled", "expired", "succeeded", "mismatched", "reversed"}
 MAY_BECOME = {
     "requested": ANY,
     "unknown": ANY - {"requested"},
@@ -37,8 +38,9 @@ MAY_BECOME = {
     "declined": {"declined", "succeeded", "mismatched"},
     "cancelled": {"cancelled"},
     "expired": {"expired"},
-    "succeeded": {"succeeded"},
+    "succeeded": {"succeeded", "reversed"},
     "mismatched": {"mismatched"},
+    "reversed": {"reversed"},
 }
 
 REFUND_MAY_BECOME = {
@@ -124,6 +126,29 @@ class Left:
             return None
         return Left((total * self.credit / self.total / unit).quantize(D(1), ROUND_HALF_UP) * unit, total)
 
+    def at_most(self, total: Decimal, unit: Decimal) -> Left:
+        """Return what a gross amount takes, or as much of it as there is."""
+        return self.share(min(total, self.total), unit) or NOTHING
+
+    def without(self, other: Left) -> Left:
+        return Left(self.credit - other.credit, self.total - other.total)
+
+
+NOTHING = Left(D(0), D(0))
+
+
+@dataclass
+class Taken:
+    """What was taken back of a top-up at the gateway, or is disputed there."""
+
+    what: str
+    """dispute, refund or reversal."""
+    transaction_id: str
+    claimed: Decimal
+    takes: Left
+    status: str
+    """made; for a dispute open, won or lost."""
+
 
 @dataclass
 class Line:
@@ -153,7 +178,8 @@ class ModelAccount:
     account_id: str
     currency: str
     country: str
-    standing: str = "open"
+    suspended: bool = False
+    """By an operator."""
     changes: list[tuple[str, Decimal]] = field(default_factory=list)
     holds: dict[str, tuple[Decimal, datetime]] = field(default_factory=dict)
     ended_holds: set[str] = field(default_factory=set)
@@ -167,6 +193,8 @@ class ModelAccount:
     """What is not given back of what paid for each purchase."""
     top_ups: dict[str, TopUp] = field(default_factory=dict)
     refunds: dict[str, ModelRefund] = field(default_factory=dict)
+    taken: dict[str, Taken] = field(default_factory=dict)
+    """By the gateway's reference."""
     savings: dict[str, str] = field(default_factory=dict)
     """Status by saving."""
     purchases: dict[str, list[Line]] = field(default_factory=dict)
@@ -186,7 +214,13 @@ class ModelAccount:
     @property
     def held(self) -> Decimal:
         refunds = (refund.credit for refund in self.refunds.values() if refund.status in UNDECIDED)
-        return sum((remaining for remaining, _ in self.holds.values()), D(0)) + sum(refunds, D(0))
+        disputed = (taken.takes.credit for taken in self.taken.values() if taken.status == "open")
+        holds = (remaining for remaining, _ in self.holds.values())
+        return sum(holds, D(0)) + sum(refunds, D(0)) + sum(disputed, D(0))
+
+    @property
+    def standing(self) -> str:
+        return "suspended" if self.suspended or self.total < 0 else "open"
 
     @property
     def available(self) -> Decimal:
@@ -247,7 +281,7 @@ class ModelAccount:
         """Take over a status that the ledger told, if it may follow; money is credited on success and once."""
         top_up = self.top_ups[transaction_id]
         assert status in MAY_BECOME[top_up.status], f"{top_up.status} became {status}"
-        if status == "succeeded" and top_up.status != "succeeded":
+        if status == "succeeded" != top_up.status:
             self.change("payment-captured", top_up.credit)
         top_up.status = status
 
@@ -262,12 +296,36 @@ class ModelAccount:
         refund.status = status
 
     def left_of(self, transaction_id: str) -> Left:
-        """Return what is neither paid back of a top-up nor about to be."""
+        """Return what is neither paid back of a top-up nor disputed, nor about to be paid back."""
+        return self._rest(transaction_id, {"open", "lost", "made"}, lambda refund: refund.is_taken)
+
+    def kept_of(self, transaction_id: str) -> Left:
+        """Return what nothing has taken of a top-up."""
+        return self._rest(transaction_id, {"lost", "made"}, lambda refund: refund.status == "succeeded")
+
+    def _rest(self, transaction_id: str, statuses: set[str], counts: Callable[[ModelRefund], bool]) -> Left:
         top_up = self.top_ups[transaction_id]
-        taken = [r for r in self.refunds.values() if r.transaction_id == transaction_id and r.is_taken]
-        return Left(
-            top_up.credit - sum((r.credit for r in taken), D(0)), top_up.total - sum((r.total for r in taken), D(0))
-        )
+        rest = Left(top_up.credit, top_up.total)
+        for refund in self.refunds.values():
+            if refund.transaction_id == transaction_id and counts(refund):
+                rest = rest.without(Left(refund.credit, refund.total))
+        for taken in self.taken.values():
+            if taken.transaction_id == transaction_id and taken.status in statuses:
+                rest = rest.without(taken.takes)
+        return rest
+
+    def decide(self, reference: str, *, won: bool) -> None:
+        """Let a dispute be won, which gives back what it took, or lost, which takes what is left of its claim."""
+        dispute = self.taken[reference]
+        before = dispute.takes if dispute.status == "lost" else NOTHING
+        dispute.takes, dispute.status = NOTHING, "won"
+        if won:
+            self.change("dispute-won", before.credit)
+            return
+        kept = self.kept_of(dispute.transaction_id).without(before)
+        more = kept.at_most(dispute.claimed - before.total, DECIMALS[self.currency])
+        dispute.takes, dispute.status = Left(before.credit + more.credit, before.total + more.total), "lost"
+        self.change("dispute-lost", -more.credit)
 
     def pending_refunds(self, tokens: dict[str, str]) -> set[str]:
         """Return the refunds that wait for the customer's bank."""

@@ -188,7 +188,7 @@ class SpendingRules(LedgerMachine):
 
     def suspend_or_reinstate(self, pick: int, act: str) -> None:
         account = self.account(pick)
-        account.standing = {"suspend": "suspended", "reinstate": "open"}[act]
+        account.suspended = act == "suspend"
         assert getattr(self.ledger, act)(account.account_id, "fraud check").standing == account.standing
 
     def change_details(self, pick: int, country: str) -> None:

@@ -10,10 +10,10 @@ from itertools import count
 
 import hypothesis.strategies as st
 import pytest
+from dispute_rules import DisputeRules
 from hypothesis import Phase, seed, settings
 from hypothesis.stateful import invariant, rule, run_state_machine_as_test
 from payment_rules import ASKING_FAULTS, PICKS
-from refund_rules import RefundRules
 from spending_rules import SpendingRules
 from world import IN_MEMORY
 
@@ -44,7 +44,7 @@ RARELY = [
 ]
 
 
-class EverythingAtOnce(RefundRules, SpendingRules):
+class EverythingAtOnce(DisputeRules, SpendingRules):
     """All rules, time, recovery, the schedule, crashes; and what must hold after every step."""
 
     def __init__(self, url: str, *, looks_after_each_step: bool, digests: list[str]) -> None:

@@ -25,6 +25,7 @@ def capabilities(currencies, brands, countries=None):
         refunds=True,
         partial_refunds=True,
         refunds_before_settlement=True,
+        tells_after_capture=True,
         replay_window=timedelta(hours=24),
         settles_within=timedelta(minutes=5),
         lookup_lag=timedelta(minutes=1),

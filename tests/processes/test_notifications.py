@@ -122,6 +122,17 @@ def test_a_refund_and_a_suspension_are_told_in_their_order(kit):
     assert suspended[0] == "interact_ledger.account_suspended"
 
 
+def test_a_dispute_and_what_somebody_paid_back_elsewhere_are_told(kit):
+    account_id = kit.account().account_id
+    paid = kit.top_up(account_id, gbp("10.00"))
+    kit.gateway.refund_in_dashboard(paid.gateway_reference, gbp("3.00"))
+    kit.gateway.open_dispute(paid.gateway_reference)
+    for delivery in kit.gateway.notices_due():
+        kit.ledger.receive("sandbox", delivery.body, delivery.headers)
+    assert sorted(kinds(kit)) == ["dispute_opened", "refund_done"]
+    assert kit.ledger.audit().integrity == ()
+
+
 def test_each_subscriber_has_a_position_of_its_own(kit):
     kit.ledger.suspend(funded(kit), "review")
     assert kinds(kit) == ["account_suspended"]

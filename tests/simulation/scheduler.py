@@ -19,7 +19,7 @@ from typing import Protocol
 from greenlet import getcurrent, greenlet
 
 from interact_ledger.clock import MovableClock
-from interact_ledger.storage import accounts, invoice_book
+from interact_ledger.storage import accounts, books
 from simulation.plan import Plan
 
 __all__ = ["OPERATOR", "Mortal", "ProcessDied", "Scheduler", "Task"]
@@ -216,7 +216,7 @@ class Scheduler:
             self.sleep(timedelta(seconds=seconds))
 
         simulated = SimpleNamespace(monotonic=monotonic, sleep=sleep)
-        modules = (accounts, invoice_book)
+        modules = (accounts, books)
         originals = [module.time for module in modules]
         for module in modules:
             module.time = simulated

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
@@ -23,7 +24,7 @@ from storage_helpers import (
     unprotect,
 )
 
-from interact_ledger import EventsElsewhere, Guarantees, Ledger, Settings
+from interact_ledger import EventsElsewhere, Guarantees, Ledger, NoticeOutcome, Settings
 from interact_ledger.errors import (
     ConfigurationError,
     CorruptLog,
@@ -31,12 +32,13 @@ from interact_ledger.errors import (
     StorageUnavailable,
     TransactionNotFound,
 )
+from interact_ledger.gateways.sandbox import SandboxGateway
 from interact_ledger.ids import operation_id
 from interact_ledger.storage import accounts as storage_accounts
 from interact_ledger.storage import following
+from interact_ledger.storage.books import Books
 from interact_ledger.storage.elsewhere import OtherStore
 from interact_ledger.storage.index import OPERATIONS
-from interact_ledger.storage.invoice_book import InvoiceBook
 from interact_ledger.testing import ledger_kit
 from other_store import UmaServer, uma_server
 
@@ -284,7 +286,7 @@ def test_payments_are_taken_over_before_their_invoice_numbers(
         one.top_up(account_id, quote.quote_id, card_token="tok_visa", idempotency_key="pay")
 
     with monkeypatch.context() as patched:
-        patched.setattr(InvoiceBook, "issue", lambda *_: None)
+        patched.setattr(Books, "enter", lambda *_: None)
         pay(first)
     two._log.follow()
     one.recover()
@@ -321,6 +323,20 @@ def test_a_reader_of_the_whole_log_passes_over_no_event_while_others_append(open
 
 
 # What does not hold ------------------------------------------------------------------------------------------------
+
+
+def test_what_nothing_explains_is_entered_in_the_gateways_book_by_whichever_process(open_ledger: Open) -> None:
+    one, other = open_ledger("one"), open_ledger("other")
+    for number, ledger in enumerate((one, other, one, other)):
+        gateway = ledger._context.gateway("sandbox")
+        assert isinstance(gateway, SandboxGateway)
+        content = {"id": f"evt_{number // 2}", "subject": "charge", "reference": "pay_lost", "operation_id": "txn_lost"}
+        body = json.dumps(content | {"occurred_at": "2026-01-01T00:00:00.000000Z"}).encode()
+        (notice,) = ledger.receive("sandbox", body, gateway.signed(body))
+        assert notice.outcome is NoticeOutcome.UNEXPLAINED
+    for ledger in (one, other):
+        assert len(ledger._log.select("gateway_sandbox")) == 2
+        assert ledger.audit().counts == {"notice_unexplained": 2}
 
 
 def test_what_names_no_account_may_be_behind_until_the_log_is_followed(beside: Ledger, open_ledger: Open) -> None:

@@ -165,7 +165,7 @@ def test_a_payment_is_confirmed_even_if_its_invoice_must_wait(kit, monkeypatch):
         raise Busy("others kept taking invoice numbers")
 
     with monkeypatch.context() as patch:
-        patch.setattr(kit.ledger._invoices, "issue", busy)
+        patch.setattr(kit.ledger._books, "enter", busy)
         paid = pay(kit, account_id)
     assert (paid.status, paid.balance) == ("succeeded", gbp("50.00"))
     assert kit.ledger.receipt(paid.transaction_id).invoice_number == "interact-gb-000001"

@@ -14,11 +14,11 @@ from interact_ledger.audit.account import AccountAudit, Fold
 from interact_ledger.audit.across import across_streams
 from interact_ledger.audit.amounts import decimal
 from interact_ledger.audit.book import Book, Money
+from interact_ledger.audit.books import GATEWAY_PREFIX, SELLER_PREFIX, GatewayAudit, SellerAudit
 from interact_ledger.audit.entries import EVENTS_SQL, MALFORMED, Entry, StreamReader, purchase_finder
 from interact_ledger.audit.expected import Shelves
 from interact_ledger.audit.findings import Finding, Findings
 from interact_ledger.audit.report import AuditReport, CurrencyTotals
-from interact_ledger.audit.sellers import SELLER_PREFIX, SellerAudit
 from interact_ledger.audit.tables import Read
 from interact_ledger.clock import iso
 
@@ -92,6 +92,8 @@ class _Auditor:
             self._done += sum(1 for _ in rows)
         elif stream_id.startswith(SELLER_PREFIX):
             self._read_through(stream_id, rows, SellerAudit(self._read, self._shelves).entry)
+        elif stream_id.startswith(GATEWAY_PREFIX):
+            self._read_through(stream_id, rows, GatewayAudit(self._shelves).entry)
         else:
             self._account(stream_id, rows)
 
@@ -135,6 +137,9 @@ def _totals(currency: str, accounts: int, money: Money) -> CurrencyTotals:
         granted=decimal(money.granted),
         expired=decimal(money.expired),
         refunded=decimal(money.refunded),
+        refunded_elsewhere=decimal(money.refunded_elsewhere),
+        lost=decimal(money.lost),
+        never_settled=decimal(money.never_settled),
         reversed=decimal(money.reversed),
         adjusted=decimal(money.adjusted),
         paid_out=decimal(money.paid_out),

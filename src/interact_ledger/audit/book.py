@@ -16,6 +16,8 @@ __all__ = [
     "AutoTopUp",
     "AutomaticCharge",
     "Book",
+    "Dispute",
+    "Elsewhere",
     "Hold",
     "Lot",
     "Money",
@@ -88,6 +90,27 @@ class RefundIntent(NamedTuple):
     """The top-up, and the gateway's reference."""
     parts: tuple[int, ...]
     """The credit, then each tax."""
+
+
+@dataclass(slots=True)
+class Dispute:
+    """A dispute of a charge."""
+
+    charge: tuple[str, str]
+    claimed: int
+    parts: tuple[int, ...]
+    """What it keeps from being paid back while it is open, and what it took once it is lost."""
+    held: int
+    status: str = "open"
+
+
+@dataclass(slots=True)
+class Elsewhere:
+    """A refund of a charge that was made at the gateway."""
+
+    charge: tuple[str, str]
+    parts: tuple[int, ...]
+    returned: bool = False
 
 
 @dataclass(slots=True)
@@ -193,6 +216,9 @@ class Money:
     expired: int = 0
     """Of what was granted."""
     refunded: int = 0
+    refunded_elsewhere: int = 0
+    lost: int = 0
+    never_settled: int = 0
     spent: int = 0
     reversed: int = 0
     adjusted: int = 0
@@ -205,7 +231,8 @@ class Money:
     def conserved(self) -> bool:
         """Whether what came in is what is there and what went out (invariant I1)."""
         came_in = self.credited + self.granted + self.reversed + self.adjusted
-        went_out = self.refunded + self.expired + self.spent + self.paid_out + self.written_off
+        taken_back = self.refunded + self.refunded_elsewhere + self.lost + self.never_settled
+        went_out = taken_back + self.expired + self.spent + self.paid_out + self.written_off
         return self.captured == self.credited + self.taxed and came_in == went_out + self.balance
 
     def add(self, other: Money) -> None:
@@ -221,8 +248,10 @@ class Book:
     stream_id: str
     find_purchase: Callable[[str, str], Purchase | None]
     """By stream and operation."""
-    standing: str = ""
-    """open, suspended or closed; empty before the opening."""
+    opened: bool = False
+    closed: bool = False
+    suspended: bool = False
+    """By an operator."""
     owner: str = ""
     currency: str = ""
     country: str = ""
@@ -238,6 +267,14 @@ class Book:
     """Those that are undecided or to be cancelled."""
     charges: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
     """What may yet be paid back of each, credit first, then each tax; by top-up and gateway's reference."""
+    kept: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
+    """What no fact took of each charge, in the same parts."""
+    reversed_charges: set[tuple[str, str]] = field(default_factory=set)
+    """Those whose settlement failed."""
+    disputes: dict[str, Dispute] = field(default_factory=dict)
+    """By operation."""
+    elsewhere: dict[str, Elsewhere] = field(default_factory=dict)
+    """Refunds that were made at the gateway, by operation."""
     refunds: dict[str, Attempts] = field(default_factory=dict)
     """All, by operation."""
     open_refunds: dict[str, Attempts] = field(default_factory=dict)
@@ -268,8 +305,25 @@ class Book:
     """How many of each line, by purchase."""
     latest_purchase: tuple[str, Sequence[Sequence[Any]]] = ("", ())
     """Operation and lines of the latest purchase: a number is rented right after it."""
+    customers: set[tuple[str, str]] = field(default_factory=set)
+    """Gateway and the customer's id there."""
+    unexplained: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Notices that nothing explains by now, by gateway and their id: where they stand."""
     references: dict[tuple[str, str], str] = field(default_factory=dict)
     """The operation of each gateway's reference."""
+
+    @property
+    def standing(self) -> str:
+        """open, suspended or closed; empty before the opening."""
+        if not self.opened:
+            return ""
+        if self.closed:
+            return "closed"
+        return "suspended" if self.suspended or self.money.balance < 0 else "open"
+
+    @property
+    def has_open_disputes(self) -> bool:
+        return any(dispute.status == "open" for dispute in self.disputes.values())
 
     @property
     def available(self) -> int:

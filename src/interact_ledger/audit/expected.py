@@ -71,6 +71,9 @@ class Shelves:
         for kind, about in sorted(told(entry, book, signals)):
             place = (entry.stream_id, entry.version, kind)
             self._walks["notifications"].expect(place, entry.recorded_at, {**about, "currency": book.currency})
+        if entry.topic == "dispute-opened":
+            place = (entry.stream_id, entry.version, entry.event["operation_id"])
+            self._walks["disputes"].expect(place, entry.event["transaction_id"])
         if self._snapshots.place is not None and self._snapshots.place <= (entry.stream_id, entry.version):
             state = (entry.chain, book.money.balance, book.money.held)
             self._snapshots.allow((entry.stream_id, entry.version), state)
@@ -85,6 +88,8 @@ class Shelves:
             self._walks["checkouts"].expect((stream_id, quote_id), *quote.summary)
         for (gateway, reference), operation_id in sorted(book.references.items()):
             self._walks["gateway_references"].expect((stream_id, gateway, reference), operation_id)
+        for gateway, customer_id in sorted(book.customers):
+            self._walks["gateway_customers"].expect((stream_id, gateway, customer_id))
         for kind, subject, due_at in sorted(_agenda(book)):
             self._walks["agenda"].expect((stream_id, kind, subject), due_at)
 

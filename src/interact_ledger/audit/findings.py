@@ -21,7 +21,7 @@ class Finding(NamedTuple):
     code: str
     """What kind of thing; one of `CODES`."""
     account_id: str
-    """The stream: an account, or `seller_…` for a seller's invoice book."""
+    """The stream: an account, or a book: `seller_…` of invoices, `gateway_…` of a gateway's notices."""
     version: int | None
     """The event by its position in the stream, None where it is no single event's."""
     message: str
@@ -34,7 +34,10 @@ class Finding(NamedTuple):
 
 
 ATTENTION = frozenset(
-    {"capture_late", "capture_mismatched", "refund_late", "refund_mismatched", "refund_returned", "unsettled"}
+    {
+        *("capture_late", "capture_mismatched", "refund_late", "refund_mismatched", "refund_returned"),
+        *("notice_unexplained", "unsettled"),
+    }
 )
 """What is reported though nothing is wrong with the ledger: what a gateway did unasked, or leaves open."""
 
@@ -66,6 +69,10 @@ _LOG_CODES = {
     "capture_repeated": "I2: one charge at a gateway was credited twice",
     "capture_late": "a capture came after its attempt was thought to be over; the customer may have paid twice",
     "capture_mismatched": "a gateway captured another amount or currency than was asked for; nothing was credited",
+    "notice_unexplained": "a gateway told of something of ours that nothing explains; look at it at the gateway",
+    "dispute_wrong": "a dispute is of no charge of ours, or takes, gives or holds what it cannot",
+    "refund_elsewhere_wrong": "a refund made at a gateway is of no charge of ours, or takes or gives what it cannot",
+    "settlement_wrong": "a failed settlement is of no charge of ours, or takes what it cannot",
     "unsettled": "something could have been decided at a gateway for a day and is not; recover, or ask the gateway",
     "card_unknown": "a fact about a card that is not on the account, or not any more",
     # Refunds
@@ -102,6 +109,7 @@ _TABLES = {
     "operations": "the index of operations",
     "operation_steps": "the index of operations' later events",
     "gateway_references": "the index of gateways' references",
+    "gateway_customers": "the index of gateways' customers",
     "agenda": "the work that is due",
     "accounts": "the list of accounts",
     "checkouts": "the checkout summaries",
@@ -110,6 +118,7 @@ _TABLES = {
     "invoices_due": "the payments without an invoice number",
     "statement_lines": "the statements",
     "notifications": "what customers should be told of",
+    "disputes": "the list of disputes",
 }
 
 
@@ -122,8 +131,9 @@ def _table_codes() -> dict[str, str]:
         codes[f"{table}_missing"] = f"I8: {what} ({table}) lacks a row that follows from the log"
         codes[f"{table}_surplus"] = f"I8: {what} ({table}) has a row that follows from nothing in the log"
         codes[f"{table}_differs"] = f"I8: a row of {what} ({table}) is not what follows from the log"
-    # All that these two hold is their rows' place, so that a changed row is a missing and a surplus one.
-    del codes["operations_differs"], codes["operation_steps_differs"]
+    # All that these hold is their rows' place, so that a changed row is a missing and a surplus one.
+    for table in ("operations", "operation_steps", "gateway_customers"):
+        del codes[f"{table}_differs"]
     return codes
 
 

@@ -7,7 +7,18 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from interact_ledger.audit.amounts import millionths, moment, taxes_of
-from interact_ledger.audit.book import Attempts, Book, Hold, Lot, Number, Quote, RefundIntent, Terms
+from interact_ledger.audit.book import (
+    Attempts,
+    Book,
+    Dispute,
+    Elsewhere,
+    Hold,
+    Lot,
+    Number,
+    Quote,
+    RefundIntent,
+    Terms,
+)
 from interact_ledger.audit.entries import Entry
 from interact_ledger.audit.posting_automatic import post_automatic
 
@@ -32,7 +43,7 @@ def post(book: Book, entry: Entry) -> None:
 
 
 def _opened(book: Book, entry: Entry) -> None:
-    book.standing = "open"
+    book.opened = True
     book.owner = entry.event["owner"]
     book.currency = entry.event["currency"]
     book.country = entry.event["country"]
@@ -44,11 +55,11 @@ def _details_changed(book: Book, entry: Entry) -> None:
 
 
 def _suspended(book: Book, entry: Entry) -> None:
-    book.standing = "suspended"
+    book.suspended = True
 
 
 def _reinstated(book: Book, entry: Entry) -> None:
-    book.standing = "open"
+    book.suspended = False
 
 
 def _threshold_set(book: Book, entry: Entry) -> None:
@@ -58,7 +69,7 @@ def _threshold_set(book: Book, entry: Entry) -> None:
 
 def _closed(book: Book, entry: Entry) -> None:
     paid_out, written_off = entry.amount("paid_out"), entry.amount("written_off")
-    book.standing = "closed"
+    book.closed = True
     book.money.paid_out += paid_out
     book.money.written_off += written_off
     book.money.balance -= paid_out + written_off
@@ -115,7 +126,8 @@ def _captured(book: Book, entry: Entry) -> None:
     top_up = book.top_ups.get(entry.event["operation_id"])
     if top_up is not None:
         top_up.captured.add(entry.event["reference"])
-    book.charges[entry.event["operation_id"], entry.event["reference"]] = _parts(entry)
+    charge = (entry.event["operation_id"], entry.event["reference"])
+    book.charges[charge] = book.kept[charge] = _parts(entry)
     _payment_moved(book, entry)
 
 
@@ -152,8 +164,11 @@ def _refunded(book: Book, entry: Entry) -> None:
     credit = entry.amount("credit")
     book.money.refunded += credit
     book.money.balance -= credit
+    intent = book.refund_intents.get(entry.event["attempt_id"])
     if entry.event["late"]:
-        _take(book, book.refund_intents.get(entry.event["attempt_id"]), 1)
+        _take(book, intent, 1)
+    if intent is not None:
+        _reduce(book.kept, intent.charge, intent.parts, 1)
     refund = book.refunds.get(entry.event["operation_id"])
     if refund is not None:
         refund.captured.add(entry.event["reference"])
@@ -165,7 +180,10 @@ def _refund_returned(book: Book, entry: Entry) -> None:
     credit = entry.amount("credit")
     book.money.refunded -= credit
     book.money.balance += credit
-    _take(book, book.refund_intents.get(entry.event["attempt_id"]), -1)
+    intent = book.refund_intents.get(entry.event["attempt_id"])
+    _take(book, intent, -1)
+    if intent is not None:
+        _reduce(book.kept, intent.charge, intent.parts, -1)
 
 
 def _end_refund(book: Book, entry: Entry, *, surely_not: bool) -> None:
@@ -177,13 +195,95 @@ def _end_refund(book: Book, entry: Entry, *, surely_not: bool) -> None:
 
 def _take(book: Book, intent: RefundIntent | None, times: int) -> None:
     """Take a refund's parts out of what may yet be paid back of its charge, or put them back."""
-    if intent is not None and intent.charge in book.charges:
-        left = book.charges[intent.charge]
-        book.charges[intent.charge] = tuple(a - times * b for a, b in zip(left, intent.parts, strict=True))
+    if intent is not None:
+        _reduce(book.charges, intent.charge, intent.parts, times)
+
+
+def _reduce(
+    charges: dict[tuple[str, str], tuple[int, ...]], charge: tuple[str, str], parts: tuple[int, ...], times: int
+) -> None:
+    if charge in charges:
+        charges[charge] = tuple(a - times * b for a, b in zip(charges[charge], parts, strict=True))
 
 
 def _parts(entry: Entry) -> tuple[int, ...]:
     return entry.amount("credit"), *(millionths(tax["amount"]) for tax in entry.event["taxes"])
+
+
+# Money that was taken back without our asking ---------------------------------------------------------------------
+
+
+def _dispute_opened(book: Book, entry: Entry) -> None:
+    event = entry.event
+    charge = (event["transaction_id"], event["charge_reference"])
+    dispute = Dispute(charge, entry.amount("claimed"), _parts(entry), entry.amount("held"))
+    book.disputes[event["operation_id"]] = dispute
+    book.money.held += dispute.held
+    _reduce(book.charges, charge, dispute.parts, 1)
+
+
+def _dispute_decided(book: Book, entry: Entry) -> None:
+    dispute = book.disputes.get(entry.event["operation_id"])
+    times = 1 if entry.topic == "dispute-lost" else -1
+    credit, parts = entry.amount("credit"), _parts(entry)
+    book.money.lost += times * credit
+    book.money.balance -= times * credit
+    if dispute is None:
+        return
+    if dispute.status == "open":
+        book.money.held -= dispute.held
+        _reduce(book.charges, dispute.charge, dispute.parts, -1)
+        dispute.parts = (0,) * len(dispute.parts)
+    for charges in (book.charges, book.kept):
+        _reduce(charges, dispute.charge, parts, times)
+    dispute.parts = tuple(a + times * b for a, b in zip(dispute.parts, parts, strict=True))
+    dispute.status = entry.topic.removeprefix("dispute-")
+
+
+def _refunded_elsewhere(book: Book, entry: Entry) -> None:
+    charge = (entry.event["transaction_id"], entry.event["charge_reference"])
+    made = Elsewhere(charge, _parts(entry))
+    book.elsewhere[entry.event["operation_id"]] = made
+    _taken_elsewhere(book, entry, made, 1)
+
+
+def _elsewhere_returned(book: Book, entry: Entry) -> None:
+    made = book.elsewhere.get(entry.event["operation_id"])
+    if made is not None:
+        made.returned = True
+        _taken_elsewhere(book, entry, made, -1)
+
+
+def _taken_elsewhere(book: Book, entry: Entry, made: Elsewhere, times: int) -> None:
+    credit = entry.amount("credit")
+    book.money.refunded_elsewhere += times * credit
+    book.money.balance -= times * credit
+    for charges in (book.charges, book.kept):
+        _reduce(charges, made.charge, _parts(entry), times)
+
+
+def _payment_reversed(book: Book, entry: Entry) -> None:
+    credit, charge = entry.amount("credit"), (entry.event["operation_id"], entry.event["reference"])
+    book.money.never_settled += credit
+    book.money.balance -= credit
+    book.reversed_charges.add(charge)
+    for charges in (book.charges, book.kept):
+        _reduce(charges, charge, _parts(entry), 1)
+
+
+# Notices ----------------------------------------------------------------------------------------------------------
+
+
+def _notice_received(book: Book, entry: Entry) -> None:
+    book.unexplained.pop((entry.event["gateway"], entry.event["notice_id"]), None)
+
+
+def _notice_unexplained(book: Book, entry: Entry) -> None:
+    book.unexplained[entry.event["gateway"], entry.event["notice_id"]] = entry.version
+
+
+def _customer_linked(book: Book, entry: Entry) -> None:
+    book.customers.add((entry.event["gateway"], entry.event["customer_id"]))
 
 
 # Cards ------------------------------------------------------------------------------------------------------------
@@ -418,6 +518,15 @@ POSTINGS: Mapping[str, Posting] = MappingProxyType(
         "refunded": _refunded,
         "refund-mismatched": _refunded,
         "refund-returned": _refund_returned,
+        "payment-reversed": _payment_reversed,
+        "dispute-opened": _dispute_opened,
+        "dispute-won": _dispute_decided,
+        "dispute-lost": _dispute_decided,
+        "refund-made-elsewhere": _refunded_elsewhere,
+        "refund-elsewhere-returned": _elsewhere_returned,
+        "notice-received": _notice_received,
+        "notice-unexplained": _notice_unexplained,
+        "gateway-customer-linked": _customer_linked,
         "card-saving-requested": _saving_requested,
         "card-saving-attempted": _saving_attempted,
         "card-saving-retried": _saving_moved,
@@ -429,6 +538,7 @@ POSTINGS: Mapping[str, Posting] = MappingProxyType(
         "card-saved": _card_saved,
         "card-removal-requested": _removal_requested,
         "card-removed": _card_removed,
+        "card-detached": _card_removed,
         "spent": _spent,
         "spend-reversed": _given_back,
         "number-rented": _rented,

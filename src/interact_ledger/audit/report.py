@@ -15,8 +15,8 @@ __all__ = ["AuditReport", "CurrencyTotals"]
 class CurrencyTotals:
     """Where the money of one currency came from and went to, over all accounts (invariant I1).
 
-    `captured` is `credited` and `taxed`; `credited`, `granted`, `reversed` and `adjusted` are `refunded`, `expired`,
-    `spent`, `paid_out`, `written_off` and `balance`.
+    `captured` is `credited` and `taxed`; `credited`, `granted`, `reversed` and `adjusted` are `refunded`,
+    `refunded_elsewhere`, `lost`, `never_settled`, `expired`, `spent`, `paid_out`, `written_off` and `balance`.
     """
 
     currency: str
@@ -31,6 +31,12 @@ class CurrencyTotals:
     """Of what was granted."""
     refunded: Decimal
     """What cards were paid back, without tax."""
+    refunded_elsewhere: Decimal
+    """The same at a gateway, without the ledger."""
+    lost: Decimal
+    """In disputes, without tax."""
+    never_settled: Decimal
+    """What was captured and never came, without tax."""
     spent: Decimal
     reversed: Decimal
     """What was bought and given back."""

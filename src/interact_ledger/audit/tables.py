@@ -61,7 +61,7 @@ def _time(value: Any) -> Any:
     return iso(value) if isinstance(value, datetime) else value
 
 
-_AMOUNTS_SAID = frozenset({"available", "balance", "threshold", "total"})
+_AMOUNTS_SAID = frozenset({"available", "balance", "held", "threshold", "total"})
 
 
 def _said(data: str) -> dict[str, Any]:
@@ -83,6 +83,14 @@ ROWS: Mapping[str, Rows] = MappingProxyType(
             "SELECT stream_id, gateway, reference, operation_id FROM gateway_references ORDER BY 1, 2, 3",
             (str, str, str),
             {"operation_id": _TEXT},
+        ),
+        "gateway_customers": Rows(
+            "SELECT stream_id, gateway, customer_id FROM gateway_customers ORDER BY 1, 2, 3", (str, str, str), {}
+        ),
+        "disputes": Rows(
+            "SELECT account_id, version, dispute_id, transaction_id FROM disputes ORDER BY 1, 2, 3",
+            (str, int, str),
+            {"transaction_id": _TEXT},
         ),
         "agenda": Rows(
             "SELECT stream_id, kind, subject, due_at FROM agenda ORDER BY 1, 2, 3", (str, str, str), {"due_at": _TIME}

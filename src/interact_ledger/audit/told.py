@@ -53,6 +53,24 @@ _BY_TOPIC: Mapping[str, tuple[str, Callable[[Entry], Mapping[str, Any] | None]]]
         "card_expiring",
         lambda entry: _fields(entry, "card_id", "expiry_month", "expiry_year", "due_at"),
     ),
+    "refund-made-elsewhere": (
+        "refund_done",
+        lambda entry: {
+            "refund_id": entry.event["operation_id"],
+            "transaction_id": entry.event["transaction_id"],
+            "total": entry.amount("claimed"),
+        },
+    ),
+    "dispute-opened": (
+        "dispute_opened",
+        lambda entry: {
+            "dispute_id": entry.event["operation_id"],
+            "transaction_id": entry.event["transaction_id"],
+            "total": entry.amount("claimed"),
+            "held": entry.amount("held"),
+            "evidence_due_by": entry.event["evidence_due_by"],
+        },
+    ),
 }
 
 

@@ -69,6 +69,14 @@ TOPICS: Mapping[str, Topic] = MappingProxyType(
         "refunded": _REFUND_STEP,
         "refund-mismatched": _REFUND_STEP,
         "refund-returned": _REFUND_STEP,
+        # What takes a charge back without our asking
+        "payment-reversed": _STEP,
+        "dispute-opened": Topic(("operation_id", "transaction_id"), starts=True),
+        "dispute-evidence-due": _REFUND_STEP,
+        "dispute-won": _REFUND_STEP,
+        "dispute-lost": _REFUND_STEP,
+        "refund-made-elsewhere": Topic(("operation_id", "transaction_id"), starts=True),
+        "refund-elsewhere-returned": _REFUND_STEP,
         # Cards
         "gateway-customer-linked": _FACT,
         "card-saving-requested": Topic(_OPERATION, starts=True, command=True),
@@ -82,9 +90,12 @@ TOPICS: Mapping[str, Topic] = MappingProxyType(
         "card-saved": Topic(("operation_id", "card_id")),
         "card-removal-requested": Topic(("operation_id", "card_id"), starts=True, command=True),
         "card-removed": Topic(("operation_id", "card_id")),
+        "card-detached": Topic(("operation_id", "card_id")),
+        "card-updated": Topic(("operation_id", "card_id")),
         "default-card-chosen": _COMMAND,
         # Notices
         "notice-received": Topic(("mark", "operation_id"), starts=True),
+        "notice-unexplained": Topic(("mark",), starts=True),
         # Spending
         "spent": Topic(_OPERATION, starts=True, command=True, debits=True),
         "spend-reversed": Topic(("operation_id", "spend_id"), starts=True, command=True),

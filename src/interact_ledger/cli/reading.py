@@ -104,6 +104,25 @@ def statement(
     return Answer(as_document(found), [*shown, *_more(found.next_cursor)])
 
 
+@command(reading, "disputes", panel=PANEL)
+def disputes(session: Session, account_id: AccountId) -> Answer:
+    """List an account's disputes, open and decided."""
+    found = session.records.disputes(account_id)
+    rows = [
+        {
+            "dispute": f"{item.gateway_reference} of {item.transaction_id}",
+            "status": item.status,
+            "reason": item.reason,
+            "claimed": item.claimed,
+            "held": item.held,
+            "lost": item.lost,
+            "evidence_due_by": item.evidence_due_by,
+        }
+        for item in found
+    ]
+    return Answer({"disputes": as_document(found)}, [listing(rows, none="No disputes.")])
+
+
 @command(reading, "history", panel=PANEL)
 def history(session: Session, account_id: AccountId, after: After = 0, limit: Limit = 100) -> Answer:
     """List an account's events, with when and by whom. Card tokens are masked."""

@@ -25,7 +25,6 @@ __all__ = [
     "AutomaticCharge",
     "Card",
     "CardSaving",
-    "Charge",
     "CreditLot",
     "Hold",
     "MonthlyRecharge",
@@ -59,6 +58,8 @@ class AttemptStatus(StrEnum):
     EXPIRED = "expired"
     SUCCEEDED = "succeeded"
     MISMATCHED = "mismatched"
+    REVERSED = "reversed"
+    """Captured, and then its settlement failed: the money never came."""
 
 
 UNDECIDED = frozenset(
@@ -84,6 +85,8 @@ class TopUp:
     captured: e.PaymentCaptured | None = None
     captured_references: tuple[str, ...] = ()
     """Every charge of this operation that was credited or reported."""
+    reversed_references: frozenset[str] = frozenset()
+    """Those of them whose settlement failed afterwards."""
 
     @property
     def operation_id(self) -> str:
@@ -91,8 +94,11 @@ class TopUp:
 
     @property
     def outcome(self) -> AttemptStatus:
-        """What the top-up as a whole came to: money captured by any attempt beats all else."""
-        return AttemptStatus.SUCCEEDED if self.captured else self.status
+        """What the top-up as a whole came to: money captured by any attempt, and not reversed, beats all else."""
+        if self.captured is None:
+            return self.status
+        is_reversed = self.reversed_references.issuperset(self.captured_references)
+        return AttemptStatus.REVERSED if is_reversed else AttemptStatus.SUCCEEDED
 
     @property
     def is_over(self) -> bool:
@@ -124,20 +130,6 @@ class CardSaving:
     def is_over(self) -> bool:
         """Whether nothing is left to ask or tell the gateway."""
         return self.status not in UNDECIDED
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Charge:
-    """One captured payment, and what of it is neither paid back nor about to be."""
-
-    captured: e.PaymentCaptured
-    credit: Decimal
-    taxes: tuple[Decimal, ...]
-    """Of each tax of the payment, in its order."""
-
-    @property
-    def total(self) -> Decimal:
-        return reduce(EXACT.add, self.taxes, self.credit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -343,29 +335,44 @@ class Account:
     tax_status: e.TaxStatus
     time_zone: str
     tax_number: TaxNumber | None = None
-    standing: Standing = Standing.OPEN
     low_balance_threshold: Decimal | None = None
     """Somebody is told when what is available falls below it."""
+    closed: bool = False
+    suspended: bool = False
+    """By an operator."""
     balance: Decimal = Decimal(0)
     """All that is on the account, held or not."""
     held: Decimal = Decimal(0)
-    """What holds and refunds under way reserve of it."""
+    """What holds, refunds under way and open disputes reserve of it."""
     top_ups: Mapping[str, TopUp] = field(default_factory=dict)
     """Those that are not over, by operation."""
     card_savings: Mapping[str, CardSaving] = field(default_factory=dict)
     """Those that are not over, by operation."""
     refunds: Mapping[str, Refund] = field(default_factory=dict)
     """Those that are not over, by operation."""
+    disputes: Mapping[str, Decimal] = field(default_factory=dict)
+    """What each open dispute holds of the balance, by operation."""
     cards: Mapping[str, Card] = field(default_factory=dict)
     default_card_id: str | None = None
     holds: Mapping[str, Hold] = field(default_factory=dict)
     lots: Mapping[str, CreditLot] = field(default_factory=dict)
     """Granted credit that is left, by lot; all else of the balance was purchased."""
     numbers: Mapping[str, RentedNumber] = field(default_factory=dict)
+    declined_at: tuple[datetime, ...] = ()
+    """When the customer's latest declines were recorded, the oldest first."""
+    cards_added_at: tuple[datetime, ...] = ()
+    """When new cards were last asked to be kept, the oldest first."""
     gateway_customers: Mapping[str, str] = field(default_factory=dict)
     """The customer's id at each gateway."""
     auto_top_up: AutoTopUp | None = None
     monthly_recharge: MonthlyRecharge | None = None
+
+    @property
+    def standing(self) -> Standing:
+        """Closed; or suspended, by an operator or because only a gateway's facts take a balance below zero; or open."""
+        if self.closed:
+            return Standing.CLOSED
+        return Standing.SUSPENDED if self.suspended or self.balance < 0 else Standing.OPEN
 
     @property
     def available(self) -> Decimal:

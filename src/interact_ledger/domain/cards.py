@@ -7,7 +7,7 @@ from datetime import datetime
 
 from interact_ledger.domain import automatic
 from interact_ledger.domain import events as e
-from interact_ledger.domain.account import Account, AttemptStatus, Card, CardSaving, Standing, may_be_sent_again
+from interact_ledger.domain.account import Account, AttemptStatus, Card, CardSaving, may_be_sent_again
 from interact_ledger.domain.answers import storable_names
 from interact_ledger.domain.operations import Request
 from interact_ledger.domain.standing import refuse_closed
@@ -16,6 +16,7 @@ from interact_ledger.free_text import from_outside
 from interact_ledger.gateways.protocol import (
     ActionRequired,
     Cancelled,
+    CardDetails,
     CardResult,
     CardSaved,
     Declined,
@@ -31,6 +32,7 @@ __all__ = [
     "card_saved",
     "choose_default",
     "expire_saving",
+    "record_card",
     "record_saving_absence",
     "record_saving_result",
     "removed",
@@ -39,6 +41,9 @@ __all__ = [
     "send_saving_again",
     "usable_card",
 ]
+
+_SHOWN = ("brand", "last_four", "expiry_month", "expiry_year", "funding")
+"""What may be shown of a card, and changes when its network renews it."""
 
 
 def usable_card(account: Account, card_id: str, past: Sequence[e.Recorded]) -> Card:
@@ -156,7 +161,7 @@ def card_saved(account: Account, operation_id: str, gateway: str, card: CardSave
         expiry_year=card.details.expiry_year,
         funding=card.details.funding,
     )
-    if account.standing is not Standing.CLOSED:
+    if not account.closed:
         return [saved]
     removal = e.CardRemovalRequested(
         operation_id=derived_id("txn", account.account_id, "closed", card_id),
@@ -184,6 +189,27 @@ def removed(account: Account, card_id: str) -> list[e.Event]:
     if card is None or card.removal_id is None:
         return []
     return [e.CardRemoved(operation_id=card.removal_id, card_id=card_id)]
+
+
+def record_card(account: Account, card_id: str, details: CardDetails | None) -> list[e.Event]:
+    """Record what a gateway now knows of a saved card, None if it keeps it no more; nothing if that is known."""
+    card = account.cards.get(card_id)
+    if card is None:
+        return []
+    if details is None:
+        gone = e.CardDetached(operation_id=card.saved_by, card_id=card_id)
+        return [gone] if card.removal_id is None else removed(account, card_id)
+    updated = e.CardUpdated(
+        operation_id=card.saved_by,
+        card_id=card_id,
+        brand=from_outside(details.brand),
+        last_four=from_outside(details.last_four[-4:]),
+        expiry_month=details.expiry_month,
+        expiry_year=details.expiry_year,
+        funding=details.funding,
+    )
+    is_known = all(getattr(card, field) == getattr(updated, field) for field in _SHOWN)
+    return [] if is_known else [updated]
 
 
 def choose_default(account: Account, card_id: str, past: Sequence[e.Recorded]) -> list[e.Event]:

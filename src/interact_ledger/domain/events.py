@@ -536,6 +536,115 @@ class RefundReturned(RefundEvent):
     """The gateway's own code."""
 
 
+# What takes a captured charge back without our asking -----------------------------------------------------------------
+
+
+class PaymentReversed(PaymentEvent):
+    """The settlement of a captured charge failed: the money never came. What was left of it leaves the balance."""
+
+    TOPIC = "payment-reversed"
+
+    reference: str
+    """The charge."""
+    code: str
+    """The gateway's own code."""
+    credit: Amount
+    taxes: tuple[TaxLine, ...]
+    total: Amount
+    currency: CurrencyCode
+    reversed_at: UtcTime
+    """The gateway's own time."""
+
+
+class ChargeEvent(OperationEvent):
+    """A fact about something at the gateway that takes a captured charge back: a dispute, or a refund made there."""
+
+    OPERATIONS = ("operation_id", "transaction_id")
+
+    operation_id: str
+    """Derived from the gateway and its reference, so that each is recorded once."""
+    transaction_id: str
+    """The top-up."""
+    gateway: str
+    reference: str
+    """The gateway's id of the dispute or refund."""
+    charge_reference: str
+    currency: CurrencyCode
+
+
+class ChargeShare(ChargeEvent):
+    """A fact that takes part of a charge, or gives it back, split as its payment was."""
+
+    credit: Amount
+    taxes: tuple[TaxLine, ...]
+    total: Amount
+
+
+class DisputeOpened(ChargeShare):
+    """The cardholder's bank wants (part of) a charge back; until that is decided, `held` cannot be spent."""
+
+    TOPIC = "dispute-opened"
+    STARTS = True
+
+    claimed: Amount
+    """What is disputed, gross, as the gateway says it; `total` is what of it was left of the charge."""
+    held: Amount
+    """`credit`, or nothing where disputed funds are not held."""
+    reason: str
+    """The gateway's own word."""
+    evidence_due_by: UtcTime | None
+    opened_at: UtcTime
+    """The gateway's own time."""
+
+
+class DisputeEvidenceDue(ChargeEvent):
+    """The gateway takes evidence until another moment than it said before."""
+
+    TOPIC = "dispute-evidence-due"
+
+    evidence_due_by: UtcTime
+
+
+class DisputeWon(ChargeShare):
+    """The money stays. What was held is free, and what was lost before comes back: that is `credit`, mostly nothing."""
+
+    TOPIC = "dispute-won"
+
+    decided_at: UtcTime | None
+
+
+class DisputeLost(ChargeShare):
+    """The money is gone: what was held is free, and the balance is lower by `credit`.
+
+    It takes what is left of the charge, at most what was claimed. It comes again with the rest if more becomes left.
+    """
+
+    TOPIC = "dispute-lost"
+
+    fee_amount: Amount | None
+    """What the gateway takes for the dispute, from the seller and not from this balance."""
+    fee_currency: CurrencyCode | None
+    decided_at: UtcTime | None
+
+
+class RefundMadeElsewhere(ChargeShare):
+    """Somebody paid a charge back at the gateway, without the ledger; the balance is lower by `credit`."""
+
+    TOPIC = "refund-made-elsewhere"
+    STARTS = True
+
+    claimed: Amount
+    """What was paid back, gross, as the gateway says it; `total` is what of it was left of the charge."""
+    refunded_at: UtcTime
+    """The gateway's own time."""
+
+
+class RefundElsewhereReturned(ChargeShare):
+    """The customer's bank sent back what was paid back elsewhere; the balance is higher by `credit` again."""
+
+    TOPIC = "refund-elsewhere-returned"
+
+
 # Cards ------------------------------------------------------------------------------------------------------------
 
 
@@ -655,6 +764,29 @@ class CardRemoved(OperationEvent):
     card_id: str
 
 
+class CardDetached(OperationEvent):
+    """The gateway keeps the card no more, and we did not ask for that; the operation is the one that saved it."""
+
+    TOPIC = "card-detached"
+    OPERATIONS = ("operation_id", "card_id")
+
+    card_id: str
+
+
+class CardUpdated(OperationEvent):
+    """The card's network renewed it: what may be shown of it from now on."""
+
+    TOPIC = "card-updated"
+    OPERATIONS = ("operation_id", "card_id")
+
+    card_id: str
+    brand: str
+    last_four: str
+    expiry_month: int
+    expiry_year: int
+    funding: CardFunding
+
+
 class DefaultCardChosen(Event):
     TOPIC = "default-card-chosen"
 
@@ -672,6 +804,27 @@ class NoticeReceived(OperationEvent):
 
     TOPIC = "notice-received"
     OPERATIONS = ("mark", "operation_id")
+    STARTS = True
+
+    mark: str
+    """Derived from the gateway and the notice's id."""
+    gateway: str
+    notice_id: str
+    subject: NoticeSubject
+    about: str
+    """The gateway's id of what it is about."""
+    occurred_at: UtcTime
+    """The gateway's own time."""
+
+
+class NoticeUnexplained(Event):
+    """A gateway's notice about something of ours could not be explained: a person must look at the gateway.
+
+    It stands in the account's stream, or in the gateway's own book if no account is known. Recorded once.
+    """
+
+    TOPIC = "notice-unexplained"
+    OPERATIONS = ("mark",)
     STARTS = True
 
     mark: str
@@ -1074,7 +1227,7 @@ class Recorded:
     """An event in its place in the log."""
 
     stream_id: str
-    """The account, or the seller's invoice book."""
+    """The account, or a book: a seller's of invoices, or a gateway's of notices that nothing explains."""
     version: int
     """Its position in the stream: 1, 2, 3, … without gaps."""
     recorded_at: datetime

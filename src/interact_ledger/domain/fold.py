@@ -18,20 +18,19 @@ from interact_ledger.domain.account import (
     AttemptStatus,
     Card,
     CardSaving,
-    Charge,
     CreditLot,
     Hold,
     Refund,
     RentedNumber,
-    Standing,
     TaxNumber,
     TopUp,
 )
 from interact_ledger.domain.fold_automatic import evolve_automatic
+from interact_ledger.gateways.protocol import Initiator
 
-__all__ = ["FOLD_VERSION", "evolve", "fold_card_saving", "fold_charges", "fold_refund", "fold_top_up"]
+__all__ = ["FOLD_VERSION", "evolve", "fold_card_saving", "fold_refund", "fold_top_up"]
 
-FOLD_VERSION = 1
+FOLD_VERSION = 4
 """Raised whenever the fold's result changes for the same events, so that older snapshots are discarded."""
 
 
@@ -52,7 +51,31 @@ def evolve(account: Account | None, recorded: e.Recorded) -> Account:
         return _opened(recorded, event)
     assert recorded.version == account.version + 1, "versions are contiguous"
     after = evolve_automatic(_apply(event, account), recorded)
-    return replace(after, version=recorded.version, recorded_at=recorded.recorded_at)
+    after = replace(after, version=recorded.version, recorded_at=recorded.recorded_at)
+    return _card_trouble_noted(after, account, recorded) if isinstance(event, _CARD_TROUBLE) else after
+
+
+_CARD_TROUBLE = (e.PaymentDeclined, e.CardSavingFailed, e.TopUpRequested, e.CardSavingRequested)
+_NOTED_MAX = 100
+
+
+def _card_trouble_noted(account: Account, before: Account, recorded: e.Recorded) -> Account:
+    """Keep when a customer was declined or gave a new card to keep; what is charged automatically does not count."""
+    match recorded.event:
+        case e.PaymentDeclined(operation_id=operation_id):
+            top_up = before.top_ups.get(operation_id)
+            counts = top_up is None or top_up.intent.initiator is Initiator.CUSTOMER
+            return _declined(account, recorded) if counts else account
+        case e.CardSavingFailed(outcome="declined"):
+            return _declined(account, recorded)
+        case e.TopUpRequested(save_card=True, card_id=None) | e.CardSavingRequested():
+            added = (*account.cards_added_at, recorded.recorded_at)
+            return replace(account, cards_added_at=added[-_NOTED_MAX:])
+    return account
+
+
+def _declined(account: Account, recorded: e.Recorded) -> Account:
+    return replace(account, declined_at=(*account.declined_at, recorded.recorded_at)[-_NOTED_MAX:])
 
 
 def fold_top_up(operation: Iterable[e.Recorded]) -> TopUp | None:
@@ -77,33 +100,6 @@ def fold_refund(operation: Iterable[e.Recorded]) -> Refund | None:
     for recorded in operation:
         refund = _evolve_refund(refund, recorded.event)
     return refund
-
-
-def fold_charges(top_up: Iterable[e.Recorded]) -> dict[str, Charge]:
-    """Return the charges of a top-up from its operation's events, by the gateway's reference, the first one first."""
-    charges: dict[str, Charge] = {}
-    intents: dict[str, e.RefundAttempted] = {}
-    for recorded in top_up:
-        event = recorded.event
-        match event:
-            case e.PaymentCaptured():
-                taxes = tuple(tax.amount for tax in event.taxes)
-                charges[event.reference] = Charge(captured=event, credit=event.credit, taxes=taxes)
-            case e.RefundAttempted():
-                intents[event.attempt_id] = event
-                charges[event.charge_reference] = _taken(charges[event.charge_reference], event, 1)
-            case e.RefundFailed() | e.RefundReturned():
-                intent = intents[event.attempt_id]
-                charges[intent.charge_reference] = _taken(charges[intent.charge_reference], intent, -1)
-            case e.Refunded(late=True) | e.RefundMismatched(late=True):
-                intent = intents[event.attempt_id]
-                charges[intent.charge_reference] = _taken(charges[intent.charge_reference], intent, 1)
-    return charges
-
-
-def _taken(charge: Charge, refund: e.RefundAttempted, times: int) -> Charge:
-    taxes = tuple(left - times * tax.amount for left, tax in zip(charge.taxes, refund.taxes, strict=True))
-    return replace(charge, credit=charge.credit - times * refund.credit, taxes=taxes)
 
 
 def _opened(recorded: e.Recorded, event: e.AccountOpened) -> Account:
@@ -153,12 +149,12 @@ def _(event: e.TaxNumberWithdrawn, account: Account) -> Account:
 
 @_apply.register
 def _(event: e.AccountSuspended, account: Account) -> Account:
-    return replace(account, standing=Standing.SUSPENDED)
+    return replace(account, suspended=True)
 
 
 @_apply.register
 def _(event: e.AccountReinstated, account: Account) -> Account:
-    return replace(account, standing=Standing.OPEN)
+    return replace(account, suspended=False)
 
 
 @_apply.register
@@ -169,7 +165,7 @@ def _(event: e.LowBalanceThresholdSet, account: Account) -> Account:
 @_apply.register
 def _(event: e.AccountClosed, account: Account) -> Account:
     rest = account.balance - event.paid_out - event.written_off
-    return replace(account, standing=Standing.CLOSED, balance=rest)
+    return replace(account, closed=True, balance=rest)
 
 
 @_apply.register
@@ -220,6 +216,38 @@ def _paid_back(event: e.RefundEvent) -> Decimal:
 
 
 @_apply.register
+def _(event: e.DisputeOpened, account: Account) -> Account:
+    disputes = {**account.disputes, event.operation_id: event.held}
+    return replace(account, held=account.held + event.held, disputes=disputes)
+
+
+@_apply.register
+def _(event: e.DisputeWon | e.DisputeLost, account: Account) -> Account:
+    freed = account.disputes.get(event.operation_id, Decimal(0))
+    return replace(
+        account,
+        balance=account.balance + (event.credit if isinstance(event, e.DisputeWon) else -event.credit),
+        held=account.held - freed,
+        disputes=_without(account.disputes, event.operation_id),
+    )
+
+
+@_apply.register
+def _(event: e.RefundMadeElsewhere, account: Account) -> Account:
+    return replace(account, balance=account.balance - event.credit)
+
+
+@_apply.register
+def _(event: e.RefundElsewhereReturned, account: Account) -> Account:
+    return replace(account, balance=account.balance + event.credit)
+
+
+@_apply.register
+def _(event: e.PaymentReversed, account: Account) -> Account:
+    return replace(account, balance=account.balance - event.credit)
+
+
+@_apply.register
 def _(event: e.GatewayCustomerLinked, account: Account) -> Account:
     return replace(account, gateway_customers={**account.gateway_customers, event.gateway: event.customer_id})
 
@@ -264,6 +292,25 @@ def _(event: e.CardRemovalRequested, account: Account) -> Account:
 @_apply.register
 def _(event: e.CardRemoved, account: Account) -> Account:
     return replace(account, cards=_without(account.cards, event.card_id))
+
+
+@_apply.register
+def _(event: e.CardDetached, account: Account) -> Account:
+    default = None if account.default_card_id == event.card_id else account.default_card_id
+    return replace(account, cards=_without(account.cards, event.card_id), default_card_id=default)
+
+
+@_apply.register
+def _(event: e.CardUpdated, account: Account) -> Account:
+    card = replace(
+        account.cards[event.card_id],
+        brand=event.brand,
+        last_four=event.last_four,
+        expiry_month=event.expiry_month,
+        expiry_year=event.expiry_year,
+        funding=event.funding,
+    )
+    return replace(account, cards={**account.cards, card.card_id: card})
 
 
 @_apply.register
@@ -422,6 +469,8 @@ def _evolve_top_up(top_up: TopUp | None, event: e.Event) -> TopUp | None:
             return replace(_ended(known, event, AttemptStatus.SUCCEEDED), captured=top_up.captured or event)
         case e.CaptureMismatched():
             return _ended(_with_reference(top_up, event.reference), event, AttemptStatus.MISMATCHED)
+        case e.PaymentReversed():
+            return replace(top_up, reversed_references=top_up.reversed_references | {event.reference})
     raise AssertionError(f"every event about a payment has its line here: {event.TOPIC}")
 
 

@@ -48,7 +48,7 @@ def charge_rent(
     Nothing happens if that month is settled, the number was released, or the account is closed.
     """
     rented = account.numbers.get(number)
-    if rented is None or rented.next_due_at != due_at or account.standing is Standing.CLOSED:
+    if rented is None or rented.next_due_at != due_at or account.closed:
         return []
     available = lots.available(account, now)
     if rented.monthly_price > available or account.standing is Standing.SUSPENDED:

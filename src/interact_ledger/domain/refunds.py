@@ -11,18 +11,18 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
 
 from interact_ledger.domain import events as e
-from interact_ledger.domain.account import Account, AttemptStatus, Charge, Refund, may_be_sent_again
+from interact_ledger.domain.account import Account, AttemptStatus, Refund, may_be_sent_again
 from interact_ledger.domain.answers import storable_names
+from interact_ledger.domain.charges import Charge
 from interact_ledger.domain.operations import Request
 from interact_ledger.domain.standing import refuse_closed
 from interact_ledger.errors import InvalidRequest, NotRefundable, TransactionNotFound
 from interact_ledger.free_text import from_outside
 from interact_ledger.gateways.protocol import Declined, DeclineReason, NotAttempted, Pending, RefundResult, Unknown
 from interact_ledger.gateways.protocol import Refunded as PaidBack
-from interact_ledger.money import allocate, minor_unit, minor_units, plain, round_card
+from interact_ledger.money import minor_unit, minor_units, plain, round_card
 
 __all__ = [
     "attempt_refund_again",
@@ -33,13 +33,6 @@ __all__ = [
     "request_refund",
     "send_refund_again",
 ]
-
-
-class Parts(NamedTuple):
-    """A gross amount, split as the payment was."""
-
-    credit: Decimal
-    taxes: tuple[Decimal, ...]
 
 
 def charge_to_refund(charges: Mapping[str, Charge], reference: str | None) -> Charge:
@@ -61,8 +54,9 @@ def charge_to_refund(charges: Mapping[str, Charge], reference: str | None) -> Ch
 def refundable(account: Account, charge: Charge) -> Decimal:
     """Return the most that can be paid back of a charge now: what is left of it, within what is purchased."""
     unit = minor_unit(account.currency)
-    amounts = range(minor_units(max(charge.total, Decimal(0)), account.currency) + 1)
-    covered = bisect_right(amounts, account.purchased, key=lambda units: _parts_of(charge, units * unit).credit) - 1
+    left, currency = charge.left, account.currency
+    amounts = range(minor_units(max(left.total, Decimal(0)), currency) + 1)
+    covered = bisect_right(amounts, account.purchased, key=lambda n: left.at_most(n * unit, currency).credit) - 1
     return max(covered, 0) * unit
 
 
@@ -83,7 +77,7 @@ def request_refund(
         NotRefundable, AccountClosed
     """
     captured = charge.captured
-    total = round_card(charge.total if amount is None else amount, captured.currency)
+    total = round_card(charge.left.total if amount is None else amount, captured.currency)
     return [
         e.RefundRequested(
             **request.fields,
@@ -151,7 +145,7 @@ def _attempted(
     refuse_closed(account)
     captured = charge.captured
     _refuse_too_much(account, charge, total)
-    parts = _parts_of(charge, total)
+    parts = charge.left.at_most(total, captured.currency)
     taxes = tuple(
         tax.model_copy(update={"amount": amount}) for tax, amount in zip(captured.taxes, parts.taxes, strict=True)
     )
@@ -173,20 +167,12 @@ def _attempted(
 def _refuse_too_much(account: Account, charge: Charge, total: Decimal) -> None:
     most = refundable(account, charge)
     if not 0 < total <= most:
-        left, currency = plain(charge.total, account.currency), account.currency
+        left, currency = plain(charge.left.total, account.currency), account.currency
         raise NotRefundable(
             f"{plain(most, currency)} {currency} can be paid back now: {left} is left of the charge,"
             f" and the purchased balance covers {plain(max(account.purchased, Decimal(0)), currency)} without tax",
             field="amount",
         )
-
-
-def _parts_of(charge: Charge, total: Decimal) -> Parts:
-    """Split a gross amount first into credit and tax, then the tax among taxes; each grows with the amount."""
-    currency = charge.captured.currency
-    taxes_left = [max(tax, Decimal(0)) for tax in charge.taxes]
-    credit, tax = allocate(total, [max(charge.credit, Decimal(0)), sum(taxes_left, Decimal(0))], currency)
-    return Parts(credit, tuple(allocate(tax, taxes_left, currency)) if taxes_left else ())
 
 
 def _paid_back(refund: Refund, intent: e.RefundAttempted, result: PaidBack) -> list[e.Event]:

@@ -26,15 +26,17 @@ __all__ = [
 
 def refuse_closed(account: Account) -> None:
     """A closed account takes no command."""
-    if account.standing is Standing.CLOSED:
+    if account.closed:
         raise AccountClosed("the account is closed", field="account_id")
 
 
 def refuse_inactive(account: Account) -> None:
     """A suspended account is not spent from; it may still be topped up by hand."""
     refuse_closed(account)
-    if account.standing is Standing.SUSPENDED:
+    if account.suspended:
         raise AccountSuspended("the account is suspended; reinstate it first", field="account_id")
+    if account.standing is Standing.SUSPENDED:
+        raise AccountSuspended("the balance is below zero; top up first", field="account_id")
 
 
 def change_details(account: Account, details: e.AccountDetailsChanged) -> list[e.Event]:
@@ -56,13 +58,16 @@ def change_details(account: Account, details: e.AccountDetailsChanged) -> list[e
 def suspend(account: Account, reason: str) -> list[e.Event]:
     """Stop spending and automatic payments. Repeating it changes nothing."""
     refuse_closed(account)
-    return [] if account.standing is Standing.SUSPENDED else [e.AccountSuspended(reason=reason)]
+    return [] if account.suspended else [e.AccountSuspended(reason=reason)]
 
 
 def reinstate(account: Account, reason: str) -> list[e.Event]:
-    """Let a suspended account be spent from again. Repeating it changes nothing."""
+    """Lift an operator's suspension; one by a balance below zero ends with the next top-up that covers it.
+
+    Repeating it changes nothing.
+    """
     refuse_closed(account)
-    return [] if account.standing is Standing.OPEN else [e.AccountReinstated(reason=reason)]
+    return [e.AccountReinstated(reason=reason)] if account.suspended else []
 
 
 def set_low_balance_threshold(account: Account, threshold: Decimal | None) -> list[e.Event]:
@@ -134,6 +139,7 @@ def _refuse_open_ends(account: Account) -> None:
         ("top-ups under way", account.top_ups),
         ("cards being saved", account.card_savings),
         ("refunds under way", account.refunds),
+        ("open disputes", account.disputes),
         ("saved cards", account.cards),
         ("rented numbers", account.numbers),
     ):

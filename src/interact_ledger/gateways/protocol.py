@@ -31,6 +31,7 @@ from moneyed import Money
 __all__ = [
     "ActionRequired",
     "Advice",
+    "AfterCapture",
     "Begun",
     "Cancelled",
     "Capabilities",
@@ -44,6 +45,8 @@ __all__ = [
     "CurrencyTerms",
     "DeclineReason",
     "Declined",
+    "Dispute",
+    "DisputeStatus",
     "ForgetResult",
     "Forgotten",
     "Found",
@@ -57,6 +60,7 @@ __all__ = [
     "NoticeSubject",
     "PaymentSource",
     "Pending",
+    "RefundMade",
     "RefundRequest",
     "RefundResult",
     "Refunded",
@@ -332,6 +336,62 @@ class Found(Generic[ResultT_co]):
     result: ResultT_co
 
 
+# What happens to a charge after its capture --------------------------------------------------------------------------
+
+
+class DisputeStatus(StrEnum):
+    """Where a dispute stands. An inquiry or an early warning that takes no money is no dispute."""
+
+    OPEN = "open"
+    """Whatever is neither won nor lost."""
+    WON = "won"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispute:
+    """The cardholder's bank wants (part of) a charge back; as it is now."""
+
+    reference: str
+    status: DisputeStatus
+    amount: Money
+    """What is disputed, gross, in the charge's currency."""
+    reason: str
+    """The gateway's own word for it, for a person."""
+    opened_at: datetime
+    evidence_due_by: datetime | None = None
+    """Until when the gateway takes evidence, if it says so."""
+    fee: Money | None = None
+    """What the gateway takes for the dispute, if it says so; may be in another currency."""
+    decided_at: datetime | None = None
+    """When it was won or lost, if the gateway says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundMade:
+    """One refund of the charge that went out, whoever made it."""
+
+    reference: str
+    amount: Money
+    refunded_at: datetime
+    operation_id: str | None
+    """Our refund, from the object's metadata; None for one made in the gateway's dashboard."""
+    returned: bool = False
+    """Whether the customer's bank sent it back afterwards, so that the money is with us again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AfterCapture:
+    """All that left a captured charge again, as it is now."""
+
+    refunds: tuple[RefundMade, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
+    reversed_at: datetime | None = None
+    """When the charge's settlement failed after the capture: the money never came."""
+    reversal_code: str | None = None
+    """The gateway's own code for that."""
+
+
 # Notices ----------------------------------------------------------------------------------------------------------
 
 
@@ -357,6 +417,10 @@ class Notice:
     operation_id: str | None
     """Our id of the top-up, saving or refund from the object's metadata, None if it bears none (a foreign object)."""
     occurred_at: datetime
+    charge_reference: str | None = None
+    """The captured charge that a refund, dispute or charge notice concerns, named as in `Succeeded.reference`."""
+    customer_id: str | None = None
+    """The gateway's customer, for notices about cards, and about charges without our metadata."""
 
 
 # Capabilities -----------------------------------------------------------------------------------------------------
@@ -387,7 +451,8 @@ class Capabilities:
     brands: frozenset[str]
     """Card brands, named as in `CardDetails.brand`."""
     saves_cards: bool
-    """Whether it keeps cards at all, and forgets them: while they pay, `charge` with a `SavedCard`, and `forget`."""
+    """Whether it keeps cards at all, and forgets them: while they pay, `charge` with a `SavedCard`; `forget`; and
+    `find_saved_card`."""
     saves_without_charging: bool
     """Whether it keeps a card that does not pay: `save` and what belongs to it. Never without `saves_cards`."""
     refunds: bool
@@ -395,6 +460,8 @@ class Capabilities:
     partial_refunds: bool
     refunds_before_settlement: bool
     """Whether what was captured and is not settled yet can be paid back, in part too if `partial_refunds`."""
+    tells_after_capture: bool
+    """Whether it tells of disputes, of refunds made elsewhere and of failed settlements: `find_after_capture`."""
     replay_window: timedelta
     """How long repeating an attempt's id is safe; zero if the gateway has no such keys. An attempt is only repeated
     where this covers `send_within`, the clocks' allowed difference and the safe delay together."""
@@ -470,12 +537,27 @@ class Gateway(Protocol):
         """Make the saved card unusable. Already gone is success."""
         ...
 
+    def find_saved_card(self, card: SavedCard, customer_id: str) -> Found[CardDetails] | NotFound | Indeterminate:
+        """Tell what the gateway now knows of a saved card, which networks update. Changes nothing.
+
+        `NotFound` says that it surely keeps the card no more for this customer: detached, or deleted.
+        """
+        ...
+
     def refund(self, request: RefundRequest) -> RefundResult:
         """Pay back. Idempotent by attempt."""
         ...
 
     def find_refund(self, request: RefundRequest) -> Found[RefundResult] | NotFound | Indeterminate:
         """Tell the present state of a refund. Changes nothing."""
+        ...
+
+    def find_after_capture(self, charge_reference: str) -> Found[AfterCapture] | NotFound | Indeterminate:
+        """Tell all that left a captured charge again, and may yet: each refund, each dispute, a failed settlement.
+
+        Nothing is left out: what is not in the answer did not happen by now. `NotFound` if there is no such charge.
+        Changes nothing.
+        """
         ...
 
     def notices(self, body: bytes, headers: Mapping[str, str]) -> Sequence[Notice]:

@@ -1,20 +1,34 @@
-"""What every attempt at a gateway has in common, whatever it is for: may it be replayed, and when is a no proven."""
+"""What every attempt at a gateway has in common: may it be replayed, when is a no proven, how an answer is recorded."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
 from typing import Generic, TypeAlias, TypeVar
 
 from interact_ledger.domain.account import Account, CardSaving, Refund, TopUp
 from interact_ledger.domain.events import CardSavingAttempted, Event, PaymentAttempted, Recorded, RefundAttempted
+from interact_ledger.domain.fold import evolve
 from interact_ledger.errors import LedgerError
 from interact_ledger.gateways.protocol import Cancelled, NotAttempted, Unknown
 from interact_ledger.processes.context import Context
 from interact_ledger.storage.accounts import Decide, History
 
-__all__ = ["TOO_LATE", "Makers", "Marked", "can_replay", "makers", "may_yet_come", "nothing", "proof_from", "refused"]
+__all__ = [
+    "TOO_LATE",
+    "Makers",
+    "Marked",
+    "can_replay",
+    "followed_by",
+    "makers",
+    "may_yet_come",
+    "nothing",
+    "proof_from",
+    "refused",
+    "unmarked",
+]
 
 Marked: TypeAlias = Callable[[Decide], Decide]
 """Lets a decision also record that a notice was acted on; once it was, the decision decides nothing."""
@@ -75,6 +89,29 @@ def makers(past: Sequence[Recorded], kind: type[Intent], reference: str) -> Make
 def nothing(_account: Account, _history: History) -> Sequence[Event]:
     """Decide nothing."""
     return ()
+
+
+def unmarked(decide: Decide) -> Decide:
+    """Record what is decided and no mark: the notice comes again."""
+    return decide
+
+
+def followed_by(first: Decide, second: Decide) -> Decide:
+    """Decide twice for one append: the second time on what the first decision makes of the account."""
+
+    def both(account: Account, history: History) -> Sequence[Event]:
+        events = first(account, history)
+        new = [
+            Recorded(account.account_id, version, account.recorded_at, "", None, event)
+            for version, event in enumerate(events, account.version + 1)
+        ]
+
+        def with_new(subject: str) -> Sequence[Recorded]:
+            return [*history(subject), *(recorded for recorded in new if subject in recorded.event.operations())]
+
+        return [*events, *second(reduce(evolve, new, account), with_new)]
+
+    return both
 
 
 def refused(error: LedgerError) -> NotAttempted:

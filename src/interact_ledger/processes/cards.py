@@ -13,11 +13,13 @@ from interact_ledger.domain.operations import Request
 from interact_ledger.errors import GatewayError, GatewayUnsupported, MethodNotOffered, TransactionNotFound
 from interact_ledger.gateways.protocol import (
     ActionRequired,
+    CardDetails,
     CardRequest,
     CardResult,
     Forgotten,
     Found,
     Gateway,
+    Indeterminate,
     NewCard,
     NotAttempted,
     NotFound,
@@ -35,6 +37,7 @@ __all__ = [
     "forget",
     "gateway_to_save_at",
     "hear",
+    "hear_of_cards",
     "remove_card",
     "save_card",
     "settle_saving",
@@ -71,6 +74,7 @@ def save_card(context: Context, account_id: str, request: Request, gateway_id: s
     send_before = context.now() + context.settings.send_within
 
     def decide(account: Account, _: History) -> Sequence[e.Event]:
+        context.refuse_card_testing(account, "save_card", is_new_card=True)
         return life.request_saving(account, request, gateway=gateway_id, send_before=send_before)
 
     change = context.accounts.once(account_id, context.cause, request, decide)
@@ -133,6 +137,28 @@ def hear(context: Context, account_id: str, operation_id: str, reference: str, m
             context.transact(account_id, marked(_recording(context, saving, found.result)))
             return True
     return False
+
+
+def hear_of_cards(context: Context, account_id: str, gateway_id: str, marked: Marked) -> bool:
+    """Look up all cards that an account has saved at a gateway, and record what became of them with a notice's mark.
+
+    Returns whether each could be looked up.
+    """
+    gateway = context.gateway(gateway_id)
+    account = context.accounts.load(account_id)
+    told: dict[str, CardDetails | None] = {}
+    for card in account.cards.values():
+        if card.gateway == gateway_id:
+            found = gateway.find_saved_card(SavedCard(card.token), context.customer_at(account_id, gateway))
+            if isinstance(found, Indeterminate):
+                return False
+            told[card.card_id] = found.result if isinstance(found, Found) else None
+
+    def decide(present: Account, _: History) -> Sequence[e.Event]:
+        return [event for card_id, details in told.items() for event in life.record_card(present, card_id, details)]
+
+    context.transact(account_id, marked(decide))
+    return True
 
 
 def cancel_saving(context: Context, account_id: str, operation_id: str) -> Progress:

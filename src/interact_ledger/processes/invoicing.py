@@ -6,26 +6,28 @@ from interact_ledger.domain.events import InvoiceIssued
 from interact_ledger.ids import derived_id
 from interact_ledger.processes.context import Context
 from interact_ledger.projections.receipts import invoices_due
-from interact_ledger.storage.invoice_book import InvoiceBook
+from interact_ledger.storage.books import Books
+from interact_ledger.storage.rows import SELLER_PREFIX
 from interact_ledger.tables import Query
 
 __all__ = ["issue_invoices"]
 
 
-def issue_invoices(context: Context, book: InvoiceBook, query: Query, account_id: str | None = None) -> int:
+def issue_invoices(context: Context, books: Books, query: Query, account_id: str | None = None) -> int:
     """Number every receipt that has no invoice yet, the earliest first; return how many there were.
 
     Args:
         context: what to work with.
-        book: where numbers are taken.
+        books: where numbers are taken.
         query: reads receipts.
         account_id: only this account's, or all if None.
     """
     due = invoices_due(query, account_id)
     seller = context.settings.seller
     for transaction_id, reference, account in due:
-        book.issue(
+        books.enter(
             context.cause,
+            f"{SELLER_PREFIX}{seller.id}",
             InvoiceIssued(
                 invoice_id=derived_id("inv", transaction_id, reference),
                 transaction_id=transaction_id,

@@ -9,8 +9,9 @@ from moneyed import Money
 
 from interact_ledger.domain import events as e
 from interact_ledger.domain import refunds as life
-from interact_ledger.domain.account import Account, Charge, Refund
-from interact_ledger.domain.fold import fold_charges, fold_refund
+from interact_ledger.domain.account import Account, Refund
+from interact_ledger.domain.charges import Charge, fold_charges
+from interact_ledger.domain.fold import fold_refund
 from interact_ledger.domain.operations import Request
 from interact_ledger.errors import GatewayError, GatewayUnsupported, TransactionNotFound
 from interact_ledger.gateways.protocol import Found, NotFound, RefundRequest, RefundResult
@@ -177,7 +178,7 @@ def _refuse_unsupported(context: Context, charge: Charge, amount: Decimal | None
     capabilities = context.gateway(charge.captured.gateway).capabilities
     if not capabilities.refunds:
         raise GatewayUnsupported("this gateway pays nothing back", field="transaction_id")
-    if not capabilities.partial_refunds and (amount or charge.total) != charge.captured.total:
+    if not capabilities.partial_refunds and (amount or charge.left.total) != charge.captured.total:
         raise GatewayUnsupported("this gateway pays back whole charges only", field="amount")
 
 

@@ -39,8 +39,8 @@ class Notification:
     version: int
     """The event, by its position in the account's history."""
     kind: str
-    """refund_done, account_suspended, low_balance, auto_top_up_failed, auto_top_up_paused, auto_top_up_capped,
-    monthly_recharge_disabled or card_expiring."""
+    """refund_done, dispute_opened, account_suspended, low_balance, auto_top_up_failed, auto_top_up_paused,
+    auto_top_up_capped, monthly_recharge_disabled or card_expiring."""
     recorded_at: datetime
     data: Mapping[str, Any]
     """What it is about; amounts as decimal text in the account's currency."""
@@ -85,6 +85,20 @@ _BY_EVENT: Mapping[type[e.Event], tuple[str, Callable[[Any], Said | None]]] = {
             "expiry_month": event.expiry_month,
             "expiry_year": event.expiry_year,
             "due_at": event.due_at,
+        },
+    ),
+    e.RefundMadeElsewhere: (
+        "refund_done",
+        lambda event: {"refund_id": event.operation_id, "transaction_id": event.transaction_id, "total": event.claimed},
+    ),
+    e.DisputeOpened: (
+        "dispute_opened",
+        lambda event: {
+            "dispute_id": event.operation_id,
+            "transaction_id": event.transaction_id,
+            "total": event.claimed,
+            "held": event.held,
+            "evidence_due_by": event.evidence_due_by,
         },
     ),
 }

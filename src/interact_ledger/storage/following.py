@@ -28,7 +28,7 @@ from interact_ledger.storage.guarantees import Guarantees
 from interact_ledger.storage.index import OPERATIONS
 from interact_ledger.storage.log import LATEST_VERSIONS, START, Link, Log, storage_errors
 from interact_ledger.storage.mapper import chain_value
-from interact_ledger.storage.rows import SELLER_PREFIX, Reader, accounts_first, rows_of_events, steps
+from interact_ledger.storage.rows import Reader, accounts_first, is_book, rows_of_events, steps
 from interact_ledger.storage.snapshots import Loaded, from_snapshot, snapshot_of
 from interact_ledger.tables import RowChange, RowChangeKind, Table
 
@@ -165,7 +165,7 @@ class FollowingLog(Log):
         found = self._elsewhere.after(stream_id, max(0, version - 1))
         if list(known) != found[: len(known)]:
             raise CorruptLog(f"stream {stream_id}, version {version}: the other event store has not what was copied")
-        if stream_id.startswith(SELLER_PREFIX) and found[len(known) :]:
+        if is_book(stream_id) and found[len(known) :]:
             self.follow()  # an invoice number answers a payment, which must be here first
         self._take(stream_id, found)
 
@@ -204,7 +204,7 @@ class FollowingLog(Log):
         return events, end
 
     def _account_at(self, stream_id: str, version: int) -> Account | None:
-        if version == 0 or stream_id.startswith(SELLER_PREFIX):
+        if version == 0 or is_book(stream_id):
             return None
         known = from_snapshot(self, stream_id)
         account, link = known if known is not None and known.link.version <= version else (None, START)

@@ -12,16 +12,18 @@ from typing import NamedTuple
 from interact_ledger.clock import iso
 from interact_ledger.domain.account import Account
 from interact_ledger.domain.agenda import AgendaKind, agenda
-from interact_ledger.domain.events import Recorded
+from interact_ledger.domain.events import GatewayCustomerLinked, Recorded
 from interact_ledger.tables import ColumnType, Query, RowChange, Table
 
 __all__ = [
     "AGENDA",
+    "GATEWAY_CUSTOMERS",
     "GATEWAY_REFERENCES",
     "INDEX_TABLES",
     "OPERATIONS",
     "OPERATION_STEPS",
     "DueItem",
+    "account_of_customer",
     "agenda_rows",
     "due_items",
     "index_rows",
@@ -62,6 +64,17 @@ GATEWAY_REFERENCES = Table(
 )
 """Whose a gateway's object is; never taken from the object's metadata alone."""
 
+GATEWAY_CUSTOMERS = Table(
+    name="gateway_customers",
+    columns={
+        "gateway": ColumnType.TEXT,
+        "customer_id": ColumnType.TEXT,
+        "stream_id": ColumnType.TEXT,
+    },
+    key=("gateway", "customer_id"),
+)
+"""Whose a gateway's customer is."""
+
 AGENDA = Table(
     name="agenda",
     columns={
@@ -85,7 +98,7 @@ class DueItem(NamedTuple):
     due_at: datetime
 
 
-INDEX_TABLES = (OPERATIONS, OPERATION_STEPS, GATEWAY_REFERENCES, AGENDA)
+INDEX_TABLES = (OPERATIONS, OPERATION_STEPS, GATEWAY_REFERENCES, GATEWAY_CUSTOMERS, AGENDA)
 
 
 def index_rows(recorded: Recorded) -> Iterator[RowChange]:
@@ -103,6 +116,14 @@ def index_rows(recorded: Recorded) -> Iterator[RowChange]:
         yield GATEWAY_REFERENCES.put(
             gateway=gateway, reference=reference, stream_id=recorded.stream_id, operation_id=event.operations()[0]
         )
+    if isinstance(event, GatewayCustomerLinked):
+        yield GATEWAY_CUSTOMERS.put(gateway=event.gateway, customer_id=event.customer_id, stream_id=recorded.stream_id)
+
+
+def account_of_customer(query: Query, gateway: str, customer_id: str) -> str | None:
+    """Return the account whose customer this is at a gateway, None if it is not ours."""
+    rows = query("SELECT stream_id FROM gateway_customers WHERE gateway=? AND customer_id=?", [gateway, customer_id])
+    return str(rows[0]["stream_id"]) if rows else None
 
 
 def operation_at(query: Query, gateway: str, reference: str) -> tuple[str, str] | None:

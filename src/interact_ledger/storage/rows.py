@@ -11,15 +11,28 @@ from interact_ledger.domain.fold import evolve
 from interact_ledger.storage.index import agenda_rows, index_rows
 from interact_ledger.tables import RowChange
 
-__all__ = ["SELLER_PREFIX", "Reader", "Step", "accounts_first", "rows_of_event", "rows_of_events", "steps"]
+__all__ = [
+    "GATEWAY_PREFIX",
+    "SELLER_PREFIX",
+    "Reader",
+    "Step",
+    "accounts_first",
+    "is_book",
+    "rows_of_event",
+    "rows_of_events",
+    "steps",
+]
 
 SELLER_PREFIX = "seller_"
-"""How the streams are named that are no account's: the sellers' invoice books."""
+"""How the sellers' invoice books are named."""
+
+GATEWAY_PREFIX = "gateway_"
+"""How the gateways' books are named, of notices that nothing explains and no account is known for."""
 
 Reader: TypeAlias = Callable[[Recorded, Account | None, Account | None], Iterable[RowChange]]
 """A projection: the rows that follow from an event, given the account before and after it.
 
-There is no account before its opening, and none at all in a seller's invoice book.
+There is no account before its opening, and none at all in a book.
 """
 
 
@@ -55,6 +68,11 @@ def rows_of_events(done: Sequence[Step], readers: Sequence[Reader]) -> Iterator[
         yield from agenda_rows(done[0].before, done[-1].after)
 
 
+def is_book(stream_id: str) -> bool:
+    """Say whether a stream is a book, whose entries stand alone, and no account's."""
+    return stream_id.startswith((SELLER_PREFIX, GATEWAY_PREFIX))
+
+
 def accounts_first(stream_ids: Iterable[str]) -> list[str]:
-    """Put accounts before the sellers' invoice books, whose rows answer theirs."""
-    return sorted(stream_ids, key=lambda stream_id: (stream_id.startswith(SELLER_PREFIX), stream_id))
+    """Put accounts before books, whose rows may answer theirs."""
+    return sorted(stream_ids, key=lambda stream_id: (is_book(stream_id), stream_id))

@@ -20,7 +20,7 @@ from interact_ledger.money import EXACT, amount_in
 from interact_ledger.pricing.catalogue import ITEMS_MAX
 from interact_ledger.processes.context import Context
 from interact_ledger.storage.accounts import Change, Decide
-from interact_ledger.storage.invoice_book import InvoiceBook
+from interact_ledger.storage.books import Books
 from interact_ledger.storage.log import Log
 from interact_ledger.storage.rows import Reader
 
@@ -55,7 +55,7 @@ class Verbs:
 
     _context: Context
     _log: Log
-    _invoices: InvoiceBook
+    _books: Books
     _ids: IdSource
     _readers: Sequence[Reader]
 

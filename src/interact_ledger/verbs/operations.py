@@ -36,7 +36,7 @@ class OperationVerbs(Verbs):
         told = progress(on_progress)
         self._log.follow()
         recovered = recovery.recover(self._context, self._query, told)
-        invoicing.issue_invoices(self._context, self._invoices, self._query)
+        invoicing.issue_invoices(self._context, self._books, self._query)
         return recovered
 
     def run_due(
@@ -62,7 +62,7 @@ class OperationVerbs(Verbs):
             raise InvalidRequest("is in the future; nobody is charged before the time", field="now")
         self._log.follow()
         done = schedule.run_due(self._context, self._query, until, told)
-        invoicing.issue_invoices(self._context, self._invoices, self._query)
+        invoicing.issue_invoices(self._context, self._books, self._query)
         return done
 
     def deliver_notifications(

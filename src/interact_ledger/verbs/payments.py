@@ -330,7 +330,7 @@ class PaymentVerbs(Verbs):
             GatewayError, Busy, StorageUnavailable: answer 503; the gateway sends it again.
         """
         named(gateway_id=gateway_id)
-        received = notices.receive(self._context, self._query, gateway_id, body, headers)
+        received = notices.receive(self._context, self._books, self._query, gateway_id, body, headers)
         for account_id in dict.fromkeys(notice.account_id for notice in received if notice.account_id):
             self._number_invoices(account_id)
         return received
@@ -342,7 +342,7 @@ class PaymentVerbs(Verbs):
 
     def _number_invoices(self, account_id: str) -> None:
         with contextlib.suppress(Busy):  # numbered when the receipt is asked for, or by the schedule
-            invoicing.issue_invoices(self._context, self._invoices, self._query, account_id)
+            invoicing.issue_invoices(self._context, self._books, self._query, account_id)
 
     def _saving(self, account_id: str, progress: SavingProgress) -> CardSavingResult:
         return card_saving_result(self._account(account_id), progress.saving, progress.client_secret)

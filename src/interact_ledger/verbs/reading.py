@@ -17,12 +17,14 @@ from moneyed import Money
 from interact_ledger.audit import AuditReport, Folded, audit
 from interact_ledger.domain import lots
 from interact_ledger.domain.account import Account
+from interact_ledger.domain.charges import fold_charges
 from interact_ledger.domain.events import Recorded
 from interact_ledger.domain.fold import evolve
 from interact_ledger.errors import CorruptLog, InvalidRequest, TransactionNotFound
 from interact_ledger.money import EXACT
 from interact_ledger.processes import invoicing
 from interact_ledger.projections import accounts as account_list
+from interact_ledger.projections import disputes as dispute_list
 from interact_ledger.projections import receipts, statement
 from interact_ledger.verbs.base import (
     Verbs,
@@ -36,9 +38,11 @@ from interact_ledger.verbs.base import (
 )
 from interact_ledger.views import (
     AccountDetails,
+    DisputeDetails,
     GrantedCredit,
     SavedCardDetails,
     account_details,
+    dispute_details,
     granted_credit,
     saved_cards,
 )
@@ -128,6 +132,22 @@ class ReadingVerbs(Verbs):
         account, now = self._account(account_id), self._context.now()
         available = self._available(account)
         return tuple(granted_credit(account, lot, available) for lot in lots.live(account, now))
+
+    def disputes(self, account_id: str) -> list[DisputeDetails]:
+        """Return an account's disputes, open and decided, in the order in which they were heard of.
+
+        Raises:
+            AccountNotFound
+        """
+        self._account(account_id)
+        listed = dispute_list.disputed_transactions(self._query, account_id)
+        known = {
+            dispute.opened.operation_id: dispute
+            for transaction_id in {transaction_id for _, transaction_id in listed}
+            for charge in fold_charges(self._context.accounts.history(account_id, transaction_id)).values()
+            for dispute in charge.disputes.values()
+        }
+        return [dispute_details(known[dispute_id]) for dispute_id, _ in listed]
 
     def receipt(self, transaction_id: str) -> receipts.Receipt:
         """Return the receipt of a captured top-up by its transaction ID.
@@ -237,4 +257,4 @@ class ReadingVerbs(Verbs):
         return Folded(account.balance, account.held, account.pending, account.version)
 
     def _issue_invoices(self, account_id: str) -> None:
-        invoicing.issue_invoices(self._context, self._invoices, self._query, account_id)
+        invoicing.issue_invoices(self._context, self._books, self._query, account_id)

@@ -44,6 +44,7 @@ class NewIdOnEachDelivery(Broken):
 
 @breaks(
     "a_notice_that_is_acknowledged_comes_no_more",
+    "a_payment_made_elsewhere_is_noticed_with_its_customer",
 )
 class NeverAcknowledged(Broken):
     """Its bench delivers for ever."""
@@ -112,7 +113,7 @@ class AnySignatureWillDo(Broken):
     """A signature that was right once is right for every body."""
 
     def notices(self, body: bytes, headers: Mapping[str, str]) -> Sequence[Notice]:
-        known = self.__dict__.setdefault("_known", set())
+        known = self.__dict__.setdefault("_right_once", set())
         try:
             notices = super().notices(body, headers)
         except NoticeRejected as rejected:
@@ -132,6 +133,8 @@ def _read(body: bytes, rejected: NoticeRejected) -> Notice:
             reference=content["reference"],
             operation_id=content["operation_id"],
             occurred_at=datetime.fromisoformat(content["occurred_at"]),
+            charge_reference=content["charge_reference"],
+            customer_id=content["customer_id"],
         )
     except (ValueError, TypeError, KeyError, RecursionError):
         raise rejected from None
@@ -179,6 +182,7 @@ class CrashesOnHugeBodies(Broken):
 
 @breaks(
     "a_foreign_objects_notice_bears_no_id_of_ours",
+    "a_payment_made_elsewhere_is_noticed_with_its_customer",
 )
 class ForeignIsOurs(Broken):
     """What bears no id of ours is given one."""

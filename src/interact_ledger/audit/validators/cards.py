@@ -9,7 +9,15 @@ from interact_ledger.audit.entries import Entry
 from interact_ledger.audit.findings import Finding
 from interact_ledger.audit.validators.attempts import validate_place_of_attempt
 
-__all__ = ["BEFORE", "validate_kept", "validate_removed", "validate_saved", "validate_saving", "validate_saving_fact"]
+__all__ = [
+    "BEFORE",
+    "validate_detached",
+    "validate_kept",
+    "validate_removed",
+    "validate_saved",
+    "validate_saving",
+    "validate_saving_fact",
+]
 
 
 def validate_saving(entry: Entry, book: Book) -> Iterator[Finding]:
@@ -50,6 +58,13 @@ def validate_removed(entry: Entry, book: Book) -> Iterator[Finding]:
         yield entry.finding("card_unknown", f"the removal of {entry.event['card_id']} was not asked for")
 
 
+def validate_detached(entry: Entry, book: Book) -> Iterator[Finding]:
+    """A card that the gateway renews or keeps no more is kept here; one that is being removed ends as removed."""
+    card_id = entry.event["card_id"]
+    if card_id not in book.cards or (entry.topic == "card-detached" and book.cards[card_id] is not None):
+        yield entry.finding("card_unknown", f"{card_id} is not kept, or being removed")
+
+
 BEFORE = dict.fromkeys(
     (
         "card-saving-retried",
@@ -66,4 +81,6 @@ BEFORE = dict.fromkeys(
     "card-removal-requested": validate_kept,
     "default-card-chosen": validate_kept,
     "card-removed": validate_removed,
+    "card-detached": validate_detached,
+    "card-updated": validate_detached,
 }

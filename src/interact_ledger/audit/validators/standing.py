@@ -13,7 +13,7 @@ __all__ = ["AFTER", "validate_closing", "validate_currency", "validate_place", "
 
 
 def validate_place(entry: Entry, book: Book) -> Iterator[Finding]:
-    """An account's stream starts with its opening, which comes once; invoice numbers are in a stream of their own."""
+    """An account's stream starts with its opening, which comes once; invoice numbers are in books."""
     opening = entry.topic == "account-opened"
     if opening and book.standing:
         yield entry.finding("event_misplaced", "the account was opened before")
@@ -42,7 +42,15 @@ def validate_closing(entry: Entry, book: Book) -> Iterator[Finding]:
     money = book.money
     if money.balance or money.held or entry.amount("paid_out") < 0 or entry.amount("written_off") < 0:
         yield entry.finding("closing_unbalanced", "leaves a balance, or pays out what was not there")
-    if book.holds or book.open_top_ups or book.open_refunds or book.open_savings or book.cards or book.numbers:
+    if (
+        book.holds
+        or book.open_top_ups
+        or book.open_refunds
+        or book.open_savings
+        or book.cards
+        or book.numbers
+        or book.has_open_disputes
+    ):
         yield entry.finding("closing_unbalanced", "leaves something open")
 
 

@@ -24,6 +24,7 @@ from typing import Any, NoReturn, Self
 
 from interact_ledger.clock import Clock, SystemClock
 from interact_ledger.errors import GatewayMisconfigured
+from interact_ledger.gateways.braintree.after_capture import AfterCaptures
 from interact_ledger.gateways.braintree.amounts import TERMS
 from interact_ledger.gateways.braintree.cards import Cards
 from interact_ledger.gateways.braintree.charges import Charges
@@ -40,7 +41,7 @@ REPLAY_WINDOW = timedelta(days=30)
 BRANDS = frozenset({"visa", "mastercard", "american_express", "maestro", "discover", "jcb", "diners_club", "unionpay"})
 
 
-class BraintreeGateway(Charges, Cards, Refunds):
+class BraintreeGateway(Charges, Cards, Refunds, AfterCaptures):
     """Braintree, with one merchant's API key. Methods may be called from several threads at once."""
 
     def __init__(
@@ -87,6 +88,7 @@ class BraintreeGateway(Charges, Cards, Refunds):
             refunds=True,
             partial_refunds=True,
             refunds_before_settlement=False,
+            tells_after_capture=True,
             replay_window=REPLAY_WINDOW if request_keys else timedelta(0),
             settles_within=SETTLES_WITHIN,
             lookup_lag=LOOKUP_LAG,

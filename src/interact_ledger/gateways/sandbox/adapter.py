@@ -25,8 +25,10 @@ from typing import Self
 from interact_ledger.clock import Clock, SystemClock
 from interact_ledger.errors import GatewayError, GatewayInvalidRequest
 from interact_ledger.gateways.protocol import (
+    AfterCapture,
     Begun,
     Capabilities,
+    CardDetails,
     CardRequest,
     CardResult,
     ChargeRequest,
@@ -58,7 +60,7 @@ from interact_ledger.gateways.sandbox.requests import (
     saving_tombstone,
     with_source,
 )
-from interact_ledger.gateways.sandbox.results import begun, refund_result
+from interact_ledger.gateways.sandbox.results import after_capture, begun, refund_result
 from interact_ledger.gateways.sandbox.tokens import SANDBOX_TOKENS, Status, script_of
 
 __all__ = ["SandboxGateway"]
@@ -108,6 +110,7 @@ class SandboxGateway(SandboxNetwork):
             refunds=True,
             partial_refunds=True,
             refunds_before_settlement=True,
+            tells_after_capture=True,
             replay_window=replay_window,
             settles_within=settles_within,
             lookup_lag=lookup_lag,
@@ -204,6 +207,15 @@ class SandboxGateway(SandboxNetwork):
             fault = self._queued_fault("forget")
             return self._over_network("forget", "card", card.token, fault, lambda: self._forgotten(kept))
 
+    def find_saved_card(self, card: SavedCard, customer_id: str) -> Found[CardDetails] | NotFound | Indeterminate:
+        """Tell what the sandbox now knows of a saved card; `NotFound` once it was forgotten or detached."""
+
+        def look() -> CardDetails | None:
+            kept = self._memory.card(card.token)
+            return None if kept is None or kept.forgotten or kept.customer_id != customer_id else kept.details
+
+        return self._look_up("find_saved_card", look)
+
     def refund(self, request: RefundRequest) -> RefundResult:
         """Pay back, never more in all than was captured.
 
@@ -217,6 +229,10 @@ class SandboxGateway(SandboxNetwork):
     def find_refund(self, request: RefundRequest) -> Found[RefundResult] | NotFound | Indeterminate:
         """Tell the present state of the refund."""
         return self._find("find_refund", Kind.REFUND, request.attempt_id, None, refund_result)
+
+    def find_after_capture(self, charge_reference: str) -> Found[AfterCapture] | NotFound | Indeterminate:
+        """Tell all that left a captured payment again."""
+        return self._look_up("find_after_capture", lambda: self._after_capture(charge_reference))
 
     def notices(self, body: bytes, headers: Mapping[str, str]) -> Sequence[Notice]:
         """Verify a webhook over its raw body; any of the secrets may have signed it, within five minutes of now.
@@ -246,6 +262,12 @@ class SandboxGateway(SandboxNetwork):
         if payment is None or payment.kind is not Kind.PAYMENT:
             raise GatewayInvalidRequest("names no payment at the sandbox", field="charge_reference")
         return payment
+
+    def _after_capture(self, charge_reference: str) -> AfterCapture | None:
+        payment = self._memory.intent_at(charge_reference)
+        if payment is None or payment.kind is not Kind.PAYMENT or payment.status is not Status.SUCCEEDED:
+            return None
+        return after_capture(payment, self._memory.refunds(charge_reference), self._memory.disputes(charge_reference))
 
     def _forgotten(self, kept: KeptCard | None) -> Forgotten:
         if kept is not None and not kept.forgotten:

@@ -10,7 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -21,7 +21,7 @@ from moneyed import Money
 
 from interact_ledger.clock import iso
 from interact_ledger.errors import GatewayMisconfigured
-from interact_ledger.gateways.protocol import CardDetails, Notice, NoticeSubject
+from interact_ledger.gateways.protocol import CardDetails, Dispute, DisputeStatus, Notice, NoticeSubject
 from interact_ledger.gateways.sandbox.tokens import SANDBOX_TOKENS, Status
 
 __all__ = ["Intent", "KeptCard", "Kind", "Memory"]
@@ -36,18 +36,26 @@ _TABLES = (
         operation_id TEXT NOT NULL, customer_id TEXT, fingerprint TEXT, source_fingerprint TEXT,
         amount TEXT, currency TEXT,
         token TEXT, card_token TEXT, save_card INTEGER NOT NULL, off_session INTEGER NOT NULL,
-        charge_reference TEXT, status TEXT NOT NULL, code TEXT, moved_at TEXT NOT NULL,
+        charge_reference TEXT, status TEXT NOT NULL, code TEXT, moved_at TEXT NOT NULL, reversed_at TEXT,
         UNIQUE (kind, attempt_id)
     )""",
     """CREATE TABLE IF NOT EXISTS cards (
         number INTEGER PRIMARY KEY AUTOINCREMENT,
         card_token TEXT NOT NULL UNIQUE, reference TEXT NOT NULL, attempt_id TEXT NOT NULL, account_id TEXT NOT NULL,
-        customer_id TEXT NOT NULL, token TEXT NOT NULL, forgotten INTEGER NOT NULL DEFAULT 0
+        customer_id TEXT NOT NULL, token TEXT NOT NULL, forgotten INTEGER NOT NULL DEFAULT 0,
+        last_four TEXT, expiry_month INTEGER, expiry_year INTEGER
+    )""",
+    """CREATE TABLE IF NOT EXISTS disputes (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        reference TEXT NOT NULL UNIQUE, charge_reference TEXT NOT NULL, status TEXT NOT NULL, amount TEXT NOT NULL,
+        currency TEXT NOT NULL, reason TEXT NOT NULL, opened_at TEXT NOT NULL, evidence_due_by TEXT, fee TEXT,
+        decided_at TEXT
     )""",
     """CREATE TABLE IF NOT EXISTS notices (
         number INTEGER PRIMARY KEY AUTOINCREMENT,
         notice_id TEXT NOT NULL UNIQUE, subject TEXT NOT NULL, reference TEXT NOT NULL, operation_id TEXT,
-        occurred_at TEXT NOT NULL, copies INTEGER NOT NULL, acknowledged INTEGER NOT NULL DEFAULT 0
+        occurred_at TEXT NOT NULL, charge_reference TEXT, customer_id TEXT,
+        copies INTEGER NOT NULL, acknowledged INTEGER NOT NULL DEFAULT 0
     )""",
     """CREATE TABLE IF NOT EXISTS tries (
         kind TEXT NOT NULL, attempt_id TEXT NOT NULL, verb TEXT NOT NULL, PRIMARY KEY (kind, attempt_id, verb)
@@ -93,6 +101,8 @@ class Intent:
     """Why it was declined."""
     moved_at: datetime
     """When it came into its status, UTC."""
+    reversed_at: datetime | None = None
+    """When the settlement of what was captured failed."""
 
     @property
     def keeps_card(self) -> bool:
@@ -122,11 +132,21 @@ class KeptCard:
     token: str = field(repr=False)
     """The well-known token that was saved."""
     forgotten: bool = False
+    last_four: str | None = None
+    """What the network changed since: number and expiry, None for what stayed."""
+    expiry_month: int | None = None
+    expiry_year: int | None = None
 
     @property
     def details(self) -> CardDetails:
         """What may be shown of the card."""
-        return SANDBOX_TOKENS[self.token].card
+        card = SANDBOX_TOKENS[self.token].card
+        return replace(
+            card,
+            last_four=self.last_four or card.last_four,
+            expiry_month=self.expiry_month or card.expiry_month,
+            expiry_year=self.expiry_year or card.expiry_year,
+        )
 
 
 class Memory:
@@ -205,10 +225,11 @@ class Memory:
     def update_intent(self, intent: Intent) -> None:
         """Remember where an intent moved to, and with which card."""
         self._rows(
-            "UPDATE intents SET source_fingerprint = ?, token = ?, card_token = ?, status = ?, code = ?, moved_at = ? "
-            "WHERE reference = ?",
+            "UPDATE intents SET source_fingerprint = ?, token = ?, card_token = ?, status = ?, code = ?, moved_at = ?, "
+            "reversed_at = ? WHERE reference = ?",
             *(intent.source_fingerprint, intent.token, intent.card_token),
-            *(intent.status, intent.code, iso(intent.moved_at), intent.reference),
+            *(intent.status, intent.code, iso(intent.moved_at)),
+            *(iso(intent.reversed_at) if intent.reversed_at else None, intent.reference),
         )
 
     def intent(self, kind: Kind, attempt_id: str, reference: str | None = None) -> Intent | None:
@@ -235,6 +256,37 @@ class Memory:
             Status.PENDING if or_pending else Status.SUCCEEDED,
         )
         return sum((Decimal(row["amount"]) for row in rows), Decimal(0))
+
+    def refunds(self, charge_reference: str) -> list[Intent]:
+        """Return the refunds of a payment, whatever became of them, oldest first."""
+        rows = self._rows("SELECT * FROM intents WHERE charge_reference = ? ORDER BY number", charge_reference)
+        return [_intent(row) for row in rows]
+
+    # Disputes
+
+    def put_dispute(self, charge_reference: str, dispute: Dispute) -> None:
+        """Remember a dispute of a payment as it is now."""
+        self._rows(
+            """INSERT INTO disputes (reference, charge_reference, status, amount, currency, reason, opened_at,
+               evidence_due_by, fee, decided_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+               ON CONFLICT (reference) DO UPDATE SET status = excluded.status, decided_at = excluded.decided_at,
+               evidence_due_by = excluded.evidence_due_by""",
+            *(dispute.reference, charge_reference, dispute.status),
+            *(str(dispute.amount.amount), dispute.amount.currency.code, dispute.reason, iso(dispute.opened_at)),
+            iso(dispute.evidence_due_by) if dispute.evidence_due_by else None,
+            f"{dispute.fee.amount} {dispute.fee.currency.code}" if dispute.fee else None,
+            iso(dispute.decided_at) if dispute.decided_at else None,
+        )
+
+    def disputes(self, charge_reference: str) -> list[Dispute]:
+        """Return the disputes of a payment, oldest first."""
+        rows = self._rows("SELECT * FROM disputes WHERE charge_reference = ? ORDER BY number", charge_reference)
+        return [_dispute(row) for row in rows]
+
+    def dispute_at(self, reference: str) -> tuple[str, Dispute] | None:
+        """Find a dispute, with the reference of the payment that is disputed."""
+        rows = self._rows("SELECT * FROM disputes WHERE reference = ?", reference)
+        return (rows[0]["charge_reference"], _dispute(rows[0])) if rows else None
 
     # Tries
 
@@ -264,6 +316,13 @@ class Memory:
         """Make a saved card unusable; its row stays, so that a charge of it is told from nonsense."""
         self._rows("UPDATE cards SET forgotten = 1 WHERE card_token = ?", card_token)
 
+    def update_card(self, card: KeptCard) -> None:
+        """Remember what the network changed of a card."""
+        self._rows(
+            "UPDATE cards SET last_four = ?, expiry_month = ?, expiry_year = ? WHERE card_token = ?",
+            *(card.last_four, card.expiry_month, card.expiry_year, card.card_token),
+        )
+
     def card(self, card_token: str) -> KeptCard | None:
         """Find a saved card, forgotten or not."""
         rows = self._rows("SELECT * FROM cards WHERE card_token = ?", card_token)
@@ -282,10 +341,10 @@ class Memory:
     def add_notice(self, notice: Notice, copies: int) -> None:
         """Remember a notice that is to be delivered `copies` times."""
         self._rows(
-            "INSERT INTO notices (notice_id, subject, reference, operation_id, occurred_at, copies) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
-            *(notice.notice_id, notice.subject, notice.reference, notice.operation_id),
-            *(iso(notice.occurred_at), copies),
+            "INSERT INTO notices (notice_id, subject, reference, operation_id, occurred_at, charge_reference, "
+            "customer_id, copies) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            *(notice.notice_id, notice.subject, notice.reference, notice.operation_id, iso(notice.occurred_at)),
+            *(notice.charge_reference, notice.customer_id, copies),
         )
 
     def notices_due(self) -> list[Notice]:
@@ -308,8 +367,26 @@ def _intent(row: sqlite3.Row) -> Intent:
         save_card=bool(row["save_card"]),
         off_session=bool(row["off_session"]),
         moved_at=datetime.fromisoformat(row["moved_at"]),
+        reversed_at=_moment(row["reversed_at"]),
     )
     return Intent(**columns)
+
+
+def _dispute(row: sqlite3.Row) -> Dispute:
+    return Dispute(
+        reference=row["reference"],
+        status=DisputeStatus(row["status"]),
+        amount=Money(row["amount"], row["currency"]),
+        reason=row["reason"],
+        opened_at=datetime.fromisoformat(row["opened_at"]),
+        evidence_due_by=_moment(row["evidence_due_by"]),
+        fee=Money(*row["fee"].split()) if row["fee"] else None,
+        decided_at=_moment(row["decided_at"]),
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 def _card(row: sqlite3.Row) -> KeptCard:
@@ -332,4 +409,6 @@ def _notice(row: sqlite3.Row) -> Notice:
         reference=row["reference"],
         operation_id=row["operation_id"],
         occurred_at=datetime.fromisoformat(row["occurred_at"]),
+        charge_reference=row["charge_reference"],
+        customer_id=row["customer_id"],
     )

@@ -13,8 +13,8 @@ from interact_ledger.clock import Clock
 from interact_ledger.errors import GatewayInvalidRequest
 from interact_ledger.gateways.protocol import Found, Indeterminate, NotAttempted, NotFound, Unknown
 from interact_ledger.gateways.sandbox.memory import Intent, Kind
-from interact_ledger.gateways.sandbox.server import SandboxServer
 from interact_ledger.gateways.sandbox.tokens import Fault, Status, script_of
+from interact_ledger.gateways.sandbox.world import SandboxWorld
 
 __all__ = ["SandboxNetwork"]
 
@@ -23,13 +23,13 @@ Result = TypeVar("Result")
 VERBS = frozenset(
     {
         *("link_customer", "begin", "charge", "cancel", "save", "complete_save", "cancel_save", "forget", "refund"),
-        *("find_charge", "find_card", "find_refund"),
+        *("find_charge", "find_card", "find_refund", "find_saved_card", "find_after_capture"),
     }
 )
 _CONFIRMING = ("charge", "save")
 
 
-class SandboxNetwork(SandboxServer):
+class SandboxNetwork(SandboxWorld):
     """The sandbox's server behind a network that loses what it is told to lose, and remembers what was sent."""
 
     lookups_available: bool
@@ -119,10 +119,17 @@ class SandboxNetwork(SandboxServer):
         reference: str | None,
         result: Callable[[Intent], Result],
     ) -> Found[Result] | NotFound | Indeterminate:
+        def look() -> Result | None:
+            intent = self._memory.intent(kind, attempt_id, reference)
+            return None if intent is None else result(intent)
+
+        return self._look_up(verb, look)
+
+    def _look_up(self, verb: str, look: Callable[[], Result | None]) -> Found[Result] | NotFound | Indeterminate:
         if not self.lookups_available or self._queued_fault(verb):
             return Indeterminate(why="the sandbox's look-ups are not available")
-        intent = self._memory.intent(kind, attempt_id, reference)
-        return NotFound() if intent is None else Found(result(intent))
+        found = look()
+        return NotFound() if found is None else Found(found)
 
     def _repeated(self, wanted: Intent) -> Intent | None:
         known = self._memory.intent(wanted.kind, wanted.attempt_id)

@@ -44,6 +44,8 @@ def notice_body(notice: Notice) -> bytes:
         "reference": notice.reference,
         "operation_id": notice.operation_id,
         "occurred_at": iso(notice.occurred_at),
+        "charge_reference": notice.charge_reference,
+        "customer_id": notice.customer_id,
     }
     return json.dumps(content, sort_keys=True).encode()
 
@@ -92,11 +94,14 @@ def _parsed(body: bytes) -> Notice:
             reference=content["reference"],
             operation_id=content["operation_id"],
             occurred_at=datetime.fromisoformat(content["occurred_at"]),
+            charge_reference=content.get("charge_reference"),
+            customer_id=content.get("customer_id"),
         )
     except (ValueError, TypeError, KeyError, RecursionError) as unreadable:
         # The cause may quote the body, which is nobody's business in a log.
         raise NoticeRejected(f"is not a notice ({type(unreadable).__name__})", field="body") from None
-    texts = (notice.notice_id, notice.reference, notice.operation_id or "")
+    hints = (notice.operation_id, notice.charge_reference, notice.customer_id)
+    texts = (notice.notice_id, notice.reference, *(hint or "" for hint in hints))
     if not all(isinstance(text, str) for text in texts) or notice.occurred_at.tzinfo is None:
         raise NoticeRejected("is not a notice", field="body")
     return notice

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from moneyed import Money
 
 from interact_ledger.gateways.protocol import (
     ActionRequired,
+    AfterCapture,
     Begun,
     Cancelled,
     CardResult,
     CardSaved,
     ChargeResult,
     Declined,
+    Dispute,
     NotAttempted,
     Pending,
     Refunded,
+    RefundMade,
     RefundResult,
     Succeeded,
 )
@@ -27,8 +31,11 @@ from interact_ledger.gateways.sandbox.requests import client_secret_of
 from interact_ledger.gateways.sandbox.tokens import DECLINES, Status, script_of
 
 __all__ = [
+    "RETURN_CODE",
+    "REVERSAL_CODE",
     "Captured",
     "Chargeable",
+    "after_capture",
     "begun",
     "captured",
     "captured_amount",
@@ -38,6 +45,10 @@ __all__ = [
     "chargeable_intent",
     "refund_result",
 ]
+
+
+REVERSAL_CODE = "settlement_declined"
+RETURN_CODE = "refund_returned"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +63,11 @@ class Captured:
     """What was captured, gross."""
     refunded: Money
     """What of it was paid back."""
+    lost: Money
+    """What of it was lost in disputes."""
     captured_at: datetime
+    reversed_at: datetime | None
+    """When its settlement failed, if it did: the money never came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +93,8 @@ def charge_result(payment: Intent, kept: KeptCard | None) -> ChargeResult:
     """Return the present state of a payment; `kept` is the card that it saved, if it did."""
     if payment.status is not Status.SUCCEEDED:
         return _unfinished(payment)
+    if payment.reversed_at:
+        return _declined(replace(payment, code=REVERSAL_CODE))
     return Succeeded(
         reference=payment.reference,
         amount=captured_amount(payment),
@@ -114,8 +131,33 @@ def captured_amount(payment: Intent) -> Money:
     return payment.amount - Money(short_by * CURRENCIES[currency.code].step, currency)
 
 
-def captured(payment: Intent, refunded: Money) -> Captured:
-    """Return a payment that succeeded, with what of it was paid back."""
+def after_capture(payment: Intent, refunds: Iterable[Intent], disputes: Iterable[Dispute]) -> AfterCapture:
+    """Return all that left a captured payment again."""
+    return AfterCapture(
+        refunds=tuple(_refund_made(refund) for refund in refunds if _went_out(refund)),
+        disputes=tuple(disputes),
+        reversed_at=payment.reversed_at,
+        reversal_code=REVERSAL_CODE if payment.reversed_at else None,
+    )
+
+
+def _went_out(refund: Intent) -> bool:
+    return refund.status is Status.SUCCEEDED or refund.code == RETURN_CODE
+
+
+def _refund_made(refund: Intent) -> RefundMade:
+    assert refund.amount is not None, "a refund has an amount"
+    return RefundMade(
+        reference=refund.reference,
+        amount=refund.amount,
+        refunded_at=refund.moved_at,
+        operation_id=refund.operation_id or None,
+        returned=refund.code == RETURN_CODE,
+    )
+
+
+def captured(payment: Intent, *, refunded: Money, lost: Money) -> Captured:
+    """Return a payment that succeeded, with what of it was paid back or lost."""
     return Captured(
         transaction_id=payment.operation_id,
         account_id=payment.account_id,
@@ -123,7 +165,9 @@ def captured(payment: Intent, refunded: Money) -> Captured:
         reference=payment.reference,
         amount=captured_amount(payment),
         refunded=refunded,
+        lost=lost,
         captured_at=payment.moved_at,
+        reversed_at=payment.reversed_at,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,11 +18,19 @@ from moneyed import Money
 
 from interact_ledger.clock import Clock
 from interact_ledger.errors import GatewayInvalidRequest, GatewayMisconfigured
-from interact_ledger.gateways.protocol import CardResult, ChargeResult, Notice, NoticeSubject, RefundResult
+from interact_ledger.gateways.protocol import (
+    CardResult,
+    ChargeResult,
+    DisputeStatus,
+    Notice,
+    NoticeSubject,
+    RefundResult,
+)
 from interact_ledger.gateways.sandbox.memory import Intent, KeptCard, Kind, Memory
 from interact_ledger.gateways.sandbox.notices import Delivery, notice_body, signature_headers
 from interact_ledger.gateways.sandbox.requests import derived
 from interact_ledger.gateways.sandbox.results import (
+    RETURN_CODE,
     Captured,
     Chargeable,
     captured,
@@ -138,7 +147,7 @@ class SandboxServer:
             if refund.kind is not Kind.REFUND:
                 raise GatewayInvalidRequest("is not a refund", field="reference")
             if refund.status is Status.SUCCEEDED:
-                refund = self._move(refund, Step(Status.DECLINED, "refund_returned"))
+                refund = self._move(refund, Step(Status.DECLINED, RETURN_CODE))
         return refund_result(refund)
 
     def pay_in_browser(self, reference: str, token: str) -> ChargeResult:
@@ -203,10 +212,15 @@ class SandboxServer:
         payment = self._known(refund.charge_reference)
         if payment.status is not Status.SUCCEEDED:
             return Step(Status.DECLINED, "charge_not_captured")
-        given = self._memory.refunded(payment.reference, or_pending=True)
-        if given + refund.amount.amount > captured_amount(payment).amount:
+        given = self._memory.refunded(payment.reference, or_pending=True) + self._disputed(payment)
+        if payment.reversed_at or given + refund.amount.amount > captured_amount(payment).amount:
             return Step(Status.DECLINED, "refund_exceeds_capture")
         return script_of(refund.token).refunding
+
+    def _disputed(self, payment: Intent) -> Decimal:
+        """What of a payment its holder's bank wants back, or has got."""
+        disputes = self._memory.disputes(payment.reference)
+        return sum((d.amount.amount for d in disputes if d.status is not DisputeStatus.WON), Decimal(0))
 
     def _unusable(self, intent: Intent) -> Step | None:
         """Why the saved card cannot pay, whatever its script says."""
@@ -256,8 +270,10 @@ class SandboxServer:
                 notice_id=derived("evt", intent.reference, number),
                 subject=_SUBJECTS[intent.kind],
                 reference=intent.reference,
-                operation_id=intent.operation_id,
-                occurred_at=intent.moved_at,
+                operation_id=intent.operation_id or None,
+                occurred_at=self._now(),
+                charge_reference=intent.reference if intent.kind is Kind.PAYMENT else intent.charge_reference,
+                customer_id=intent.customer_id,
             )
             self._memory.add_notice(notice, copies)
 
@@ -275,7 +291,13 @@ class SandboxServer:
 
     def _captured(self, payment: Intent) -> Captured:
         assert payment.amount is not None, "a payment has an amount"
-        return captured(payment, Money(self._memory.refunded(payment.reference), payment.amount.currency))
+        lost = (d for d in self._memory.disputes(payment.reference) if d.status is DisputeStatus.LOST)
+        currency = payment.amount.currency
+        return captured(
+            payment,
+            refunded=Money(self._memory.refunded(payment.reference), currency),
+            lost=sum((dispute.amount for dispute in lost), Money(0, currency)),
+        )
 
     def _captured_in(self, currency: str, account_id: str | None) -> list[Captured]:
         payments = (p for p in self.captured() if p.amount.currency.code == currency)

@@ -15,6 +15,7 @@ from typing import NoReturn, Self
 from interact_ledger.clock import Clock, SystemClock
 from interact_ledger.errors import GatewayMisconfigured
 from interact_ledger.gateways.protocol import Capabilities, Notice
+from interact_ledger.gateways.stripe.after_capture import AfterCaptures
 from interact_ledger.gateways.stripe.amounts import CURRENCIES
 from interact_ledger.gateways.stripe.cards import Cards
 from interact_ledger.gateways.stripe.charges import Charges
@@ -40,13 +41,14 @@ _CAPABILITIES = Capabilities(
     refunds=True,
     partial_refunds=True,
     refunds_before_settlement=True,
+    tells_after_capture=True,
     replay_window=timedelta(hours=23),  # Stripe forgets a key after 24 hours at the earliest
     settles_within=timedelta(minutes=2),
     lookup_lag=timedelta(minutes=1),
 )
 
 
-class StripeGateway(Charges, Cards, Refunds):
+class StripeGateway(Charges, Cards, Refunds, AfterCaptures):
     """Stripe, with one account's secret key. Methods may be called from several threads at once."""
 
     def __init__(

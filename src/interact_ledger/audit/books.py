@@ -1,4 +1,4 @@
-"""A seller's invoice book: numbers without gaps, each for a payment that was captured."""
+"""Books, which are no accounts: a seller's invoice numbers, and the notices of a gateway that nothing explains."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from interact_ledger.audit.expected import Shelves
 from interact_ledger.audit.findings import Finding
 from interact_ledger.audit.tables import Read
 
-__all__ = ["SELLER_PREFIX", "SellerAudit"]
+__all__ = ["GATEWAY_PREFIX", "SELLER_PREFIX", "GatewayAudit", "SellerAudit"]
 
 SELLER_PREFIX = "seller_"
+GATEWAY_PREFIX = "gateway_"
 
 
 class SellerAudit:
@@ -38,3 +39,19 @@ class SellerAudit:
             )
         self._shelves.check_indexes(entry)
         self._shelves.check_invoice(entry)
+
+
+class GatewayAudit:
+    """The audit of one gateway's book of notices while it is read: each entry is for a person to look at."""
+
+    def __init__(self, shelves: Shelves) -> None:
+        self._shelves = shelves
+
+    def entry(self, entry: Entry) -> Iterator[Finding]:
+        """Look at the next notice."""
+        if entry.topic != "notice-unexplained" or GATEWAY_PREFIX + entry.event["gateway"] != entry.stream_id:
+            yield entry.finding("event_misplaced", "stands in a gateway's book of notices")
+            return
+        message = f"{entry.event['subject']} {entry.event['about']} bears an id of ours, and no account is known for it"
+        yield entry.finding("notice_unexplained", message)
+        self._shelves.check_indexes(entry)

@@ -1,0 +1,193 @@
+"""What of a captured charge is left, after all that took it back: refunds of ours and of others, disputes, a reversal.
+
+Two figures are kept of each charge. What is *left* may still be paid back: refunds under way and open disputes take
+from it, so that no command promises the same money twice. What is *kept* was taken by no fact yet: only what really
+went out takes from it, so that no two facts take more than was captured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from functools import reduce
+from typing import NamedTuple, Self
+
+from interact_ledger.domain import events as e
+from interact_ledger.gateways.protocol import DisputeStatus
+from interact_ledger.money import EXACT, allocate
+
+__all__ = ["Charge", "Dispute", "Elsewhere", "Parts", "evolve_charge", "fold_charges"]
+
+
+class Parts(NamedTuple):
+    """A gross amount, split as its payment was."""
+
+    credit: Decimal
+    taxes: tuple[Decimal, ...]
+    """Of each tax of the payment, in its order."""
+
+    @classmethod
+    def of(cls, event: e.PaymentCaptured | e.RefundAttempted | e.PaymentReversed | e.ChargeShare) -> Self:
+        return cls(event.credit, tuple(tax.amount for tax in event.taxes))
+
+    @property
+    def total(self) -> Decimal:
+        return reduce(EXACT.add, self.taxes, self.credit)
+
+    @property
+    def nothing(self) -> Parts:
+        """Nothing, in as many parts."""
+        return Parts(Decimal(0), (Decimal(0),) * len(self.taxes))
+
+    def plus(self, other: Parts) -> Parts:
+        taxes = zip(self.taxes, other.taxes, strict=True)
+        return Parts(EXACT.add(self.credit, other.credit), tuple(EXACT.add(a, b) for a, b in taxes))
+
+    def minus(self, other: Parts) -> Parts:
+        taxes = zip(self.taxes, other.taxes, strict=True)
+        return Parts(EXACT.subtract(self.credit, other.credit), tuple(EXACT.subtract(a, b) for a, b in taxes))
+
+    def at_most(self, total: Decimal, currency: str) -> Parts:
+        """Take a gross amount out of these parts, or as much of it as they hold; each grows with the amount.
+
+        It is split first into credit and tax, then the tax among taxes. A part below zero holds nothing.
+        """
+        credit_left, taxes_left = max(self.credit, Decimal(0)), [max(tax, Decimal(0)) for tax in self.taxes]
+        tax_left = reduce(EXACT.add, taxes_left, Decimal(0))
+        taken = max(min(total, EXACT.add(credit_left, tax_left)), Decimal(0))
+        credit, tax = allocate(taken, [credit_left, tax_left], currency)
+        return Parts(credit, tuple(allocate(tax, taxes_left, currency)) if taxes_left else ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispute:
+    """One dispute of a charge, as far as it is known."""
+
+    opened: e.DisputeOpened
+    takes: Parts
+    """What it keeps from being paid back while it is open, and what it took once it is lost; nothing once won."""
+    status: DisputeStatus = DisputeStatus.OPEN
+    evidence_due_by: datetime | None = None
+    fee: tuple[Decimal, str] | None = None
+    decided_at: datetime | None = None
+    """When it was decided, if the gateway said so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere:
+    """One refund of a charge that somebody made at the gateway."""
+
+    operation_id: str
+    takes: Parts
+    returned: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """One captured payment, and what took it back."""
+
+    captured: e.PaymentCaptured
+    left: Parts
+    """What may be paid back: nothing took it, is about to, or disputes it."""
+    kept: Parts
+    """What no fact has taken."""
+    refunds: frozenset[str] = frozenset()
+    """Our refunds of it, by operation, whatever became of them."""
+    refund_references: frozenset[str] = frozenset()
+    """What they are at the gateway, where it said so."""
+    disputes: Mapping[str, Dispute] = field(default_factory=dict)
+    """By the gateway's reference."""
+    elsewhere: Mapping[str, Elsewhere] = field(default_factory=dict)
+    """By the gateway's reference."""
+    is_reversed: bool = False
+
+    def takes(self, parts: Parts, *, left: bool = True, kept: bool = True) -> Charge:
+        """Return the charge with less left, or kept, or both."""
+        return replace(
+            self,
+            left=self.left.minus(parts) if left else self.left,
+            kept=self.kept.minus(parts) if kept else self.kept,
+        )
+
+    def gives(self, parts: Parts, *, left: bool = True, kept: bool = True) -> Charge:
+        """Return the charge with more left, or kept, or both."""
+        return self.takes(self.left.nothing.minus(parts), left=left, kept=kept)
+
+
+def fold_charges(top_up: Iterable[e.Recorded]) -> dict[str, Charge]:
+    """Return the charges of a top-up from its operation's events, by the gateway's reference, the first one first."""
+    charges: dict[str, Charge] = {}
+    intents: dict[str, e.RefundAttempted] = {}
+    for recorded in top_up:
+        match recorded.event:
+            case e.PaymentCaptured() as captured:
+                whole = Parts.of(captured)
+                charges[captured.reference] = Charge(captured=captured, left=whole, kept=whole)
+            case e.RefundAttempted() as intent:
+                intents[intent.attempt_id] = intent
+                charge = charges[intent.charge_reference]
+                reserved = charge.takes(Parts.of(intent), kept=False)
+                charges[intent.charge_reference] = replace(reserved, refunds=charge.refunds | {intent.operation_id})
+            case e.RefundEvent() as refund if refund.attempt_id in intents:
+                intent = intents[refund.attempt_id]
+                charges[intent.charge_reference] = _refund_moved(charges[intent.charge_reference], intent, refund)
+            case e.ChargeEvent() | e.PaymentReversed() as taken:
+                reference = taken.reference if isinstance(taken, e.PaymentReversed) else taken.charge_reference
+                charges[reference] = evolve_charge(charges[reference], taken)
+    return charges
+
+
+def evolve_charge(charge: Charge, event: e.Event) -> Charge:
+    """Return a charge after one more fact that takes it back without our asking."""
+    match event:
+        case e.PaymentReversed():
+            return replace(charge.takes(Parts.of(event)), is_reversed=True)
+        case e.RefundMadeElsewhere():
+            made = Elsewhere(operation_id=event.operation_id, takes=Parts.of(event))
+            return replace(charge.takes(made.takes), elsewhere={**charge.elsewhere, event.reference: made})
+        case e.RefundElsewhereReturned():
+            returned = replace(charge.elsewhere[event.reference], takes=charge.left.nothing, returned=True)
+            return replace(charge.gives(Parts.of(event)), elsewhere={**charge.elsewhere, event.reference: returned})
+        case e.DisputeOpened():
+            opened = Dispute(opened=event, takes=Parts.of(event), evidence_due_by=event.evidence_due_by)
+            return _with_dispute(charge.takes(opened.takes, kept=False), opened)
+        case e.DisputeEvidenceDue():
+            known = charge.disputes[event.reference]
+            return _with_dispute(charge, replace(known, evidence_due_by=event.evidence_due_by))
+        case e.DisputeWon() | e.DisputeLost():
+            return _decided(charge, charge.disputes[event.reference], event)
+    return charge
+
+
+def _decided(charge: Charge, known: Dispute, event: e.DisputeWon | e.DisputeLost) -> Charge:
+    if known.status is DisputeStatus.OPEN:
+        charge, known = charge.gives(known.takes, kept=False), replace(known, takes=charge.left.nothing)
+    decided = replace(known, evidence_due_by=None, decided_at=event.decided_at or known.decided_at)
+    parts = Parts.of(event)
+    if isinstance(event, e.DisputeWon):
+        won = replace(decided, status=DisputeStatus.WON, takes=charge.left.nothing)
+        return _with_dispute(charge.gives(parts), won)
+    fee = None if event.fee_amount is None or event.fee_currency is None else (event.fee_amount, event.fee_currency)
+    lost = replace(decided, status=DisputeStatus.LOST, takes=known.takes.plus(parts), fee=fee or known.fee)
+    return _with_dispute(charge.takes(parts), lost)
+
+
+def _with_dispute(charge: Charge, dispute: Dispute) -> Charge:
+    return replace(charge, disputes={**charge.disputes, dispute.opened.reference: dispute})
+
+
+def _refund_moved(charge: Charge, intent: e.RefundAttempted, event: e.RefundEvent) -> Charge:
+    reference = getattr(event, "reference", None)
+    if reference is not None:
+        charge = replace(charge, refund_references=charge.refund_references | {reference})
+    parts = Parts.of(intent)
+    match event:
+        case e.RefundFailed():
+            return charge.gives(parts, kept=False)
+        case e.Refunded() | e.RefundMismatched():
+            return charge.takes(parts, left=event.late)
+        case e.RefundReturned():
+            return charge.gives(parts)
+    return charge

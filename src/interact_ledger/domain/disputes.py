@@ -1,0 +1,215 @@
+"""What takes a captured charge back without our asking: disputes, refunds made at the gateway, a failed settlement.
+
+All of it are facts that a gateway told; none is refused, and the balance may fall below zero. A fact takes at most
+what is left of its charge, so that a refund and a dispute of one payment never take more than was captured. What is
+told again, late or in another order is recognised, and nothing that is missing from an answer is taken for undone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from interact_ledger.domain import events as e
+from interact_ledger.domain.answers import REFERENCE_LENGTH_MAX
+from interact_ledger.domain.charges import Charge, Parts, evolve_charge
+from interact_ledger.domain.charges import Dispute as Known
+from interact_ledger.free_text import from_outside, storable
+from interact_ledger.gateways.protocol import AfterCapture, Dispute, DisputeStatus, RefundMade
+from interact_ledger.ids import derived_id
+
+__all__ = ["dispute_id", "is_told_in", "record_after_capture"]
+
+
+def record_after_capture(charge: Charge, after: AfterCapture, *, hold: bool) -> list[e.Event]:
+    """Turn what a gateway says left a charge into facts, or into none where it is known.
+
+    Args:
+        charge: what was captured, and what is known to have left it.
+        after: what the gateway says left it.
+        hold: whether what a dispute could take is held until it is decided.
+    """
+    recorded: list[e.Event] = []
+    facts: list[RefundMade | Dispute] = [*after.refunds, *after.disputes]
+    for fact in (*sorted(facts, key=_when), after):
+        new = _told(charge, fact, hold=hold)
+        recorded += new
+        for event in new:
+            charge = evolve_charge(charge, event)
+    return recorded
+
+
+def is_told_in(after: AfterCapture, currency: str) -> bool:
+    """Say whether all that a gateway says left a charge is in the charge's currency, as it must be."""
+    facts: list[RefundMade | Dispute] = [*after.refunds, *after.disputes]
+    return all(fact.amount.currency.code == currency for fact in facts)
+
+
+def dispute_id(gateway: str, reference: str) -> str:
+    """Return our id of a gateway's dispute."""
+    return derived_id("dsp", gateway, reference)
+
+
+def _when(fact: RefundMade | Dispute) -> tuple[datetime, str]:
+    return (fact.refunded_at if isinstance(fact, RefundMade) else fact.opened_at), fact.reference
+
+
+def _told(charge: Charge, fact: RefundMade | Dispute | AfterCapture, *, hold: bool) -> list[e.Event]:
+    match fact:
+        case RefundMade():
+            return _refund(charge, fact)
+        case Dispute():
+            return _dispute(charge, fact, hold=hold)
+        case AfterCapture(reversed_at=datetime()) if not charge.is_reversed:
+            return [_reversed(charge, fact)]
+    return []
+
+
+# Refunds that somebody made at the gateway ------------------------------------------------------------------------
+
+
+def _refund(charge: Charge, made: RefundMade) -> list[e.Event]:
+    reference = storable(made.reference, REFERENCE_LENGTH_MAX)
+    if made.operation_id in charge.refunds or reference in charge.refund_references:
+        return []  # ours: its own story tells of it
+    known = charge.elsewhere.get(reference)
+    if known is not None:
+        is_news = made.returned and not known.returned
+        return (
+            [_event(e.RefundElsewhereReturned, charge, known.operation_id, reference, known.takes)] if is_news else []
+        )
+    if made.returned:
+        return []  # it went out and came back before we heard of it
+    operation_id, claimed = derived_id("rfe", charge.captured.gateway, reference), made.amount.amount
+    takes = charge.kept.at_most(claimed, charge.captured.currency)
+    about = {"claimed": claimed, "refunded_at": made.refunded_at}
+    return [_event(e.RefundMadeElsewhere, charge, operation_id, reference, takes, **about)]
+
+
+# Disputes ---------------------------------------------------------------------------------------------------------
+
+
+def _dispute(charge: Charge, said: Dispute, *, hold: bool) -> list[e.Event]:
+    reference = storable(said.reference, REFERENCE_LENGTH_MAX)
+    known = charge.disputes.get(reference)
+    if known is not None:
+        return _moved(charge, known, said)
+    opened = _opened(charge, reference, said, hold=hold)
+    charge = evolve_charge(charge, opened)
+    return [opened, *_moved(charge, charge.disputes[reference], said)]
+
+
+def _opened(charge: Charge, reference: str, said: Dispute, *, hold: bool) -> e.Event:
+    takes = charge.left.at_most(said.amount.amount, charge.captured.currency)
+    return _event(
+        e.DisputeOpened,
+        charge,
+        dispute_id(charge.captured.gateway, reference),
+        reference,
+        takes,
+        claimed=said.amount.amount,
+        held=takes.credit if hold else Decimal(0),
+        reason=from_outside(said.reason),
+        evidence_due_by=said.evidence_due_by,
+        opened_at=said.opened_at,
+    )
+
+
+def _moved(charge: Charge, known: Known, said: Dispute) -> list[e.Event]:
+    opened = known.opened
+    if known.decided_at is not None and said.decided_at is not None and said.decided_at < known.decided_at:
+        return []  # an answer from before
+    match said.status:
+        case DisputeStatus.OPEN if known.status is DisputeStatus.OPEN:
+            return _evidence_due(charge, known, said.evidence_due_by)
+        case DisputeStatus.WON if known.status is not DisputeStatus.WON:
+            gives = known.takes if known.status is DisputeStatus.LOST else charge.left.nothing
+            return [
+                _event(e.DisputeWon, charge, opened.operation_id, opened.reference, gives, decided_at=said.decided_at)
+            ]
+        case DisputeStatus.LOST:
+            return _lost(charge, known, said)
+    return []
+
+
+def _evidence_due(charge: Charge, known: Known, due_by: datetime | None) -> list[e.Event]:
+    if due_by is None or due_by == known.evidence_due_by:
+        return []
+    return [
+        e.DisputeEvidenceDue(
+            **_fields(charge, known.opened.operation_id, known.opened.reference), evidence_due_by=due_by
+        )
+    ]
+
+
+def _lost(charge: Charge, known: Known, said: Dispute) -> list[e.Event]:
+    before = known.takes.total if known.status is DisputeStatus.LOST else Decimal(0)
+    takes = charge.kept.at_most(said.amount.amount - before, charge.captured.currency)
+    if known.status is DisputeStatus.LOST and not takes.total:
+        return []
+    return [
+        _event(
+            e.DisputeLost,
+            charge,
+            known.opened.operation_id,
+            known.opened.reference,
+            takes,
+            fee_amount=said.fee.amount if said.fee else None,
+            fee_currency=said.fee.currency.code if said.fee else None,
+            decided_at=said.decided_at,
+        )
+    ]
+
+
+# A failed settlement ----------------------------------------------------------------------------------------------
+
+
+def _reversed(charge: Charge, after: AfterCapture) -> e.Event:
+    captured = charge.captured
+    takes = charge.kept.at_most(captured.total, captured.currency)
+    return e.PaymentReversed(
+        operation_id=captured.operation_id,
+        attempt_id=captured.attempt_id,
+        gateway=captured.gateway,
+        reference=captured.reference,
+        code=from_outside(after.reversal_code or "unknown"),
+        credit=takes.credit,
+        taxes=_tax_lines(charge, takes),
+        total=takes.total,
+        currency=captured.currency,
+        reversed_at=after.reversed_at,
+    )
+
+
+# Events -----------------------------------------------------------------------------------------------------------
+
+
+def _event(
+    kind: type[e.ChargeShare], charge: Charge, operation_id: str, reference: str, parts: Parts, **about: Any
+) -> e.Event:
+    return kind(
+        **_fields(charge, operation_id, reference),
+        credit=parts.credit,
+        taxes=_tax_lines(charge, parts),
+        total=parts.total,
+        **about,
+    )
+
+
+def _fields(charge: Charge, operation_id: str, reference: str) -> dict[str, Any]:
+    captured = charge.captured
+    return {
+        "operation_id": operation_id,
+        "transaction_id": captured.operation_id,
+        "gateway": captured.gateway,
+        "reference": reference,
+        "charge_reference": captured.reference,
+        "currency": captured.currency,
+    }
+
+
+def _tax_lines(charge: Charge, parts: Parts) -> Sequence[e.TaxLine]:
+    lines = zip(charge.captured.taxes, parts.taxes, strict=True)
+    return tuple(tax.model_copy(update={"amount": amount}) for tax, amount in lines)
