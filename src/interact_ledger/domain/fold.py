@@ -28,7 +28,7 @@ from interact_ledger.domain.account import (
 
 __all__ = ["FOLD_VERSION", "evolve", "fold_card_saving", "fold_refund", "fold_top_up"]
 
-FOLD_VERSION = 3
+FOLD_VERSION = 2
 """Raised whenever the fold's result changes for the same events, so that older snapshots are discarded."""
 
 
