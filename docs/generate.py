@@ -17,7 +17,7 @@ from interact_ledger.domain import events
 from interact_ledger.gateways.sandbox import SANDBOX_TOKENS
 from interact_ledger.ledger import TABLES
 from interact_ledger.pricing import availability, configuration, limits, price_list, taxes
-from interact_ledger.projections import accounts, checkouts, disputes, receipts, statement
+from interact_ledger.projections import accounts, checkouts, disputes, notifications, receipts, statement
 from interact_ledger.storage import index
 from interact_ledger.tables import Table
 from writing import (
@@ -46,8 +46,9 @@ field marked *personal* may hold personal data; with one marked *secret*, somebo
 TABLES_INTRO = """\
 What can be read with plain SQL. All tables but the log follow from it, are written in the same commit as the events
 (unless [another event store](../how-to/use-another-event-store.md) keeps them), and can be rebuilt at any time. The
-ledger's own `ledger_schema` and `copied_log` say which release wrote it, and whose events it copies. SQLite keeps
-decimals and times as text: decimals exactly, times in UTC so that they sort as text."""
+ledger's own `ledger_schema` and `copied_log` say which release wrote it, and whose events it copies; `subscribers` says
+up to where each was told of things. SQLite keeps decimals and times as text: decimals exactly, times in UTC so that
+they sort as text."""
 
 LOG = """\
 One row per event, never changed and never deleted (triggers refuse it): `originator_id` is the stream,
@@ -252,7 +253,7 @@ def tokens_page() -> list[str]:
 
 def documented(table: Table) -> tuple[ModuleType, str]:
     """Return the module that declares a table, and the text that stands below the declaration."""
-    for module in (accounts, checkouts, receipts, statement, disputes, index):
+    for module in (accounts, checkouts, receipts, statement, notifications, disputes, index):
         body = ast.parse(inspect.getsource(module)).body
         for node, after in zip(body, [*body[1:], None], strict=True):
             declares = isinstance(node, ast.Assign) and getattr(module, ast.unparse(node.targets[0]), None) is table

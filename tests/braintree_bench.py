@@ -14,10 +14,11 @@ from interact_ledger.clock import Clock, MovableClock
 from interact_ledger.gateways.braintree import BraintreeGateway
 from interact_ledger.gateways.braintree.sdk import Environment
 from interact_ledger.gateways.conformance import Behaviour, Delivery, Fault
-from interact_ledger.gateways.protocol import DeclineReason
+from interact_ledger.gateways.protocol import CardDetails, CardFunding, DeclineReason
 from servers.braintree import MERCHANT, PRIVATE_KEY, PUBLIC_KEY, BraintreeServer, Plan, WireFault
-from servers.braintree.books import CAPTURED, Transaction
-from servers.braintree.webhooks import transaction_notice
+from servers.braintree.books import CAPTURED, Books
+from servers.braintree.objects import Transaction
+from servers.braintree.webhooks import event_notice, transaction_notice
 
 __all__ = ["ACCOUNTS", "NOON", "BraintreeBench", "gateway_at", "opened_bench"]
 
@@ -62,7 +63,12 @@ class _WatchedGateway(BraintreeGateway):
         return watched
 
 
-_WATCHED = frozenset({"link_customer", "charge", "cancel", "save", "forget", "refund", "complete_save", "cancel_save"})
+_WATCHED = frozenset(
+    {
+        *("link_customer", "charge", "cancel", "save", "forget", "refund", "complete_save", "cancel_save"),
+        *("find_after_capture", "find_saved_card"),
+    }
+)
 
 
 def gateway_at(port: int, clock: Clock, kind: type[BraintreeGateway] = BraintreeGateway, **changes: Any) -> Any:
@@ -80,12 +86,44 @@ def gateway_at(port: int, clock: Clock, kind: type[BraintreeGateway] = Braintree
     return kind(**(settings | changes))
 
 
+class BraintreeOthers:
+    """Whoever else has a hand on the server: the Control Panel, banks, card networks."""
+
+    def __init__(self, books: Books) -> None:
+        self._books = books
+
+    def refund_in_dashboard(self, reference: str, amount: Money) -> str:
+        return self._books.refund_in_dashboard(reference, amount.amount)
+
+    def open_dispute(self, reference: str, amount: Money) -> str:
+        return self._books.open_dispute(reference, amount.amount)
+
+    def decide_dispute(self, reference: str, *, won: bool) -> None:
+        self._books.decide_dispute(reference, "won" if won else "lost")
+
+    def reverse_settlement(self, reference: str) -> str | None:
+        self._books.settle(reference, succeed=False)
+        return self._books.transactions[reference].settlement_code
+
+    def pay_in_dashboard(self, customer_id: str, amount: Money) -> str:
+        return self._books.pay_in_dashboard(customer_id, amount.amount, amount.currency.code)
+
+    def detach_card(self, token: str) -> str:
+        self._books.delete_in_dashboard(token)
+        return token
+
+    def update_card(self, token: str) -> CardDetails:
+        self._books.update_card(token, last_4="0077", expires=("07", "2044"), debit="Yes")
+        return CardDetails(brand="visa", last_four="0077", expiry_month=7, expiry_year=2044, funding=CardFunding.DEBIT)
+
+
 class BraintreeBench:
     """The adapter under test with the server that it talks to."""
 
     def __init__(self, server: BraintreeServer, clock: MovableClock, gateway: BraintreeGateway) -> None:
         self.server = server
         self.books = server.books
+        self.others = BraintreeOthers(server.books)
         self.clock = clock
         self.gateway = gateway
 
@@ -136,17 +174,17 @@ class BraintreeBench:
         return [
             Delivery(
                 notice_id=f"{number}",
-                body=transaction_notice(kind, transaction, transaction.updated_at or self.clock.now()),
+                body=event_notice(event),
                 headers={"Content-Type": "application/x-www-form-urlencoded"},
             )
-            for number, (kind, transaction) in enumerate(self.books.events)
-            if number not in self._acknowledged
+            for number, event in enumerate(self.books.events)
+            if f"{number}" not in self._acknowledged
         ]
 
-    _acknowledged: frozenset[int] = frozenset()
+    _acknowledged: frozenset[str] = frozenset()
 
     def acknowledge(self, notice_id: str) -> None:
-        self._acknowledged |= {int(notice_id)}
+        self._acknowledged |= {notice_id}
 
     def foreign_notice(self) -> Delivery:
         sale = Transaction(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from moneyed import Money
 
 from interact_ledger.clock import MovableClock
 from interact_ledger.errors import GatewayInvalidRequest
 from interact_ledger.gateways import conformance, sandbox
 from interact_ledger.gateways.conformance import Behaviour
-from interact_ledger.gateways.protocol import DeclineReason, Gateway, Notice, NoticeSubject
+from interact_ledger.gateways.protocol import CardDetails, DeclineReason, Gateway, Notice, NoticeSubject
 from interact_ledger.gateways.sandbox.notices import notice_body
 
 __all__ = ["SandboxBench"]
@@ -32,6 +35,37 @@ _FAULTS = {
 }
 
 
+class SandboxOthers:
+    """Whoever else has a hand on the sandbox."""
+
+    def __init__(self, server: sandbox.SandboxGateway) -> None:
+        self._server = server
+
+    def refund_in_dashboard(self, reference: str, amount: Money) -> str | None:
+        return self._server.refund_in_dashboard(reference, amount).reference
+
+    def open_dispute(self, reference: str, amount: Money) -> str:
+        return self._server.open_dispute(reference, amount).reference
+
+    def decide_dispute(self, reference: str, *, won: bool) -> object:
+        return self._server.decide_dispute(reference, won=won)
+
+    def reverse_settlement(self, reference: str) -> str:
+        self._server.reverse_settlement(reference)
+        return "settlement_declined"
+
+    def pay_in_dashboard(self, customer_id: str, amount: Money) -> str | None:
+        return self._server.pay_in_dashboard(customer_id, amount).reference
+
+    def detach_card(self, token: str) -> str:
+        self._server.detach_card(token)
+        return token
+
+    def update_card(self, token: str) -> CardDetails:
+        card = self._server.update_card(token, last_four="0077", expiry_month=7, expiry_year=2044)
+        return replace(card.details, last_four="0077", expiry_month=7, expiry_year=2044)
+
+
 class SandboxBench:
     """A sandbox, or an adapter around it that is under test in its place."""
 
@@ -39,6 +73,7 @@ class SandboxBench:
         self.server = server
         self.clock = clock
         self.gateway: Gateway = gateway or server
+        self.others = SandboxOthers(server)
 
     @property
     def secrets(self) -> Collection[str]:

@@ -14,7 +14,7 @@ from gateway_books import Captured, Chargeable
 from interact_ledger.clock import MovableClock
 from interact_ledger.gateways import conformance
 from interact_ledger.gateways.conformance import Behaviour, Delivery
-from interact_ledger.gateways.protocol import DeclineReason, Gateway
+from interact_ledger.gateways.protocol import CardDetails, CardFunding, DeclineReason, Gateway
 from interact_ledger.gateways.stripe import StripeGateway
 from servers.stripe import API_KEY, Decline, Fault, Outcome, Script, StripeServer
 
@@ -59,6 +59,8 @@ _REQUESTS = {
     "complete_save": ("GET", "/v1/setup_intents/[^/]+"),
     "forget": ("POST", "/v1/payment_methods/[^/]+/detach"),
     "refund": ("POST", "/v1/refunds"),
+    "find_after_capture": ("GET", "/v1/disputes"),
+    "find_saved_card": ("GET", "/v1/payment_methods/[^/]+"),
 }
 _ANYTHING = "/v1/.*"
 _WITHOUT_DECIMALS = {
@@ -74,12 +76,43 @@ def adapter(server: StripeServer, clock: MovableClock, **how: Any) -> StripeGate
     return StripeGateway(API_KEY, clock=clock, api_base=server.address, **settings)
 
 
+class StripeOthers:
+    """Whoever else has a hand on the server: its owner's dashboard, banks, card networks."""
+
+    def __init__(self, server: StripeServer) -> None:
+        self._server = server
+
+    def refund_in_dashboard(self, reference: str, amount: Money) -> str:
+        return self._server.refund_in_dashboard(reference, _units(amount))
+
+    def open_dispute(self, reference: str, amount: Money) -> str:
+        return self._server.open_dispute(reference, _units(amount))
+
+    def decide_dispute(self, reference: str, *, won: bool) -> None:
+        self._server.decide_dispute(reference, won=won)
+
+    def reverse_settlement(self, reference: str) -> None:
+        """No card payment's capture fails afterwards at Stripe."""
+
+    def pay_in_dashboard(self, customer_id: str, amount: Money) -> str:
+        return self._server.pay_in_dashboard(customer_id, _units(amount), amount.currency.code.lower())
+
+    def detach_card(self, token: str) -> str:
+        self._server.detach_card(token)
+        return token
+
+    def update_card(self, token: str) -> CardDetails:
+        self._server.update_card(token, last4="0077", exp_month=7, exp_year=2044, funding="debit")
+        return CardDetails(brand="visa", last_four="0077", expiry_month=7, expiry_year=2044, funding=CardFunding.DEBIT)
+
+
 class StripeBench:
     """One adapter and its server."""
 
     def __init__(self, server: StripeServer, clock: MovableClock, gateway: Gateway | None = None) -> None:
         self.server = server
         self.clock = clock
+        self.others = StripeOthers(server)
         self.gateway: Gateway = _Calls(gateway or adapter(server, clock), self._call_ended)
         self._acknowledged: set[str] = set()
         self._lookups_available = True
@@ -210,5 +243,12 @@ def stripe_bench(start: datetime = NOON) -> Iterator[StripeBench]:
 
 def _money(units: int, currency: str) -> Money:
     code = currency.upper()
-    decimals = 0 if code in _WITHOUT_DECIMALS else 3 if code in _WITH_THREE_DECIMALS else 2
-    return Money(Decimal(units).scaleb(-decimals), code)
+    return Money(Decimal(units).scaleb(-_decimals(code)), code)
+
+
+def _units(amount: Money) -> int:
+    return int(amount.amount.scaleb(_decimals(amount.currency.code)))
+
+
+def _decimals(code: str) -> int:
+    return 0 if code in _WITHOUT_DECIMALS else 3 if code in _WITH_THREE_DECIMALS else 2

@@ -68,6 +68,10 @@ def _told(_done: int, _of: int) -> None:
     return
 
 
+def _taken(_event: object) -> None:
+    return
+
+
 def _delivered(kit: LedgerKit) -> dict[str, Any]:
     delivery = kit.gateway.notices_due()[0]
     return {"body": delivery.body, "headers": delivery.headers}
@@ -103,6 +107,7 @@ CALLS: dict[str, Callable[[Scene], dict[str, Any]]] = {
         amount=gbp("1.00"), reason="why", idempotency_key="k", priority=50, expires_at=datetime(2099, 1, 1, tzinfo=UTC)
     ),
     "granted_credit": _on(),
+    "notify_below": _on(amount=gbp("1.00")),
     "payment_methods": _on(),
     "checkout": _on(amount=gbp("20.00"), method="visa"),
     "checkout_summary": _on("quote"),
@@ -158,6 +163,7 @@ CALLS: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "release_number": _on(number=NUMBER.number),
     "recover": lambda s: {"on_progress": _told},
     "run_due": lambda s: {"on_progress": _told},
+    "deliver_notifications": lambda s: {"subscriber": "mailer", "handle": _taken, "on_progress": _told},
     "rebuild": lambda s: {"on_progress": _told},
     "audit": lambda s: {"on_progress": _told},
 }

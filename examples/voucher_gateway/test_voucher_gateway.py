@@ -79,6 +79,7 @@ class VoucherBench:
     """The voucher gateway, its office and a clock."""
 
     secrets = (SECRET,)
+    others = None
 
     def __init__(self) -> None:
         self.clock = MovableClock(datetime(2027, 3, 1, 12, tzinfo=UTC))

@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 from interact_ledger.audit import AuditReport, Finding
 from interact_ledger.clock import Clock, MovableClock, SystemClock
+from interact_ledger.domain.card_testing import CardAttempt
 from interact_ledger.errors import LedgerError
 from interact_ledger.ledger import Ledger
 from interact_ledger.pricing.availability import PaymentMethod
@@ -45,6 +46,7 @@ __all__ = [
     "AccountPage",
     "AuditReport",
     "Balance",
+    "CardAttempt",
     "CardSavingResult",
     "CheckoutSummary",
     "Clock",

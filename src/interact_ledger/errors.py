@@ -27,6 +27,7 @@ LedgerError
 │   ├── QuoteExpired
 │   ├── QuoteAlreadyUsed
 │   ├── CardRemoved
+│   ├── CardAttemptRefused
 │   ├── NumberAlreadyRented
 │   ├── HoldExceeded
 │   ├── HoldEnded
@@ -41,6 +42,7 @@ LedgerError
 │   └── SchemaTooNew
 ├── Busy                           others kept changing the account until the deadline; try again
 ├── StorageUnavailable             the database could not be reached or written
+├── NotDelivered                   a subscriber's program did not take a notification; it comes again
 ├── ReplicaTooFarBehind            the replica is, or may be, further behind than was allowed; ask the primary
 └── CorruptLog                     a stored event cannot be what we wrote
 """
@@ -57,6 +59,7 @@ __all__ = [
     "AccountSuspended",
     "BelowMinimum",
     "Busy",
+    "CardAttemptRefused",
     "CardNotFound",
     "CardNumberRefused",
     "CardRemoved",
@@ -78,6 +81,7 @@ __all__ = [
     "InvalidText",
     "LedgerError",
     "MethodNotOffered",
+    "NotDelivered",
     "NotFound",
     "NotRefundable",
     "NotReversible",
@@ -230,6 +234,10 @@ class CardRemoved(Refused):
     """The card was removed and can no longer be charged."""
 
 
+class CardAttemptRefused(Refused):
+    """Too many declines or new cards of late, or the service's own policy; nothing was stored or sent."""
+
+
 class NumberAlreadyRented(Refused):
     """The account rents this number already."""
 
@@ -284,6 +292,10 @@ class Busy(LedgerError):
 
 class StorageUnavailable(LedgerError):
     """The database could not be reached, read or written."""
+
+
+class NotDelivered(LedgerError):
+    """A subscriber's program did not take a notification, which will be handed over again."""
 
 
 class ReplicaTooFarBehind(LedgerError):

@@ -11,13 +11,14 @@ from types import TracebackType
 from typing import Self
 
 from interact_ledger.clock import Clock, SystemClock
+from interact_ledger.domain.card_testing import AttemptPolicy
 from interact_ledger.errors import ConfigurationError
 from interact_ledger.free_text import free_text
 from interact_ledger.gateways.discovery import gateway_from_env
 from interact_ledger.gateways.protocol import Gateway
 from interact_ledger.ids import IdSource, RandomIds
 from interact_ledger.processes.context import Context
-from interact_ledger.projections import accounts, checkouts, disputes, receipts, statement
+from interact_ledger.projections import accounts, checkouts, disputes, notifications, receipts, statement
 from interact_ledger.settings import Settings
 from interact_ledger.storage.accounts import Accounts, Cause
 from interact_ledger.storage.books import Books
@@ -42,9 +43,10 @@ TABLES = (
     receipts.INVOICES,
     receipts.INVOICES_DUE,
     statement.STATEMENT_LINES,
+    notifications.NOTIFICATIONS,
     disputes.DISPUTES,
 )
-READERS = (accounts.rows, checkouts.rows, receipts.rows, statement.rows, disputes.rows)
+READERS = (accounts.rows, checkouts.rows, receipts.rows, statement.rows, notifications.rows, disputes.rows)
 
 
 class Ledger(AccountVerbs, PaymentVerbs, SpendingVerbs, ReadingVerbs, OperationVerbs):
@@ -79,6 +81,7 @@ class Ledger(AccountVerbs, PaymentVerbs, SpendingVerbs, ReadingVerbs, OperationV
         clock: Clock | None = None,
         ids: IdSource | None = None,
         events: EventsElsewhere | None = None,
+        attempt_policy: AttemptPolicy | None = None,
     ) -> Self:
         """Open a ledger, making its tables if they are not there.
 
@@ -92,6 +95,9 @@ class Ledger(AccountVerbs, PaymentVerbs, SpendingVerbs, ReadingVerbs, OperationV
             events: another event store that keeps the events; then the database at `url` holds a copy of them with
                 the tables, and fewer things are promised: `guarantees` says which, and so does a warning in the log.
 
+            attempt_policy: the service's own rule about customers' attempts with cards, beside the settings' limits;
+                it returns why one is refused, or None, and must be quick and change nothing.
+
         Raises:
             ConfigurationError: if the url, the gateways or the other event store cannot be used.
             SchemaTooNew: if a newer release wrote the database.
@@ -102,7 +108,9 @@ class Ledger(AccountVerbs, PaymentVerbs, SpendingVerbs, ReadingVerbs, OperationV
         if settings is not None and not isinstance(settings, Settings):
             raise ConfigurationError("pass Settings, such as Settings.load(path)", field="settings")
         settings, clock, ids = settings or Settings.default(), clock or SystemClock(), ids or RandomIds()
-        return cls._wired(url, events, gateways, settings, clock, ids)
+        if attempt_policy is not None and not callable(attempt_policy):
+            raise ConfigurationError("pass a function that takes a CardAttempt", field="attempt_policy")
+        return cls._wired(url, events, gateways, settings, clock, ids, attempt_policy)
 
     @classmethod
     def _wired(
@@ -113,6 +121,7 @@ class Ledger(AccountVerbs, PaymentVerbs, SpendingVerbs, ReadingVerbs, OperationV
         settings: Settings,
         clock: Clock,
         ids: IdSource,
+        attempt_policy: AttemptPolicy | None = None,
         owned_gateways: Sequence[Gateway] = (),
     ) -> Self:
         by_id = {_id_of(gateway): gateway for gateway in gateways}
@@ -125,6 +134,7 @@ class Ledger(AccountVerbs, PaymentVerbs, SpendingVerbs, ReadingVerbs, OperationV
             settings=settings,
             clock=clock,
             cause=Cause("service"),
+            attempt_policy=attempt_policy,
         )
         books = Books(log, clock, READERS, settings.command_deadline)
         return cls(log, context, books, ids, owned_gateways=owned_gateways)

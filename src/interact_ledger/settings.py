@@ -19,7 +19,7 @@ from interact_ledger.pricing.limits import TopUpLimits
 from interact_ledger.pricing.price_list import PriceList, load_price_list
 from interact_ledger.pricing.taxes import TaxRules
 
-__all__ = ["Seller", "Settings"]
+__all__ = ["CardTesting", "Seller", "Settings"]
 
 Duration = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(days=3660))]
 """In a file: seconds, or ISO 8601 text such as "PT30M"."""
@@ -37,6 +37,15 @@ class Seller(Configuration):
     tax_number: Label | None = None
 
 
+class CardTesting(Configuration):
+    """After how many declines, or new cards, within a while an account's customer may not try any more cards."""
+
+    declines_max: Annotated[int, Field(ge=1, le=100)] = 20
+    cards_max: Annotated[int, Field(ge=1, le=100)] = 20
+    """New cards that are to be kept, alone or with a payment."""
+    window: Duration = timedelta(hours=1)
+
+
 class Settings(Configuration):
     """What an operator decides. Durations are positive."""
 
@@ -47,6 +56,7 @@ class Settings(Configuration):
     """In a settings file: a table, or the path of another file, relative to the settings file."""
     availability: Availability
     taxes: TaxRules = ()
+    card_testing: CardTesting = CardTesting()
     quote_lifetime: Duration = timedelta(minutes=30)
     """How long what was shown at checkout can be charged."""
     send_within: Duration = timedelta(seconds=60)

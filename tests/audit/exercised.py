@@ -266,6 +266,7 @@ def _standing(kit: LedgerKit) -> None:
     )
     kit.top_up(account_id, pounds("10.00"))
     ledger.withdraw_tax_number(account_id, "lapsed")
+    ledger.notify_below(account_id, pounds("9.99"))
     ledger.suspend(account_id, "review")
     ledger.reinstate(account_id, "reviewed")
     ledger.spend(account_id, Message("m", "GB", text="hi"), idempotency_key="m")

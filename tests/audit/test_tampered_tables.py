@@ -26,6 +26,7 @@ KEYS = {
     "invoices": ("transaction_id", "seller_id", "number"),
     "invoices_due": ("transaction_id", "reference"),
     "statement_lines": ("account_id", "version"),
+    "notifications": ("account_id", "version", "kind"),
     "disputes": ("account_id", "version", "dispute_id"),
 }
 """By table: the columns that say which row it is; changing one makes a missing and a surplus row."""

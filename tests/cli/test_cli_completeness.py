@@ -64,6 +64,7 @@ def account_commands(cli: Cli) -> Iterator[Words]:
     yield "account", "reinstate", account, "--reason", "why"
     yield "credit", "grant", account, "1.00", "--reason", "welcome", "--expires-at", "2030-01-01", "--key", "granted"
     yield "credit", "list", account
+    yield "account", "notify-below", account, "--amount", "5.00"
     yield "account", "adjust", account, "--add", "1", "--reason", "why", "--key", "adjusted"
     yield "account", "close", cli.account(), "--reason", "why", "--key", "closed"
 
@@ -145,6 +146,7 @@ def other_commands(cli: Cli) -> Iterator[Words]:
         yield name, account
     for name in ("recover", "run-due", "migrate", "rebuild", "audit", "gateways"):
         yield (name,)
+    yield "deliver-notifications", "mailer", "true"
     yield "settings", "check"
     for name in ("tokens", "captured", "chargeable"):
         yield "sandbox", name

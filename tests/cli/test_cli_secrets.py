@@ -16,8 +16,8 @@ TEXTS = ["4242 4242 4242 4242", "sk_live_51HxQ2eKZvKYlo2C0mUqWf7n", "55555555555
 SHARED = {"url", "settings", "gateways", "actor", "correlation_id", "json"}
 """Every command takes these; they are offered with one."""
 
-NOT_KEPT = {"text", "after"}
-"""What a message says is counted and let go, and a page may begin behind any number; neither is shown."""
+NOT_KEPT = {"text", "after", "program"}
+"""What a message says is counted and let go, a page may begin behind any number, and a program is the caller's own."""
 
 OFFERS = [
     (path, param.name)
@@ -57,6 +57,8 @@ def good(cli: Cli, campaign: Path) -> dict[str, Any]:
         "verified_by": "HMRC",
         "verified_at": "2026-01-02T03:04:05Z",
         "segments": 1,
+        "subscriber": "mailer",
+        "program": "true",
     }
 
 

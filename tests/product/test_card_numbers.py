@@ -72,6 +72,7 @@ FREE: dict[tuple[str, str], Call] = {
     ("grant_credit", "idempotency_key"): lambda r, text: r.kit.ledger.grant_credit(
         r.account, gbp("1.00"), "w", idempotency_key=text
     ),
+    ("deliver_notifications", "subscriber"): lambda r, text: r.kit.ledger.deliver_notifications(text, print),
     ("top_up", "card_token"): lambda r, text: r.kit.ledger.top_up(
         r.account, r.quote, idempotency_key="k", card_token=text
     ),

@@ -68,6 +68,7 @@ COMMANDS: dict[str, Callable[[Ledger, Closed], object]] = {
     "close_account": lambda ledger, c: ledger.close_account(c.id, "why", **KEY),
     "adjust": lambda ledger, c: ledger.adjust(c.id, gbp("1.00"), "why", **KEY),
     "grant_credit": lambda ledger, c: ledger.grant_credit(c.id, gbp("1.00"), "why", **KEY),
+    "notify_below": lambda ledger, c: ledger.notify_below(c.id, gbp("1.00")),
     "checkout": lambda ledger, c: ledger.checkout(c.id, gbp("10.00")),
     "top_up": lambda ledger, c: ledger.top_up(c.id, c.quote, card_token="tok_visa", **KEY),
     "save_card": lambda ledger, c: ledger.save_card(c.id, "tok_visa", **KEY),
@@ -110,7 +111,8 @@ READING: dict[str, Callable[[Ledger, Closed], object]] = {
 }
 
 OF_NO_ACCOUNT = {
-    *("audit", "open", "from_env", "open_account", "on_behalf_of", "receive", "recover", "run_due", "rebuild", "close")
+    *("audit", "open", "from_env", "open_account", "on_behalf_of", "receive", "recover", "run_due", "rebuild", "close"),
+    "deliver_notifications",
 }
 
 

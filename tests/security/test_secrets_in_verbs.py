@@ -32,6 +32,7 @@ KINDS = {
     **dict.fromkeys(("bool", "int", "int | None", "datetime", "datetime | None", "timedelta | None"), "no text"),
     **dict.fromkeys(("bytes", "Mapping[str, str]"), "a gateway's request"),
     "Callable[[int, int], None]": "no text",
+    "Callable[[CloudEvent], object]": "no text",
 }
 """What a verb may take, by how its source writes it."""
 

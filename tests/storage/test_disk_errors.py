@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from eventsourcing.persistence import OperationalError
 from storage_helpers import HASTY, account_with, behind_its_back, ledger_on, spend
 from storage_processes import hold_the_lock
 
@@ -97,6 +98,11 @@ def test_a_file_with_overwritten_pages_is_said_to_be_unusable(file: Path) -> Non
 
     with pytest.raises(StorageUnavailable), ledger_on(file) as ledger:
         ledger.balance(account_id)
+
+
+def test_an_error_that_only_names_something_locked_is_not_busy() -> None:
+    with pytest.raises(StorageUnavailable), storage_errors():
+        raise OperationalError('password authentication failed for user "blocked_user"')
 
 
 def test_a_lock_that_another_process_holds_past_the_deadline_is_busy(file: Path, tmp_path: Path) -> None:

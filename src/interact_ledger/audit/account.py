@@ -12,6 +12,7 @@ from interact_ledger.audit.entries import MALFORMED, Entry
 from interact_ledger.audit.expected import Parts, Shelves, open_at_gateways
 from interact_ledger.audit.findings import Finding
 from interact_ledger.audit.posting import post
+from interact_ledger.audit.told import Signals
 from interact_ledger.audit.validators import AFTER, BEFORE
 from interact_ledger.errors import Busy, StorageUnavailable
 
@@ -43,13 +44,13 @@ class AccountAudit:
         book, topic = self.book, entry.topic
         for validate in BEFORE[topic]:
             yield from validate(entry, book)
-        before, was_open = Parts.of(book), self._is_about_open_payment(entry)
+        before, signals, was_open = Parts.of(book), Signals.of(book), self._is_about_open_payment(entry)
         post(book, entry)
         for validate in AFTER[topic]:
             yield from validate(entry, book)
         self._shelves.check_indexes(entry)
         is_open = was_open or self._is_about_open_payment(entry)
-        self._shelves.check_account(entry, book, before, about_open_payment=is_open)
+        self._shelves.check_account(entry, book, before, signals, about_open_payment=is_open)
 
     def end(self, fold: Fold, version: int, overdue_since: str) -> Iterator[Finding]:
         """Look at the account as a whole, when its stream was read to its end at `version`."""

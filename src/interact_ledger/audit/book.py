@@ -199,6 +199,7 @@ class Book:
     opened_at: str = ""
     recorded_at: str = ""
     """When its latest event was recorded."""
+    low_balance_threshold: int | None = None
     money: Money = field(default_factory=Money)
     quotes: dict[str, Quote] = field(default_factory=dict)
     top_ups: dict[str, Attempts] = field(default_factory=dict)

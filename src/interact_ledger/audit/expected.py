@@ -10,6 +10,7 @@ from interact_ledger.audit.book import Book
 from interact_ledger.audit.entries import Entry
 from interact_ledger.audit.findings import Finding
 from interact_ledger.audit.tables import ROWS, Read, Walk
+from interact_ledger.audit.told import Signals, told
 from interact_ledger.audit.topics import TOPICS
 
 __all__ = ["Parts", "Shelves", "open_at_gateways"]
@@ -44,13 +45,16 @@ class Shelves:
         for subject in sorted(subjects):
             self._walks["operation_steps"].expect((entry.stream_id, entry.version, subject))
 
-    def check_account(self, entry: Entry, book: Book, before: Parts, *, about_open_payment: bool) -> None:
-        """Hold statements, receipts and snapshots against an event of an account.
+    def check_account(
+        self, entry: Entry, book: Book, before: Parts, signals: Signals, *, about_open_payment: bool
+    ) -> None:
+        """Hold statements, receipts, notifications and snapshots against an event of an account.
 
         Args:
             entry: the event.
             book: the account with the event in it.
             before: the balance's parts without it.
+            signals: what made somebody be told, without it.
             about_open_payment: whether it is about a top-up that was open before it, or is now. The ledger writes a
                 line for these even if no amount moves.
         """
@@ -63,6 +67,9 @@ class Shelves:
         if entry.topic == "payment-captured":
             place = (entry.stream_id, entry.version, entry.event["operation_id"])
             self._walks["receipts"].expect(place, *_receipt(entry, book))
+        for kind, about in sorted(told(entry, book, signals)):
+            place = (entry.stream_id, entry.version, kind)
+            self._walks["notifications"].expect(place, entry.recorded_at, {**about, "currency": book.currency})
         if entry.topic == "dispute-opened":
             place = (entry.stream_id, entry.version, entry.event["operation_id"])
             self._walks["disputes"].expect(place, entry.event["transaction_id"])

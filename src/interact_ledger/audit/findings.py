@@ -112,6 +112,7 @@ _TABLES = {
     "invoices": "the invoice numbers",
     "invoices_due": "the payments without an invoice number",
     "statement_lines": "the statements",
+    "notifications": "what customers should be told of",
     "disputes": "the list of disputes",
 }
 

@@ -60,6 +60,11 @@ def _reinstated(book: Book, entry: Entry) -> None:
     book.suspended = False
 
 
+def _threshold_set(book: Book, entry: Entry) -> None:
+    threshold = entry.event["threshold"]
+    book.low_balance_threshold = None if threshold is None else millionths(threshold)
+
+
 def _closed(book: Book, entry: Entry) -> None:
     paid_out, written_off = entry.amount("paid_out"), entry.amount("written_off")
     book.closed = True
@@ -485,6 +490,7 @@ POSTINGS: Mapping[str, Posting] = MappingProxyType(
         "account-details-changed": _details_changed,
         "account-suspended": _suspended,
         "account-reinstated": _reinstated,
+        "low-balance-threshold-set": _threshold_set,
         "account-closed": _closed,
         "balance-adjusted": _adjusted,
         "checkout-quoted": _quoted,

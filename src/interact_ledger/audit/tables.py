@@ -61,6 +61,14 @@ def _time(value: Any) -> Any:
     return iso(value) if isinstance(value, datetime) else value
 
 
+_AMOUNTS_SAID = frozenset({"available", "balance", "threshold", "total"})
+
+
+def _said(data: str) -> dict[str, Any]:
+    said = json.loads(data)
+    return {name: millionths(value) if name in _AMOUNTS_SAID else value for name, value in said.items()}
+
+
 _TEXT, _AMOUNT, _TIME, _JSON = _as_it_is, _amount, _time, json.loads
 
 ROWS: Mapping[str, Rows] = MappingProxyType(
@@ -154,6 +162,11 @@ ROWS: Mapping[str, Rows] = MappingProxyType(
                 "granted": _AMOUNT,
                 "pending": _AMOUNT,
             },
+        ),
+        "notifications": Rows(
+            "SELECT account_id, version, kind, recorded_at, data FROM notifications ORDER BY 1, 2, 3",
+            (str, int, str),
+            {"recorded_at": _TIME, "data": _said},
         ),
         "snapshots": Rows(
             "SELECT originator_id, originator_version, state FROM stored_snapshots ORDER BY 1, 2",

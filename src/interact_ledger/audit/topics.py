@@ -43,6 +43,7 @@ TOPICS: Mapping[str, Topic] = MappingProxyType(
         "account-suspended": _COMMAND,
         "account-reinstated": _COMMAND,
         "account-closed": Topic(_OPERATION, starts=True, command=True),
+        "low-balance-threshold-set": _COMMAND,
         # Checkout and top-up
         "checkout-quoted": Topic(("quote_id",), starts=True, command=True),
         "top-up-requested": Topic(("operation_id", "quote_id"), starts=True, command=True),

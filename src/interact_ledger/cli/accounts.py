@@ -128,6 +128,19 @@ def reinstate(session: Session, account_id: AccountId, reason: Reason) -> Answer
     return _details(session.ledger.reinstate(account_id, reason))
 
 
+@command(account, "notify-below")
+def notify_below(
+    session: Session,
+    account_id: AccountId,
+    amount: Annotated[str | None, typer.Option(metavar="AMOUNT", help="Such as 5.00; never, if left out.")] = None,
+) -> Answer:
+    """Have a low balance told by `deliver-notifications` each time that it falls below an amount."""
+    threshold = None
+    if amount is not None:
+        threshold = money(amount, session.ledger.account(account_id).currency, "amount")
+    return _details(session.ledger.notify_below(account_id, threshold))
+
+
 @command(account, "close")
 def close_account(
     session: Session,

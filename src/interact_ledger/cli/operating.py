@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import Annotated, Any
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from moneyed import Money
@@ -16,11 +18,14 @@ from interact_ledger.cli.output import Answer
 from interact_ledger.cli.running import EXIT_FINDING, EXIT_REQUEST, command, group
 from interact_ledger.cli.session import Session
 from interact_ledger.cli.text import facts, listing, plain_text, record, words
-from interact_ledger.errors import LedgerError
+from interact_ledger.errors import InvalidRequest, LedgerError, NotDelivered
 from interact_ledger.gateways.discovery import gateway_from_env, gateway_names
 from interact_ledger.processes.recovery import Recovered
 from interact_ledger.processes.schedule import Done
 from interact_ledger.settings import Settings
+
+if TYPE_CHECKING:
+    from cloudevents.core.v1.event import CloudEvent
 
 __all__ = ["operating", "settings"]
 
@@ -52,6 +57,23 @@ def run_due(session: Session) -> Answer:
     with session.output.progress("Doing what is due") as on_progress:
         done = session.ledger.run_due(on_progress)
     return Answer({"done": as_document(done)}, [listing(_undertakings(done), none="Nothing was due.")])
+
+
+@command(operating, "deliver-notifications", panel=PANEL)
+def deliver_notifications(
+    session: Session,
+    subscriber: Annotated[str, typer.Argument(metavar="SUBSCRIBER", help="Whose position is kept.")],
+    program: Annotated[
+        list[str], typer.Argument(metavar="PROGRAM...", help="What takes each, with its arguments; after --.")
+    ],
+) -> Answer:
+    """Hand what customers should be told of to a program, each as a CloudEvent in JSON on its standard input.
+
+    If the program fails, the delivery ends with exit code 3, and that notification comes again the next time.
+    """
+    with session.output.progress("Delivering") as on_progress:
+        count = session.ledger.deliver_notifications(subscriber, partial(_hand_to, program), on_progress)
+    return Answer({"delivered": count}, [plain_text(f"Delivered: {count:,}.", "green")])
 
 
 @command(operating, "migrate", panel=PANEL)
@@ -164,6 +186,17 @@ def _gateway(entry: Document) -> RenderableType:
     if capabilities is None:
         return facts(known)
     return facts(known | (fields_of(capabilities) or {}))
+
+
+def _hand_to(program: Sequence[str], event: CloudEvent) -> None:
+    from cloudevents.core.formats.json import JSONFormat
+
+    try:
+        ran = subprocess.run(program, input=JSONFormat().write(event), check=False)  # noqa: S603 - the caller's own
+    except OSError as error:
+        raise InvalidRequest(f"cannot be run: {error.strerror}", field="program") from None
+    if ran.returncode:
+        raise NotDelivered(f"the program ended with {ran.returncode} for {event.get_id()}", field="program")
 
 
 def _totals(totals: CurrencyTotals) -> dict[str, object]:

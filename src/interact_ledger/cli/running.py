@@ -1,8 +1,8 @@
 """How a command runs: it gets a session, returns an answer, and its errors become messages and exit codes.
 
 Exit codes: 0 done; 1 a finding of the audit, or a log that is not what was written; 2 a mistake in the request, or
-a refusal; 3 the database or a gateway is busy or cannot be reached, so try again; 70 a defect of ours; 130
-interrupted; 141 nobody reads the output any more.
+a refusal; 3 the database, a gateway or a subscriber is busy or cannot be reached, so try again; 70 a defect of ours;
+130 interrupted; 141 nobody reads the output any more.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from interact_ledger import __version__
 from interact_ledger.cli.output import Answer, Output, print_for_people
 from interact_ledger.cli.session import Options, Session
 from interact_ledger.cli.text import plain_text
-from interact_ledger.errors import Busy, CorruptLog, GatewayError, LedgerError, StorageUnavailable
+from interact_ledger.errors import Busy, CorruptLog, GatewayError, LedgerError, NotDelivered, StorageUnavailable
 from interact_ledger.free_text import from_outside
 
 __all__ = ["EXIT_FINDING", "EXIT_REQUEST", "command", "group", "root_options"]
@@ -197,6 +197,6 @@ def _carry_out(options: Options, body: Callable[[Session], Answer]) -> int:
 def _exit_code(error: LedgerError) -> int:
     if isinstance(error, CorruptLog):
         return EXIT_FINDING
-    if isinstance(error, Busy | StorageUnavailable) or type(error) is GatewayError:
+    if isinstance(error, Busy | StorageUnavailable | NotDelivered) or type(error) is GatewayError:
         return EXIT_UNAVAILABLE
     return EXIT_REQUEST

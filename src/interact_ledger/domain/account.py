@@ -262,6 +262,8 @@ class Account:
     tax_status: e.TaxStatus
     time_zone: str
     tax_number: TaxNumber | None = None
+    low_balance_threshold: Decimal | None = None
+    """Somebody is told when what is available falls below it."""
     closed: bool = False
     suspended: bool = False
     """By an operator."""
@@ -283,6 +285,10 @@ class Account:
     lots: Mapping[str, CreditLot] = field(default_factory=dict)
     """Granted credit that is left, by lot; all else of the balance was purchased."""
     numbers: Mapping[str, RentedNumber] = field(default_factory=dict)
+    declined_at: tuple[datetime, ...] = ()
+    """When the customer's latest declines were recorded, the oldest first."""
+    cards_added_at: tuple[datetime, ...] = ()
+    """When new cards were last asked to be kept, the oldest first."""
     gateway_customers: Mapping[str, str] = field(default_factory=dict)
     """The customer's id at each gateway."""
 

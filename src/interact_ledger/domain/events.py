@@ -218,6 +218,15 @@ class AccountClosed(OperationStarted):
     currency: CurrencyCode
 
 
+class LowBalanceThresholdSet(Event):
+    """From here on somebody is told when what is available falls below the threshold; nobody is if it is None."""
+
+    TOPIC = "low-balance-threshold-set"
+
+    threshold: Amount | None
+    currency: CurrencyCode
+
+
 # Checkout and top-up ----------------------------------------------------------------------------------------------
 
 

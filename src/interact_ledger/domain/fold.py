@@ -25,10 +25,11 @@ from interact_ledger.domain.account import (
     TaxNumber,
     TopUp,
 )
+from interact_ledger.gateways.protocol import Initiator
 
 __all__ = ["FOLD_VERSION", "evolve", "fold_card_saving", "fold_refund", "fold_top_up"]
 
-FOLD_VERSION = 2
+FOLD_VERSION = 5
 """Raised whenever the fold's result changes for the same events, so that older snapshots are discarded."""
 
 
@@ -48,7 +49,31 @@ def evolve(account: Account | None, recorded: e.Recorded) -> Account:
         assert isinstance(event, e.AccountOpened), "a stream starts with the account's opening"
         return _opened(recorded, event)
     assert recorded.version == account.version + 1, "versions are contiguous"
-    return replace(_apply(event, account), version=recorded.version, recorded_at=recorded.recorded_at)
+    after = replace(_apply(event, account), version=recorded.version, recorded_at=recorded.recorded_at)
+    return _card_trouble_noted(after, account, recorded) if isinstance(event, _CARD_TROUBLE) else after
+
+
+_CARD_TROUBLE = (e.PaymentDeclined, e.CardSavingFailed, e.TopUpRequested, e.CardSavingRequested)
+_NOTED_MAX = 100
+
+
+def _card_trouble_noted(account: Account, before: Account, recorded: e.Recorded) -> Account:
+    """Keep when a customer was declined or gave a new card to keep; what is charged automatically does not count."""
+    match recorded.event:
+        case e.PaymentDeclined(operation_id=operation_id):
+            top_up = before.top_ups.get(operation_id)
+            counts = top_up is None or top_up.intent.initiator is Initiator.CUSTOMER
+            return _declined(account, recorded) if counts else account
+        case e.CardSavingFailed(outcome="declined"):
+            return _declined(account, recorded)
+        case e.TopUpRequested(save_card=True, card_id=None) | e.CardSavingRequested():
+            added = (*account.cards_added_at, recorded.recorded_at)
+            return replace(account, cards_added_at=added[-_NOTED_MAX:])
+    return account
+
+
+def _declined(account: Account, recorded: e.Recorded) -> Account:
+    return replace(account, declined_at=(*account.declined_at, recorded.recorded_at)[-_NOTED_MAX:])
 
 
 def fold_top_up(operation: Iterable[e.Recorded]) -> TopUp | None:
@@ -128,6 +153,11 @@ def _(event: e.AccountSuspended, account: Account) -> Account:
 @_apply.register
 def _(event: e.AccountReinstated, account: Account) -> Account:
     return replace(account, suspended=False)
+
+
+@_apply.register
+def _(event: e.LowBalanceThresholdSet, account: Account) -> Account:
+    return replace(account, low_balance_threshold=event.threshold)
 
 
 @_apply.register

@@ -8,7 +8,7 @@ from interact_ledger.domain import events as e
 from interact_ledger.domain import lots
 from interact_ledger.domain.account import Account, Standing
 from interact_ledger.domain.operations import Request
-from interact_ledger.errors import AccountClosed, AccountNotEmpty, AccountSuspended
+from interact_ledger.errors import AccountClosed, AccountNotEmpty, AccountSuspended, InvalidAmount
 from interact_ledger.money import plain
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "refuse_closed",
     "refuse_inactive",
     "reinstate",
+    "set_low_balance_threshold",
     "suspend",
     "withdraw_tax_number",
 ]
@@ -67,6 +68,16 @@ def reinstate(account: Account, reason: str) -> list[e.Event]:
     """
     refuse_closed(account)
     return [e.AccountReinstated(reason=reason)] if account.suspended else []
+
+
+def set_low_balance_threshold(account: Account, threshold: Decimal | None) -> list[e.Event]:
+    """Have somebody told when what is available falls below a threshold. Repeating it changes nothing."""
+    refuse_closed(account)
+    if threshold is not None and threshold <= 0:
+        raise InvalidAmount("must be more than zero", field="amount")
+    if threshold == account.low_balance_threshold:
+        return []
+    return [e.LowBalanceThresholdSet(threshold=threshold, currency=account.currency)]
 
 
 def record_tax_number(account: Account, verified: e.TaxNumberVerified) -> list[e.Event]:

@@ -74,6 +74,7 @@ def save_card(context: Context, account_id: str, request: Request, gateway_id: s
     send_before = context.now() + context.settings.send_within
 
     def decide(account: Account, _: History) -> Sequence[e.Event]:
+        context.refuse_card_testing(account, "save_card", is_new_card=True)
         return life.request_saving(account, request, gateway=gateway_id, send_before=send_before)
 
     change = context.accounts.once(account_id, context.cause, request, decide)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from interact_ledger.clock import Clock
+from interact_ledger.domain.account import Account
 from interact_ledger.domain.answers import REFERENCE_LENGTH_MAX
+from interact_ledger.domain.card_testing import AttemptPolicy, refuse_card_testing
 from interact_ledger.errors import ConfigurationError
 from interact_ledger.free_text import from_outside, storable
 from interact_ledger.gateways.protocol import Capabilities, Gateway
@@ -26,6 +29,26 @@ class Context:
     settings: Settings
     clock: Clock
     cause: Cause
+    attempt_policy: AttemptPolicy | None = None
+    """The service's own rule about customers' attempts with cards."""
+
+    def refuse_card_testing(self, account: Account, kind: Literal["top_up", "save_card"], *, is_new_card: bool) -> None:
+        """Refuse a customer's attempt with a card as the settings and the service's own policy say.
+
+        Raises:
+            CardAttemptRefused
+        """
+        limits = self.settings.card_testing
+        refuse_card_testing(
+            account,
+            kind,
+            is_new_card=is_new_card,
+            declines_max=limits.declines_max,
+            cards_max=limits.cards_max,
+            window=limits.window,
+            policy=self.attempt_policy,
+            now=self.now(),
+        )
 
     def now(self) -> datetime:
         return self.clock.now()

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from interact_ledger.domain import disputes as life
 from interact_ledger.domain import events as e
-from interact_ledger.domain.account import Account
+from interact_ledger.domain.account import Account, AttemptStatus
 from interact_ledger.domain.charges import fold_charges
 from interact_ledger.gateways.protocol import AfterCapture, Found, NotFound
 from interact_ledger.processes import refunds, top_up
@@ -16,6 +16,9 @@ from interact_ledger.processes.context import Context
 from interact_ledger.storage.accounts import Decide, History
 
 __all__ = ["ChargeAt", "hear", "is_told", "look", "recording"]
+
+
+_UNANSWERED = frozenset({AttemptStatus.REQUESTED, AttemptStatus.UNKNOWN})
 
 
 class ChargeAt(NamedTuple):
@@ -39,7 +42,30 @@ def look(context: Context, charge: ChargeAt) -> AfterCapture | NotFound | None:
     if isinstance(found, NotFound):
         return found
     currency = context.accounts.load(charge.account_id).currency
-    return found.result if isinstance(found, Found) and life.is_told_in(found.result, currency) else None
+    if not isinstance(found, Found) or not life.is_told_in(found.result, currency):
+        return None
+    return found.result if _ours_are_known(context, charge, found.result) else None
+
+
+def _ours_are_known(context: Context, charge: ChargeAt, after: AfterCapture) -> bool:
+    """Make sure that no refund of ours is taken for somebody else's: not everything at a gateway can bear our id.
+
+    One that is of an amount for which we asked without an answer may be ours, and its own look-up tells.
+    """
+    captured = fold_charges(context.accounts.history(charge.account_id, charge.transaction_id)).get(charge.reference)
+    if captured is None:
+        return True
+    known = captured.refund_references | captured.elsewhere.keys()
+    nobodys = {
+        made.amount.amount for made in after.refunds if made.operation_id is None and made.reference not in known
+    }
+    for refund_id in sorted(captured.refunds) if nobodys else ():
+        refund = refunds.load(context, charge.account_id, refund_id)
+        if refund.intent.total in nobodys and refund.status in _UNANSWERED:
+            refund = refunds.settle_refund(context, charge.account_id, refund_id)
+            if refund.status in _UNANSWERED:
+                return False
+    return True
 
 
 def recording(context: Context, charge: ChargeAt, after: AfterCapture) -> Decide:

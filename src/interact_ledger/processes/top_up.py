@@ -93,6 +93,8 @@ def top_up(
         saved = _usable_saved_card(context, account, history, quote, card)
         gateway_id = saved.gateway if saved else quote.gateway
         _refuse_unsupported(context, gateway_id, save_card=save_card)
+        if initiator is Initiator.CUSTOMER:
+            context.refuse_card_testing(account, "top_up", is_new_card=saved is None)
         return life.request_top_up(
             account,
             request,

@@ -39,6 +39,8 @@ __all__ = ["LATEST_VERSIONS", "START", "Conflict", "Link", "Log", "LoggedEvent",
 LATEST_VERSIONS = "SELECT originator_id, MAX(originator_version) AS latest FROM stored_events GROUP BY originator_id"
 """Every stream with the version that it ends at."""
 
+_MOVE_SUBSCRIBER = """INSERT INTO subscribers (subscriber, position) VALUES (?, ?)
+ON CONFLICT (subscriber) DO UPDATE SET position=excluded.position WHERE subscribers.position < excluded.position"""
 _PAGE = 500
 _PAUSE_SECONDS = 0.02
 _NOTHING_DONE = (NeverSent, ProgrammingError, DataError, NotSupportedError, ConnectionPoolClosedError)
@@ -229,6 +231,16 @@ class Log:
         with storage_errors():
             return self.recorder.high_water_mark()
 
+    def position_of(self, subscriber: str) -> int:
+        """Return up to which position a subscriber has taken everything, 0 if it has taken nothing yet."""
+        rows = self.query("SELECT position FROM subscribers WHERE subscriber=?", [subscriber])
+        return int(rows[0]["position"]) if rows else 0
+
+    def move_to(self, subscriber: str, position: int) -> None:
+        """Remember that a subscriber has taken everything up to a position; it never goes back."""
+        with storage_errors(), self.recorder.transaction(write=True) as cursor:
+            cursor.execute(_MOVE_SUBSCRIBER, [subscriber, position])
+
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
         """Run a reading statement, with `?` for each parameter, and return its rows by column name."""
         with storage_errors():
@@ -302,7 +314,7 @@ def storage_errors() -> Iterator[None]:
     except ConnectionPoolClosedError as error:
         raise StorageUnavailable("the ledger is closed; open it again") from error
     except (OperationalError, sqlite3.OperationalError, TimeoutError) as error:
-        if "locked" in str(error) or isinstance(error, TimeoutError):
+        if "is locked" in str(error) or isinstance(error, TimeoutError):
             raise Busy("other writers kept the database locked until the deadline; try again") from error
         if "locking protocol" in str(error):  # SQLite gets over it when no connection of the process is left
             raise StorageUnavailable(

@@ -67,6 +67,7 @@ _TYPES = {
 _LOG_SQL = (
     """CREATE TABLE IF NOT EXISTS ledger_schema (version bigint NOT NULL)""",
     """CREATE TABLE IF NOT EXISTS copied_log (module text NOT NULL, position bigint NOT NULL)""",
+    """CREATE TABLE IF NOT EXISTS subscribers (subscriber text PRIMARY KEY, position bigint NOT NULL)""",
     """CREATE TABLE IF NOT EXISTS stored_events (
         originator_id text COLLATE "C" NOT NULL, originator_version bigint NOT NULL,
         topic text NOT NULL, state bytea NOT NULL, notification_id bigserial NOT NULL,

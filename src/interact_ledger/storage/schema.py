@@ -53,7 +53,7 @@ def migrate(
             ) from error
         except (OperationalError, sqlite3.OperationalError) as error:
             # Two first openings can collide on switching SQLite to write-ahead logging, where it does not wait.
-            if "locked" not in str(error) or time.monotonic() > give_up_at:
+            if "is locked" not in str(error) or time.monotonic() > give_up_at:
                 raise _unopened(error) from error
             time.sleep(0.02)
         except (PersistenceError, sqlite3.Error) as error:
@@ -84,7 +84,7 @@ def refuse_unless_ready(recorder: LedgerRecorder, tables: Sequence[Table]) -> No
 
 def _is_up_to_date(recorder: LedgerRecorder, tables: Sequence[Table], copy_of: str | None) -> bool:
     there = recorder.table_names()
-    if not there.issuperset(("ledger_schema", "copied_log", *(table.name for table in tables))):
+    if not there.issuperset(("ledger_schema", "copied_log", "subscribers", *(table.name for table in tables))):
         return False
     (row,) = recorder.query(_VERSION)
     _refuse_the_future(row["version"])

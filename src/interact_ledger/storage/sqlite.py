@@ -40,6 +40,7 @@ _TYPES = {
 _LOG_SQL = (
     """CREATE TABLE IF NOT EXISTS ledger_schema (version INTEGER NOT NULL)""",
     """CREATE TABLE IF NOT EXISTS copied_log (module TEXT NOT NULL, position INTEGER NOT NULL)""",
+    """CREATE TABLE IF NOT EXISTS subscribers (subscriber TEXT PRIMARY KEY, position INTEGER NOT NULL)""",
     """CREATE TABLE IF NOT EXISTS stored_events (
         originator_id TEXT NOT NULL, originator_version INTEGER NOT NULL, topic TEXT NOT NULL, state BLOB NOT NULL,
         PRIMARY KEY (originator_id, originator_version))""",

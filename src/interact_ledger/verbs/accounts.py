@@ -157,6 +157,25 @@ class AccountVerbs(Verbs):
         free_text(reason, "reason")
         return account_details(self._decide(account_id, lambda account, _: standing.reinstate(account, reason)))
 
+    def notify_below(self, account_id: str, amount: Money | None) -> AccountDetails:
+        """Have a low balance told by `deliver_notifications` each time that what is available falls below an amount.
+
+        Args:
+            account_id: the account.
+            amount: more than zero, at most six decimal places; None for never.
+
+        Raises:
+            InvalidAmount, CurrencyMismatch, AccountNotFound, AccountClosed
+        """
+        return account_details(
+            self._decide(
+                account_id,
+                lambda account, _: standing.set_low_balance_threshold(
+                    account, None if amount is None else amount_in(account.currency, amount, "amount")
+                ),
+            )
+        )
+
     def close_account(
         self,
         account_id: str,

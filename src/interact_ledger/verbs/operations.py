@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from interact_ledger.processes import invoicing, recovery, schedule
+from interact_ledger.errors import InvalidRequest
+from interact_ledger.processes import invoicing, notifications, recovery, schedule
 from interact_ledger.storage.rebuild import rebuild
-from interact_ledger.verbs.base import Verbs, progress, silently
+from interact_ledger.verbs.base import Verbs, named, progress, silently
+
+if TYPE_CHECKING:
+    from cloudevents.core.v1.event import CloudEvent
 
 __all__ = ["OperationVerbs"]
 
@@ -46,6 +51,34 @@ class OperationVerbs(Verbs):
         done = schedule.run_due(self._context, self._query, told)
         invoicing.issue_invoices(self._context, self._books, self._query)
         return done
+
+    def deliver_notifications(
+        self,
+        subscriber: str,
+        handle: Callable[[CloudEvent], object],
+        on_progress: Callable[[int, int], None] = silently,
+    ) -> int:
+        """Hand what customers should be told of to a handler, from where its subscriber left off; return how many.
+
+        Each comes at least once, in the order of the log; one whose handling was cut short comes again with the same
+        id, by which to leave it out. A new subscriber begins with the first there ever was. Needs the extra
+        `notifications`.
+
+        Args:
+            subscriber: a name that never changes; each has a position of its own.
+            handle: takes one, as a CloudEvent; what it raises ends the delivery, and that one comes again.
+            on_progress: called with how many events of the log were looked at, of how many.
+
+        Raises:
+            ConfigurationError: if the extra is not installed.
+            Busy, StorageUnavailable: if the database cannot be used.
+        """
+        named(subscriber=subscriber)
+        if not callable(handle):
+            raise InvalidRequest(f"is a {type(handle).__name__}, which cannot be called", field="handle")
+        told = progress(on_progress)
+        self._log.follow()
+        return notifications.deliver(self._log, subscriber, handle, told)
 
     def rebuild(self, on_progress: Callable[[int, int], None] = silently) -> int:
         """Fill every table that follows from the log anew, while writers go on; return how many events were read.

@@ -9,15 +9,21 @@ import pytest
 
 from braintree_bench import opened_bench
 from interact_ledger.gateways.braintree.notices import FUTURE, PAST
-from interact_ledger.gateways.conformance import Behaviour, Bench, GatewayConformance
+from interact_ledger.gateways.conformance import Behaviour, Bench, Elsewhere, GatewayConformance
 from interact_ledger.gateways.protocol import DeclineReason
 
 
 class TestBraintree(GatewayConformance):
-    """Every check of the kit; the customer authenticates before there is a nonce, so nothing ever asks for it."""
+    """Every check of the kit; the customer authenticates before there is a nonce, so nothing ever asks for it.
 
-    lacks: ClassVar[frozenset[Behaviour | DeclineReason]] = frozenset(
+    Webhooks tell of disputes and failed settlements, and of nothing that is done in the Control Panel.
+    """
+
+    lacks: ClassVar[frozenset[Behaviour | DeclineReason | Elsewhere]] = frozenset(
         {Behaviour.ASKS_CUSTOMER, DeclineReason.AUTHENTICATION_FAILED}
+    )
+    untold: ClassVar[frozenset[Elsewhere]] = frozenset(
+        {Elsewhere.REFUND, Elsewhere.PAYMENT, Elsewhere.CARD_DETACHED, Elsewhere.CARD_UPDATED}
     )
 
     notice_too_old = PAST + FUTURE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import count
 
 import pytest
 from braintree_helpers import sent
@@ -11,10 +12,10 @@ from moneyed import Money
 
 from braintree_bench import BraintreeBench, opened_bench
 from interact_ledger import Ledger, NoticeOutcome, Settings
-from interact_ledger.errors import GatewayUnsupported, NoticeRejected
+from interact_ledger.errors import GatewayUnsupported, NoticeRejected, NotRefundable
 from interact_ledger.testing import SequentialIds
 from servers.braintree import Plan, WireFault
-from servers.braintree.webhooks import signed, transaction_notice
+from servers.braintree.webhooks import transaction_notice
 
 CREDIT = Money("50.00", "GBP")
 
@@ -172,14 +173,48 @@ def test_a_cancelled_top_up_is_not_over_while_a_sender_whose_clock_is_behind_may
         assert ledger.top_up_result(account_id, unknown.transaction_id).status == "cancelled"
 
 
-def test_a_dispute_of_our_payment_is_never_taken_for_handled(bench, ledger, account_id):
+def test_the_sdk_accepts_a_dispute_and_the_ledger_hears_that_it_is_lost(bench, ledger, account_id):
     paid = pay(ledger, account_id, bench.books.nonce())
     dispute = bench.books.open_dispute(paid.gateway_reference)
-    body = signed("dispute_opened", {"dispute": dispute}, bench.clock.now())
-    assert ledger.receive("braintree", body, {})[0].outcome is NoticeOutcome.LATER
-    bench.clock.advance(timedelta(hours=24, minutes=30))
-    assert ledger.receive("braintree", body, {})[0].outcome is NoticeOutcome.UNEXPLAINED
     disputes = bench.gateway._connection.sdk.dispute
-    assert disputes.find(dispute["id"]).status == "open"
-    assert disputes.accept(dispute["id"]).is_success
-    assert disputes.find(dispute["id"]).status == "accepted"
+    assert disputes.find(dispute).status == "open"
+    assert disputes.accept(dispute).is_success
+    assert disputes.find(dispute).status == "accepted"
+    for delivery in bench.notices_due():
+        assert ledger.receive("braintree", delivery.body, {})[0].outcome is NoticeOutcome.RECORDED
+    assert available(ledger, account_id).amount == 0
+
+
+@pytest.mark.parametrize("asked_again", ["by recovery", "by the command"])
+def test_a_void_of_ours_whose_answer_was_lost_is_not_taken_for_one_made_by_hand(bench, ledger, account_id, asked_again):
+    """A void bears no metadata; taken for somebody else's, it would be taken back twice."""
+    pay(ledger, account_id, bench.books.nonce(), "before")
+    paid = pay(ledger, account_id, bench.books.nonce())
+    bench.server.fail_next("refund", WireFault.AFTER)
+    how = {"amount": None, "reason": "asked for", "idempotency_key": "refund"}
+    assert ledger.refund(account_id, paid.transaction_id, **how).status == "unknown"
+    body = transaction_notice(
+        "transaction_retried", bench.books.transactions[paid.gateway_reference], bench.clock.now()
+    )
+    find, asked = bench.books.find, count()
+    bench.books.find = lambda name: (503, "") if next(asked) == 1 else find(name)  # whose it is cannot be told
+    assert ledger.receive("braintree", body, {})[0].outcome is NoticeOutcome.LATER
+    bench.books.find = find
+    assert ledger.receive("braintree", body, {})[0].outcome is NoticeOutcome.RECORDED
+    if asked_again == "by recovery":
+        bench.clock.advance(timedelta(minutes=10))
+        ledger.recover()
+    assert ledger.refund(account_id, paid.transaction_id, **how).status == "succeeded"
+    assert available(ledger, account_id) == CREDIT
+
+
+def test_a_void_made_by_hand_is_one_of_nobodys(bench, ledger, account_id):
+    paid = pay(ledger, account_id, bench.books.nonce())
+    bench.books.void(paid.gateway_reference)
+    body = transaction_notice(
+        "transaction_retried", bench.books.transactions[paid.gateway_reference], bench.clock.now()
+    )
+    assert ledger.receive("braintree", body, {})[0].outcome is NoticeOutcome.RECORDED
+    assert available(ledger, account_id).amount == 0
+    with pytest.raises(NotRefundable):
+        ledger.refund(account_id, paid.transaction_id, None, reason="asked for", idempotency_key="refund")

@@ -74,8 +74,12 @@ def test_a_payment_with_3d_secure_is_found_and_paid_back_before_it_settles(gatew
         amount=request.amount,
         send_before=request.send_before,
     )
-    assert isinstance(gateway.refund(refund), Refunded)
+    refunded = gateway.refund(refund)
+    assert isinstance(refunded, Refunded)
     assert isinstance(gateway.find_refund(refund), Found)
+    (void,) = gateway.find_after_capture(paid.reference).result.refunds
+    assert (void.reference, void.amount) == (refunded.reference, paid.amount)
+    assert gateway.find_after_capture("never1was") == NotFound()
 
 
 def test_a_nonce_without_3d_secure_is_declined_on_session(gateway):
@@ -103,7 +107,9 @@ def test_a_card_is_saved_charged_and_forgotten(gateway):
     assert isinstance(saved, CardSaved), saved
     assert gateway.find_card(saving) == Found(saved)
     assert isinstance(gateway.charge(charge, SavedCard(saved.token)), Succeeded)
+    assert gateway.find_saved_card(SavedCard(saved.token), charge.customer_id) == Found(saved.details)
     assert gateway.forget(SavedCard(saved.token), charge.customer_id) == Forgotten()
+    assert gateway.find_saved_card(SavedCard(saved.token), charge.customer_id) == NotFound()
     assert gateway.find_card(saving) == NotFound()
 
 

@@ -51,6 +51,7 @@ def test_a_notice_names_the_transaction_and_our_operation():
         reference="bt00000001",
         operation_id=derived_id("txn", "1"),
         occurred_at=NOON,
+        charge_reference="bt00000001",
     )
     assert len(notice.notice_id) == 64
 

@@ -62,9 +62,11 @@ class KeyPerCall(BeginsNothing):
 @breaks(
     "a_capture_of_another_amount_is_told_as_it_is",
     "a_card_saved_by_paying_is_told_by_whoever_tells_of_the_charge",
+    "a_card_that_is_gone_or_anothers_is_not_found",
     "a_charge_is_found_by_its_reference_and_by_our_ids",
     "a_charge_that_asks_the_customer_waits_for_the_customer",
     "a_charge_that_waits_for_the_customer_can_be_cancelled",
+    "a_charge_that_was_never_captured_is_not_found",
     "a_charge_whose_answer_was_lost_is_found",
     "a_charge_with_a_saved_card_saves_no_other",
     "a_declined_and_abandoned_charge_cannot_be_paid_any_more",
@@ -85,6 +87,7 @@ class KeyPerCall(BeginsNothing):
     "cancelling_after_a_fault_converges_on_unpayable",
     "cancelling_while_nothing_can_be_looked_up_hides_no_capture",
     "each_attempt_is_found_as_its_own_and_not_as_its_neighbour",
+    "every_look_up_that_fails_is_indeterminate",
     "forgetting_one_card_keeps_the_others",
     "looking_up_changes_nothing",
     "nothing_secret_is_logged_shown_or_raised",
@@ -94,6 +97,9 @@ class KeyPerCall(BeginsNothing):
     "threads_do_not_see_each_others_charges",
     "two_attempts_are_two_charges",
     "what_is_cancelled_before_it_is_charged_cannot_be_charged_any_more",
+    "what_left_another_charge_is_not_told",
+    "what_left_is_told_exactly_in_every_currency",
+    "what_others_do_to_a_charge_is_noticed_with_its_reference",
 )
 class KeyPerAccount(BeginsNothing):
     """One key for all that an account ever pays."""
@@ -184,6 +190,7 @@ class AnyTokenPays(Broken):
     "a_charge_that_asks_the_customer_waits_for_the_customer",
     "a_charge_that_never_arrived_is_not_found_as_charged",
     "a_charge_that_waits_for_the_customer_can_be_cancelled",
+    "a_charge_that_was_never_captured_is_not_found",
     "a_charge_that_was_surely_not_sent_is_not_attempted",
     "a_charge_whose_answer_is_lost_is_unknown",
     "a_charge_with_a_saved_card_saves_no_other",
@@ -194,6 +201,7 @@ class AnyTokenPays(Broken):
     "a_pending_charge_is_pending_until_it_settles",
     "a_pending_charge_that_is_said_to_be_cancelled_is_never_captured",
     "a_pending_refund_is_pending_until_it_settles",
+    "a_refund_is_told_once_it_went_out",
     "a_saved_card_pays_until_it_is_forgotten",
     "a_saved_card_pays_whoever_initiates",
     "a_saved_card_that_wants_its_owner_is_declined_off_session",
@@ -253,6 +261,7 @@ class StopsEarly(Broken):
 
 
 @breaks(
+    "a_card_that_is_gone_or_anothers_is_not_found",
     "a_customer_is_linked_once_and_alone",
     "another_customers_card_is_not_forgotten",
     "another_customers_saved_card_never_pays",

@@ -44,6 +44,7 @@ class NewIdOnEachDelivery(Broken):
 
 @breaks(
     "a_notice_that_is_acknowledged_comes_no_more",
+    "a_payment_made_elsewhere_is_noticed_with_its_customer",
 )
 class NeverAcknowledged(Broken):
     """Its bench delivers for ever."""
@@ -112,7 +113,7 @@ class AnySignatureWillDo(Broken):
     """A signature that was right once is right for every body."""
 
     def notices(self, body: bytes, headers: Mapping[str, str]) -> Sequence[Notice]:
-        known = self.__dict__.setdefault("_known", set())
+        known = self.__dict__.setdefault("_right_once", set())
         try:
             notices = super().notices(body, headers)
         except NoticeRejected as rejected:
@@ -181,6 +182,7 @@ class CrashesOnHugeBodies(Broken):
 
 @breaks(
     "a_foreign_objects_notice_bears_no_id_of_ours",
+    "a_payment_made_elsewhere_is_noticed_with_its_customer",
 )
 class ForeignIsOurs(Broken):
     """What bears no id of ours is given one."""

@@ -62,6 +62,7 @@ class DeclinedMeansOver(Broken):
 
 
 @breaks(
+    "a_charge_that_was_never_captured_is_not_found",
     "a_pending_charge_is_pending_until_it_settles",
     "a_pending_charge_that_is_said_to_be_cancelled_is_never_captured",
 )

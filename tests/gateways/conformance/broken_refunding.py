@@ -37,11 +37,14 @@ FOR_EVER = timedelta(days=3650)
     "a_part_that_exceeds_what_is_left_is_refused",
     "a_refund_attempt_with_another_amount_pays_nothing_back",
     "a_refund_is_found_by_our_ids_and_not_as_its_neighbour",
+    "a_refund_is_told_once_it_went_out",
     "a_refund_repeated_under_its_attempt_is_one_refund",
     "a_refund_whose_answer_was_lost_is_found",
+    "each_refund_of_ours_is_told_with_our_id",
     "more_than_was_captured_is_never_paid_back",
     "one_refund_from_several_threads_is_one_refund",
     "refunding_after_a_fault_converges_on_one_refund",
+    "refunds_made_elsewhere_are_told_beside_ours",
     "two_equal_parts_are_two_refunds",
 )
 class PaysBackAPennyLess(Broken):
@@ -72,8 +75,11 @@ class RefundKeyPerCall(Broken):
 @breaks(
     "a_refund_attempt_with_another_amount_pays_nothing_back",
     "a_refund_is_found_by_our_ids_and_not_as_its_neighbour",
+    "a_refund_is_told_once_it_went_out",
     "an_authentic_notice_names_the_object_and_our_id_for_it",
+    "each_refund_of_ours_is_told_with_our_id",
     "more_than_was_captured_is_never_paid_back",
+    "refunds_made_elsewhere_are_told_beside_ours",
     "two_equal_parts_are_two_refunds",
 )
 class OneRefundOfEachAmount(Broken):
@@ -147,6 +153,7 @@ class FindsAnyRefund(Broken):
 
 @breaks(
     "a_pending_refund_is_pending_until_it_settles",
+    "a_refund_is_told_once_it_went_out",
 )
 class PendingRefundIsPaid(Broken):
     """A refund that is pending is said to be paid."""
@@ -160,6 +167,7 @@ class PendingRefundIsPaid(Broken):
 
 @breaks(
     "a_declined_refund_pays_nothing_back",
+    "a_refund_is_told_once_it_went_out",
 )
 class DeclinedRefundIsPaid(Broken):
     """A refund that the network declined is said to be paid."""

@@ -51,6 +51,7 @@ def saving_of(request: ChargeRequest, attempt_id: str) -> CardRequest:
 
 
 @breaks(
+    "a_card_that_is_gone_or_anothers_is_not_found",
     "a_forgotten_card_is_not_found_as_saved",
     "a_saved_card_pays_until_it_is_forgotten",
     "forgetting_after_a_fault_converges_on_forgotten",
@@ -302,12 +303,17 @@ class LostSavingIsNotAttempted(Broken):
 
 @breaks(
     "a_card_saved_alone_is_not_charged_and_pays_later",
+    "a_card_that_could_not_be_looked_up_is_not_gone",
+    "a_card_that_is_gone_or_anothers_is_not_found",
+    "a_card_that_somebody_detached_is_not_found",
+    "a_card_that_the_network_renewed_is_told_with_its_new_details",
     "a_card_saved_by_paying_is_told_by_whoever_tells_of_the_charge",
     "a_charge_with_a_saved_card_saves_no_other",
     "a_declined_card_is_not_kept",
     "a_declined_saving_keeps_nothing",
     "a_forgotten_card_is_not_found_as_saved",
     "a_repeated_saving_charge_keeps_one_card",
+    "a_saved_card_is_told_with_its_details",
     "a_saved_card_pays_until_it_is_forgotten",
     "a_saved_card_pays_whoever_initiates",
     "a_saving_attempt_with_another_card_saves_no_other",
@@ -319,6 +325,7 @@ class LostSavingIsNotAttempted(Broken):
     "forgetting_twice_or_what_never_was_is_success",
     "nothing_is_saved_at_or_after_send_before",
     "the_same_saving_twice_keeps_one_card",
+    "what_others_do_to_a_card_is_noticed_with_its_customer",
 )
 class SavesUndeclared(Broken):
     """It saves cards, and its capabilities say that it does not."""

@@ -54,6 +54,12 @@ class Document:
         schema = response["content"]["application/json"]["schema"]
         return [*self._faults(answered.body, schema), *self._unknown_names(answered.body, schema)]
 
+    def faults_of_object(self, thing: dict[str, Any]) -> list[str]:
+        """Say what the document has against an object that is known by its own name, as in a webhook."""
+        name = "deleted_customer" if thing.get("deleted") else thing["object"]
+        schema = {"$ref": f"#/components/schemas/{name}"}
+        return [*self._faults(thing, schema), *self._unknown_names(thing, schema)]
+
     def _operation(self, asked: Asked) -> Any:
         found = [path for path, pattern in self._paths.items() if pattern.fullmatch(asked.path)]
         exact = min(found, key=lambda path: path.count("{"), default=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -17,10 +18,12 @@ from interact_ledger.gateways.protocol import (
     Cancelled,
     Declined,
     DeclineReason,
+    DisputeStatus,
     Forgotten,
     Found,
     Initiator,
     NewCard,
+    NotFound,
     Refunded,
     SavedCard,
 )
@@ -54,6 +57,20 @@ def test_a_charge_its_repeat_its_look_up_and_its_refund(bench, attempt):
     assert isinstance(refunded, Refunded)
     assert bench.gateway.refund(half) == refunded
     assert bench.gateway.find_refund(half) == Found(refunded)
+    (made,) = bench.gateway.find_after_capture(result.reference).result.refunds
+    assert (made.reference, made.amount, made.operation_id) == (refunded.reference, half.amount, half.refund_id)
+    assert bench.gateway.find_after_capture("pi_that_never_was") == NotFound()
+
+
+def test_a_disputed_charge_is_told_with_its_dispute(bench, attempt):
+    result = paid(bench, attempt, "pm_card_createDispute")
+    until = datetime.now(UTC) + timedelta(minutes=2)
+    while not (disputes := bench.gateway.find_after_capture(result.reference).result.disputes):
+        assert datetime.now(UTC) < until, "Stripe disputes it within seconds"
+        time.sleep(2)
+    (dispute,) = disputes
+    assert (dispute.status, dispute.amount) == (DisputeStatus.OPEN, result.amount)
+    assert dispute.evidence_due_by > dispute.opened_at
 
 
 @pytest.mark.parametrize(
@@ -80,7 +97,9 @@ def test_a_card_is_saved_charged_off_session_and_forgotten(bench, attempt):
     for number, initiator in enumerate(Initiator):
         paid(bench, f"{attempt}.{number}", card, initiator=initiator)
     customer = payment(bench).customer_id
+    assert isinstance(bench.gateway.find_saved_card(card, customer), Found)
     assert bench.gateway.forget(card, customer) == bench.gateway.forget(card, customer) == Forgotten()
+    assert bench.gateway.find_saved_card(card, customer) == NotFound()
     result = charge(bench, f"{attempt}.gone", card, initiator=Initiator.RECURRING)
     assert isinstance(result, Declined)
     assert result.reason is DeclineReason.METHOD_UNUSABLE

@@ -92,29 +92,33 @@ def test_each_kind_of_event_names_what_could_be_looked_up(bench: StripeBench):
     kept = saved(bench)
     save(bench, "sav_2", "pm_card_chargeDeclined")
     bench.gateway.forget(SavedCard(kept.token), saving(bench).customer_id)
-    bench.server.dispute(captured.reference)
+    bench.server.open_dispute(captured.reference)
     seen = {}
     for event in bench.server.events():
         body, headers = bench.server.delivery(event, SECRET, NOON)
         notice = accepted(bench.gateway, Request(body, headers))
         about = event["data"]["object"]
         assert notice.notice_id == event["id"]
-        assert notice.reference == (event["id"] if notice.subject is NoticeSubject.OTHER else about["id"])
+        if not event["type"].startswith("payment_method"):
+            assert notice.reference == about.get("payment_intent", about["id"]) or notice.reference == about["id"]
         assert kept.token not in repr(notice)
-        seen[event["type"]] = (notice.subject, notice.operation_id)
+        seen[event["type"]] = (notice.subject, notice.operation_id, notice.charge_reference, notice.customer_id)
+    charge_id, customer = captured.reference, saving(bench).customer_id
     assert seen == {
-        "payment_intent.created": (NoticeSubject.CHARGE, "txn_of_att_2"),
-        "payment_intent.succeeded": (NoticeSubject.CHARGE, "txn_of_att_1"),
-        "payment_intent.payment_failed": (NoticeSubject.CHARGE, "txn_of_att_2"),
-        "payment_intent.canceled": (NoticeSubject.CHARGE, "txn_of_att_2"),
-        "setup_intent.created": (NoticeSubject.CARD, "saving_of_sav_2"),
-        "setup_intent.succeeded": (NoticeSubject.CARD, "saving_of_sav_1"),
-        "setup_intent.setup_failed": (NoticeSubject.CARD, "saving_of_sav_2"),
-        "setup_intent.canceled": (NoticeSubject.CARD, "saving_of_sav_2"),
-        "refund.created": (NoticeSubject.REFUND, "refund_of_ref_1"),
-        "charge.dispute.created": (NoticeSubject.DISPUTE, None),
-        "payment_method.attached": (NoticeSubject.OTHER, None),
-        "payment_method.detached": (NoticeSubject.OTHER, None),
+        "payment_intent.created": (NoticeSubject.CHARGE, "txn_of_att_2", None, None),
+        "payment_intent.succeeded": (NoticeSubject.CHARGE, "txn_of_att_1", charge_id, customer),
+        "payment_intent.payment_failed": (NoticeSubject.CHARGE, "txn_of_att_2", None, None),
+        "payment_intent.canceled": (NoticeSubject.CHARGE, "txn_of_att_2", None, None),
+        "setup_intent.created": (NoticeSubject.CARD, "saving_of_sav_2", None, customer),
+        "setup_intent.succeeded": (NoticeSubject.CARD, "saving_of_sav_1", None, customer),
+        "setup_intent.setup_failed": (NoticeSubject.CARD, "saving_of_sav_2", None, customer),
+        "setup_intent.canceled": (NoticeSubject.CARD, "saving_of_sav_2", None, customer),
+        "refund.created": (NoticeSubject.REFUND, "refund_of_ref_1", charge_id, None),
+        "charge.refunded": (NoticeSubject.CHARGE, "txn_of_att_1", charge_id, customer),
+        "charge.dispute.created": (NoticeSubject.DISPUTE, None, charge_id, None),
+        "charge.dispute.funds_withdrawn": (NoticeSubject.DISPUTE, None, charge_id, None),
+        "payment_method.attached": (NoticeSubject.OTHER, None, None, None),
+        "payment_method.detached": (NoticeSubject.CARD, None, None, customer),
     }
 
 

@@ -83,6 +83,29 @@ def _refunds(bench: StripeBench) -> None:
     bench.gateway.find_refund(refund_of(bench, second, "ref_4"))
 
 
+def _others(bench: StripeBench) -> None:
+    first, second = paid(bench, save_card=True), paid(bench, "att_2")
+    assert first.saved_card is not None
+    card, customer_id = SavedCard(first.saved_card.token), payment(bench).customer_id
+    bench.server.refund_in_dashboard(first.reference, 100)
+    bench.server.open_dispute(second.reference, 100, status="warning_needs_response")
+    bench.server.open_dispute(second.reference, 100, status="prevented")
+    for won in (True, False):
+        dispute = bench.server.open_dispute(second.reference, 200)
+        bench.gateway.find_after_capture(second.reference)
+        bench.server.decide_dispute(dispute, won=won)
+    for reference in (first.reference, second.reference, "pi_never"):
+        bench.gateway.find_after_capture(reference)
+    bench.server.pay_in_dashboard(customer_id, 700)
+    bench.server.update_card(card.token, last4="0077", exp_year=2044)
+    bench.gateway.find_saved_card(card, customer_id)
+    bench.server.detach_card(card.token)
+    for asked in (card, SavedCard("pm_neverwas")):
+        bench.gateway.find_saved_card(asked, customer_id)
+    bench.server.delete_customer(customer_id)
+    bench.gateway.find_saved_card(SavedCard("pm_neverwas"), customer_id)
+
+
 def _nonsense(bench: StripeBench) -> None:
     for token in ("never-was", "pm_neverwas"):
         with pytest.raises(Exception, match="refused by Stripe"):
@@ -93,7 +116,18 @@ def _nonsense(bench: StripeBench) -> None:
 
 
 STORIES: list[Callable[[StripeBench], None]] = [
-    *(_charges, _confirmation_tokens, _declines, _authentication, _pending, _faults, _savings, _refunds, _nonsense),
+    *(
+        _charges,
+        _confirmation_tokens,
+        _declines,
+        _authentication,
+        _pending,
+        _faults,
+        _savings,
+        _refunds,
+        _others,
+        _nonsense,
+    ),
 ]
 
 
@@ -124,8 +158,18 @@ def test_the_stories_together_send_every_request_that_the_adapter_can_make():
         *(("POST", "payment_intents/confirm"), ("POST", "payment_intents/cancel")),
         *(("POST", "setup_intents"), ("GET", "setup_intents"), ("POST", "setup_intents/confirm")),
         *(("POST", "setup_intents/cancel"), ("GET", "payment_methods"), ("POST", "payment_methods/detach")),
-        *(("POST", "refunds"), ("GET", "refunds")),
+        *(("POST", "refunds"), ("GET", "refunds"), ("GET", "disputes"), ("GET", "customers")),
     }
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__.strip("_"))
+def test_events_and_what_they_are_about_are_as_the_document_says(document, bench, story):
+    story(bench)
+    assert bench.server.events()
+    for event in bench.server.events():
+        faults = document.faults_of_object(event)
+        faults += document.faults_of_object(event["data"]["object"])
+        assert faults == [], event
 
 
 def test_what_is_wrong_is_found(document):
@@ -136,3 +180,4 @@ def test_what_is_wrong_is_found(document):
     asked = Asked("GET", "/v1/payment_intents/pi_1", {}, None, "")
     answer = {"id": "pi_1", "object": "payment_intent", "status": "paid", "livemode": False, "colour": "red"}
     assert len(document.faults_of_answer(asked, Answered(200, answer))) == 3
+    assert len(document.faults_of_object({"object": "refund", "id": "re_1", "amount": 7, "colour": "red"})) == 3

@@ -8,15 +8,17 @@ from __future__ import annotations
 import itertools
 import re
 import threading
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, TypeAlias
 
 from interact_ledger.clock import Clock
+from servers.braintree.dashboard import Dashboard
 from servers.braintree.documents import Many, errors, write
+from servers.braintree.objects import Dispute, Event, Nonce, Plan, Transaction, Vaulted, card_document
 
-__all__ = ["CAPTURED", "Books", "Plan", "Transaction", "Vaulted"]
+__all__ = ["CAPTURED", "Books"]
 
 Answer: TypeAlias = tuple[int, str]
 
@@ -28,111 +30,7 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
 _WHOLE_ONLY = ("JPY", "KRW", "CLP", "ISK", "VND")
 
 
-@dataclass(frozen=True)
-class Plan:
-    """A card, and how it behaves."""
-
-    brand: str = "Visa"
-    last_4: str = "1111"
-    code: str | None = None
-    """The processor declines with this code."""
-    rejection: str | None = None
-    """The gateway rejects for this reason."""
-    off_session: str | None = None
-    """Vaulted and charged by the merchant, the processor declines with this code."""
-    pends: bool = False
-    partly: bool = False
-    """The processor approves all but one unit."""
-    refund: str = "settles"
-    """`settles`, `pends` or `declines`."""
-    three_d_secure: bool = True
-    """Whether the customer authenticated in the browser."""
-    debit: str = "No"
-    prepaid: str = "No"
-
-
-@dataclass
-class Nonce:
-    """A one-time token."""
-
-    plan: Plan
-    used: bool = False
-
-
-@dataclass(frozen=True)
-class Vaulted:
-    """A card in the vault."""
-
-    token: str
-    customer_id: str
-    plan: Plan
-    created_at: datetime
-
-
-@dataclass
-class Transaction:
-    """A sale or a refund."""
-
-    id: str
-    type: str
-    status: str
-    amount: str
-    currency: str
-    merchant_account: str
-    order_id: str | None
-    customer_id: str | None
-    plan: Plan
-    created_at: datetime
-    code: str | None = "1000"
-    kind: str | None = "approved"
-    rejection: str | None = None
-    token: str | None = None
-    refunded: str | None = None
-    refunds: list[str] = field(default_factory=list)
-    source: str | None = None
-    updated_at: datetime | None = None
-
-    def document(self) -> dict[str, Any]:
-        """Return it as the gateway tells it."""
-        return {
-            "id": self.id,
-            "status": self.status,
-            "type": self.type,
-            "currency-iso-code": self.currency,
-            "amount": f"{Decimal(self.amount):.2f}",
-            "merchant-account-id": self.merchant_account,
-            "order-id": self.order_id,
-            "created-at": self.created_at,
-            "updated-at": self.updated_at or self.created_at,
-            "customer": {"id": self.customer_id},
-            "credit-card": card_document(self.plan, self.token),
-            "refund-ids": Many("item", list(self.refunds)),
-            "refunded-transaction-id": self.refunded,
-            "processor-response-code": self.code,
-            "processor-response-type": self.kind,
-            "gateway-rejection-reason": self.rejection,
-            "transaction-source": self.source,
-            "payment-instrument-type": "credit_card",
-        }
-
-
-def card_document(plan: Plan, token: str | None, customer_id: str | None = None) -> dict[str, Any]:
-    """Return a card as the gateway tells it."""
-    return {
-        "token": token,
-        "bin": "411111",
-        "last-4": plan.last_4,
-        "card-type": plan.brand,
-        "expiration-month": "12",
-        "expiration-year": "2039",
-        "expired": False,
-        "debit": plan.debit,
-        "prepaid": plan.prepaid,
-        "customer-id": customer_id,
-    }
-
-
-class Books:
+class Books(Dashboard):
     """The gateway's state. Each method that a request leads to holds the lock from first to last."""
 
     def __init__(self, clock: Clock, merchant_accounts: dict[str, str]) -> None:
@@ -149,10 +47,10 @@ class Books:
         self.customers: set[str] = set()
         self.vault: dict[str, Vaulted] = {}
         self.transactions: dict[str, Transaction] = {}
-        self.disputes: dict[str, dict[str, Any]] = {}
+        self.disputes: dict[str, tuple[Transaction, Dispute]] = {}
+        """By id, with the sale."""
         self.verifications = 0
-        self.events: list[tuple[str, Transaction]] = []
-        """Kinds of webhooks, with what they are about."""
+        self.events: list[Event] = []
         self.lock = threading.RLock()
         self._nonces: dict[str, Nonce] = {}
         self._keys: dict[str, tuple[dict[str, Any], str]] = {}
@@ -265,6 +163,7 @@ class Books:
         if sale.status in _SUCCESSFUL and options.get("store_in_vault_on_success") and token is None:
             sale.token = f"vault{next(self._numbers):06d}"
             self.vault[sale.token] = Vaulted(sale.token, params["customer_id"], plan, self.clock.now())
+        sale.history.append((sale.status, sale.created_at))
         self.transactions[sale.id] = sale
         return self.told(sale), sale
 
@@ -348,7 +247,7 @@ class Books:
                 return 404, ""
             if found.status not in ("authorized", "submitted_for_settlement", "settlement_pending"):
                 return 422, errors("transaction", "91504", "base")
-            self._move(found, "voided")
+            found.move("voided", self.clock.now())
             return 200, write("transaction", found.document())
 
     def refund(self, transaction_id: str, params: dict[str, Any]) -> Answer:
@@ -373,17 +272,20 @@ class Books:
             id=f"bt{next(self._numbers):08d}",
             type="credit",
             amount=amount,
-            order_id=params.get("order_id"),
+            order_id=params.get("order_id") or sale.order_id,  # the vendor copies it
             status="submitted_for_settlement",
             refunded=sale.id,
             refunds=[],
             created_at=self.clock.now(),
             updated_at=None,
+            disputes=[],
+            history=[],
         )
         if sale.plan.refund == "pends":
             refund.status = "settlement_pending"
         if sale.plan.refund == "declines":
             refund.status, refund.code, refund.kind = "processor_declined", "2005", "hard_declined"
+        refund.history.append((refund.status, refund.created_at))
         self.transactions[refund.id] = refund
         sale.refunds.append(refund.id)
         return self.told(refund), refund
@@ -401,45 +303,32 @@ class Books:
                 return 404, ""
             was_pending = found.status == "settlement_pending"
             if was_pending or found.status in CAPTURED:
-                self._move(found, "settled" if succeed else "settlement_declined")
+                found.move("settled" if succeed else "settlement_declined", self.clock.now())
+                found.settlement_code = None if succeed else "4001"
                 if found.type == "sale":
                     # The vendor tells it of methods that settle later, and of cards not at all.
-                    self.events.append((f"transaction_{found.status}", found))
+                    self.tell(f"transaction_{found.status}", {"transaction": found.document()})
                 if not succeed and found.type == "credit":
-                    self.events.append(("refund_failed", found))
+                    self.tell("refund_failed", {"transaction": found.document()})
             return 200, write("transaction", found.document())
-
-    def open_dispute(self, transaction_id: str) -> dict[str, Any]:
-        """Play the card's bank; returns the dispute as the gateway tells it."""
-        with self.lock:
-            sale = self.transactions[transaction_id]
-            dispute = {
-                "id": f"dp{next(self._numbers):08d}",
-                "status": "open",
-                "kind": "chargeback",
-                "amount-disputed": sale.amount,
-                "currency-iso-code": sale.currency,
-                "transaction": {"id": sale.id, "order-id": sale.order_id, "amount": sale.amount},
-            }
-            self.disputes[dispute["id"]] = dispute
-            return dispute
 
     def find_dispute(self, dispute_id: str) -> Answer:
         found = self.disputes.get(dispute_id)
-        return (404, "") if found is None else (200, write("dispute", found))
+        return (404, "") if found is None else (200, write("dispute", found[1].document(found[0])))
 
     def accept_dispute(self, dispute_id: str) -> Answer:
         with self.lock:
-            found = self.disputes.get(dispute_id)
-            if found is None:
+            if dispute_id not in self.disputes:
                 return 404, ""
-            if found["status"] != "open":
+            sale, dispute = self.disputes[dispute_id]
+            if dispute.status != "open":
                 return 422, errors("dispute", "95701", "status")
-            found["status"] = "accepted"
-            return 200, write("dispute", found)
+            self.decide_dispute(dispute_id, "accepted")
+            return 200, write("dispute", dispute.document(sale))
 
-    def _move(self, transaction: Transaction, status: str) -> None:
-        transaction.status, transaction.updated_at = status, self.clock.now()
+    def tell(self, kind: str, subject: dict[str, Any]) -> None:
+        """Remember what a webhook is to tell."""
+        self.events.append(Event(kind, subject, self.clock.now()))
 
     # Searching --------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
@@ -31,6 +31,8 @@ def write(tag: str, value: Any) -> str:
             return f'<{tag} type="integer">{value}</{tag}>'
         case datetime():
             return f'<{tag} type="datetime">{value:%Y-%m-%dT%H:%M:%SZ}</{tag}>'
+        case date():
+            return f'<{tag} type="date">{value:%Y-%m-%d}</{tag}>'
         case Many():
             inner = "".join(write(value.tag, each) for each in value.values)
             return f'<{tag} type="{value.kind}">{inner}</{tag}>'

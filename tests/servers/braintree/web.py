@@ -35,6 +35,8 @@ _EFFECTS = {
     "find_charge": r"GET /transactions/.+|POST /transactions/advanced_search_ids",
     "find_refund": r"GET /transactions/.+",
     "find_card": r"GET /payment_methods/.+",
+    "find_after_capture": r"GET /transactions/.+",
+    "find_saved_card": r"GET /payment_methods/.+",
 }
 _LOOKUPS = r"GET /transactions/.+|POST /transactions/advanced_search.*|GET /payment_methods/.+"
 

@@ -10,9 +10,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from servers.braintree.documents import write
+from servers.braintree.objects import Event
 from servers.braintree.web import PRIVATE_KEY, PUBLIC_KEY
 
-__all__ = ["fields", "signed", "transaction_notice"]
+__all__ = ["event_notice", "fields", "signed", "transaction_notice"]
 
 
 def fields(
@@ -34,6 +35,11 @@ def fields(
 def signed(kind: str, subject: dict[str, Any], moment: datetime, **keys: str) -> bytes:
     """Return the body of a webhook request."""
     return urlencode(fields(kind, subject, moment, **keys)).encode()
+
+
+def event_notice(event: Event) -> bytes:
+    """Return the webhook that tells of an event."""
+    return signed(event.kind, event.subject, event.at)
 
 
 def transaction_notice(kind: str, transaction: Any, moment: datetime) -> bytes:

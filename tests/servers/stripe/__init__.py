@@ -1,7 +1,8 @@
 """A loopback server that speaks Stripe's HTTP protocol, with state of its own and faults at the wire.
 
-`server` is the HTTP and the world around it, `api` the endpoints with their idempotency keys, `intents` and `refunds`
-what moves objects, `state` the objects themselves, `cards` the test tokens.
+`server` is the HTTP and the world around it, `api` the endpoints with their idempotency keys, `intents`, `refunds` and
+`disputes` what moves objects, `dashboard` what is done without us, `state` the objects themselves, `cards` the test
+tokens.
 """
 
 from servers.stripe.api import API_KEY, Answered, Asked

@@ -27,6 +27,7 @@ KEYS_KEPT_FOR = timedelta(hours=24)
 _ROUTES = Map(
     [
         Rule("/v1/customers", methods=["POST"], endpoint="create_customer"),
+        Rule("/v1/customers/<name>", methods=["GET"], endpoint="retrieve_customer"),
         Rule("/v1/payment_intents", methods=["POST"], endpoint="create_payment"),
         Rule("/v1/payment_intents", methods=["GET"], endpoint="list_payments"),
         Rule("/v1/payment_intents/<name>", methods=["GET"], endpoint="retrieve_payment"),
@@ -43,6 +44,7 @@ _ROUTES = Map(
         Rule("/v1/refunds", methods=["POST"], endpoint="create_refund"),
         Rule("/v1/refunds", methods=["GET"], endpoint="list_refunds"),
         Rule("/v1/refunds/<name>", methods=["GET"], endpoint="retrieve_refund"),
+        Rule("/v1/disputes", methods=["GET"], endpoint="list_disputes"),
         Rule("/v1/events", methods=["GET"], endpoint="list_events"),
         Rule("/v1/events/<name>", methods=["GET"], endpoint="retrieve_event"),
     ]
@@ -195,6 +197,9 @@ class Api:
         self.state.customers[customer["id"]] = customer
         return customer
 
+    def _retrieve_customer(self, form: Object, name: str) -> Object:
+        return self._shown(self.state.known(self.state.customers, name, "customer", "id"), form)
+
     def _create_payment(self, form: Object) -> Object:
         return self._shown(intents.new_payment(self.state, form), form)
 
@@ -240,17 +245,13 @@ class Api:
         return self._shown(refunds.new_refund(self.state, form), form)
 
     def _list_refunds(self, form: Object) -> Object:
-        asked_for = form.get("payment_intent")
-        if asked_for is not None:
-            self.state.known(self.state.payments, asked_for, "payment_intent", "payment_intent", 400)
-
-        def wanted(refund: Object) -> bool:
-            return asked_for in {None, refund["payment_intent"]}
-
-        return self.state.listed(self.state.refunds, form, wanted, "/v1/refunds")
+        return self._of_payment(self.state.refunds, form, "/v1/refunds")
 
     def _retrieve_refund(self, form: Object, name: str) -> Object:
         return self._shown(self.state.known(self.state.refunds, name, "refund", "id"), form)
+
+    def _list_disputes(self, form: Object) -> Object:
+        return self._of_payment(self.state.disputes, form, "/v1/disputes")
 
     def _list_events(self, form: Object) -> Object:
         events = {event["id"]: event for event in self.state.events}
@@ -276,6 +277,12 @@ class Api:
         if customer is not None:
             self.state.known(self.state.customers, customer, "customer", "customer", 400)
         return self.state.listed(table, form, lambda thing: customer in {None, thing["customer"]}, url)
+
+    def _of_payment(self, table: dict[str, Object], form: Object, url: str) -> Object:
+        payment = form.get("payment_intent")
+        if payment is not None:
+            self.state.known(self.state.payments, payment, "payment_intent", "payment_intent", 400)
+        return self.state.listed(table, form, lambda thing: payment in {None, thing["payment_intent"]}, url)
 
 
 def _check(endpoint: str, asked: Asked) -> None:

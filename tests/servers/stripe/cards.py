@@ -40,6 +40,8 @@ class Script:
     """Saving; as paying if None."""
     refund: str = "succeeded"
     """The status of a refund, or `refused`."""
+    disputed: bool = False
+    """Whether its holder disputes each payment at once."""
     short_by: int = 0
     """By how many units less is captured than was asked for."""
 
@@ -75,6 +77,7 @@ TEST_TOKENS = {
     ),
     "pm_card_authenticationRequired": Script(last4="3184", pay=Outcome.AUTHENTICATE, off_session=Outcome.AUTHENTICATE),
     "pm_card_authenticationRequiredOnSetup": Script(last4="3155", save=Outcome.AUTHENTICATE),
+    "pm_card_createDispute": Script(last4="0259", disputed=True),
     "pm_card_pendingRefund": Script(last4="7726", refund="pending"),
 }
 """By Stripe's names; each use of one in a request is a card of its own."""

@@ -6,6 +6,7 @@ from copy import deepcopy
 from typing import Any
 
 from servers.stripe.cards import Decline, Outcome
+from servers.stripe.disputes import open_dispute
 from servers.stripe.errors import Refused, card_error, invalid
 from servers.stripe.state import Object, State
 
@@ -205,6 +206,8 @@ def _captured(state: State, payment: Object, method: Object) -> None:
     )
     state.used(method, payment["customer"], keep=payment["setup_future_usage"] is not None)
     state.tell("payment_intent.succeeded", payment)
+    if state.scripts[method["id"]].disputed:
+        open_dispute(state, payment, reason="fraudulent")
 
 
 def _declined_payment(state: State, payment: Object, method: Object, decline: Decline) -> Refused:

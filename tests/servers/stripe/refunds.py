@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from servers.stripe.disputes import refuse_disputed
 from servers.stripe.errors import invalid
 from servers.stripe.state import Object, State
 
@@ -20,6 +21,7 @@ def new_refund(state: State, form: Object) -> Object:
     amount = int(form.get("amount", left))
     if script.refund == "refused":
         raise invalid("The charge has been charged back.", code="charge_disputed")
+    refuse_disputed(state, payment)
     if left == 0:
         raise invalid("The charge has already been refunded.", code="charge_already_refunded")
     if not 0 < amount <= left:
@@ -43,6 +45,8 @@ def new_refund(state: State, form: Object) -> Object:
     state.refunds[refund["id"]] = refund
     _count(state, charge)
     state.tell("refund.created", refund)
+    if refund["status"] == "succeeded":
+        state.tell("charge.refunded", charge)
     return refund
 
 

@@ -15,7 +15,7 @@ from werkzeug.wrappers import Request, Response
 
 import stripe
 from interact_ledger.clock import Clock, SystemClock
-from servers.stripe import intents, refunds
+from servers.stripe import dashboard, disputes, intents, refunds
 from servers.stripe.api import Answered, Api, Asked
 from servers.stripe.cards import Script
 from servers.stripe.errors import Refused
@@ -103,22 +103,47 @@ class StripeServer:
         with self.state.lock:
             refunds.fail_refund(self.state, self.state.refunds[reference])
 
-    def dispute(self, reference: str) -> None:
-        """Let a cardholder dispute a payment."""
+    # What is done without us --------------------------------------------------------------------------------------
+
+    def open_dispute(
+        self,
+        reference: str,
+        units: int | None = None,
+        *,
+        status: str = "needs_response",
+        reason: str = "fraudulent",
+    ) -> str:
+        """Let a cardholder's bank dispute a payment, or a part of it; returns the dispute's id."""
         with self.state.lock:
             payment = self.state.payments[reference]
-            dispute = {
-                "id": self.state.new_id("dp"),
-                "object": "dispute",
-                "amount": payment["amount"],
-                "charge": payment["latest_charge"],
-                "currency": payment["currency"],
-                "metadata": {},
-                "payment_intent": reference,
-                "reason": "fraudulent",
-                "status": "needs_response",
-            }
-            self.state.tell("charge.dispute.created", dispute)
+            return str(disputes.open_dispute(self.state, payment, units=units, status=status, reason=reason)["id"])
+
+    def decide_dispute(self, reference: str, *, won: bool) -> None:
+        with self.state.lock:
+            disputes.decide_dispute(self.state, self.state.disputes[reference], won=won)
+
+    def refund_in_dashboard(self, reference: str, units: int) -> str:
+        """Refund by hand, without metadata of ours; returns the refund's id."""
+        with self.state.lock:
+            return str(refunds.new_refund(self.state, {"payment_intent": reference, "amount": str(units)})["id"])
+
+    def pay_in_dashboard(self, customer_id: str, units: int, currency: str = "gbp") -> str:
+        """Charge by hand; returns the payment's id."""
+        with self.state.lock:
+            return str(dashboard.pay(self.state, customer_id, units, currency)["id"])
+
+    def detach_card(self, token: str) -> None:
+        with self.state.lock:
+            self.state.detach(self.state.methods[token])
+
+    def update_card(self, token: str, **card: Any) -> None:
+        """Let the network tell of a new number or expiry: `last4`, `exp_month`, `exp_year`, `brand`, `funding`."""
+        with self.state.lock:
+            dashboard.update_card(self.state, self.state.methods[token], **card)
+
+    def delete_customer(self, customer_id: str) -> None:
+        with self.state.lock:
+            dashboard.delete_customer(self.state, customer_id)
 
     # What is looked at ------------------------------------------------------------------------------------------
 

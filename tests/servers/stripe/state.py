@@ -34,10 +34,13 @@ class State:
         self.methods: dict[str, Object] = {}
         self.charges: dict[str, Object] = {}
         self.refunds: dict[str, Object] = {}
+        self.disputes: dict[str, Object] = {}
         self.events: list[Object] = []
         self.scripts: dict[str, Script] = {}
         self.least = {"gbp": 30}
         """The least that may be charged, in units; where the account settles decides that."""
+        self.page_max = 100
+        """How many objects a page holds at most."""
         self.wrapped: dict[str, Any] = {}
         self.used_up: set[str] = set()
         self.confirmed: set[str] = set()
@@ -52,15 +55,16 @@ class State:
         digest = hashlib.sha256(f"{kind}{self._count}".encode()).digest()
         return f"{kind}_{''.join(_ALPHABET[byte % len(_ALPHABET)] for byte in digest[:24])}"
 
-    def tell(self, kind: str, about: Object) -> None:
-        """Remember an event, with the object as it is now."""
+    def tell(self, kind: str, about: Object, previous: Object | None = None) -> None:
+        """Remember an event, with the object as it is now and what of it was otherwise before."""
+        before = {} if previous is None else {"previous_attributes": previous}
         self.events.append(
             {
                 "id": self.new_id("evt"),
                 "object": "event",
                 "api_version": "2026-10-28.endive",
                 "created": self.now(),
-                "data": {"object": deepcopy(about)},
+                "data": {"object": deepcopy(about), **before},
                 "livemode": False,
                 "pending_webhooks": 1,
                 "request": {"id": None, "idempotency_key": None},
@@ -134,9 +138,10 @@ class State:
     def detach(self, method: Object) -> None:
         if method["customer"] is None:
             raise invalid("The payment method you provided is not attached to a customer so detachment is impossible.")
+        before = {"customer": method["customer"]}
         method["customer"] = None
         self.used_up.add(method["id"])
-        self.tell("payment_method.detached", method)
+        self.tell("payment_method.detached", method, before)
 
     # Rendering --------------------------------------------------------------------------------------------------
 
@@ -158,7 +163,7 @@ class State:
         after = query.get("starting_after")
         if after is not None:
             found = found[[thing["id"] for thing in found].index(after) + 1 :]
-        limit = int(query.get("limit", "10"))
+        limit = min(int(query.get("limit", "10")), self.page_max)
         expand = [part.removeprefix("data.") for part in query.get("expand", [])]
         return {
             "object": "list",

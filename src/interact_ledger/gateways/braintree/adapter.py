@@ -23,7 +23,8 @@ from types import MappingProxyType
 from typing import Any, NoReturn, Self
 
 from interact_ledger.clock import Clock, SystemClock
-from interact_ledger.errors import GatewayMisconfigured, GatewayUnsupported
+from interact_ledger.errors import GatewayMisconfigured
+from interact_ledger.gateways.braintree.after_capture import AfterCaptures
 from interact_ledger.gateways.braintree.amounts import TERMS
 from interact_ledger.gateways.braintree.cards import Cards
 from interact_ledger.gateways.braintree.charges import Charges
@@ -40,7 +41,7 @@ REPLAY_WINDOW = timedelta(days=30)
 BRANDS = frozenset({"visa", "mastercard", "american_express", "maestro", "discover", "jcb", "diners_club", "unionpay"})
 
 
-class BraintreeGateway(Charges, Cards, Refunds):
+class BraintreeGateway(Charges, Cards, Refunds, AfterCaptures):
     """Braintree, with one merchant's API key. Methods may be called from several threads at once."""
 
     def __init__(
@@ -87,7 +88,7 @@ class BraintreeGateway(Charges, Cards, Refunds):
             refunds=True,
             partial_refunds=True,
             refunds_before_settlement=False,
-            tells_after_capture=False,
+            tells_after_capture=True,
             replay_window=REPLAY_WINDOW if request_keys else timedelta(0),
             settles_within=SETTLES_WITHIN,
             lookup_lag=LOOKUP_LAG,
@@ -138,14 +139,6 @@ class BraintreeGateway(Charges, Cards, Refunds):
         params = {"merchant_account_id": self._merchant_accounts.of(currency)}
         token: str = self._connection.ask(lambda: self._sdk.client_token.generate(params))
         return token
-
-    def find_saved_card(self, *_: object, **__: object) -> NoReturn:
-        """Not told yet."""
-        raise GatewayUnsupported("saved cards are not looked up yet")
-
-    def find_after_capture(self, *_: object, **__: object) -> NoReturn:
-        """Not told yet."""
-        raise GatewayUnsupported("what happens after a capture is not told yet")
 
     def notices(self, body: bytes, headers: Mapping[str, str]) -> Sequence[Notice]:  # noqa: ARG002 - all is in the body
         """Verify a webhook, which must have happened in the last 25 hours.

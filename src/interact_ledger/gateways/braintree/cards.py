@@ -9,9 +9,16 @@ from interact_ledger.gateways.braintree.calls import Absent, AnswerLost, NotSent
 from interact_ledger.gateways.braintree.connection import Verbs
 from interact_ledger.gateways.braintree.declines import CUSTOMER_EXISTS, LOOK_IT_UP, TOKEN_IN_USE
 from interact_ledger.gateways.braintree.requests import checked_id, save_params, token_for
-from interact_ledger.gateways.braintree.results import card_saved, declined_verification, error_codes, refused_request
+from interact_ledger.gateways.braintree.results import (
+    card_details,
+    card_saved,
+    declined_verification,
+    error_codes,
+    refused_request,
+)
 from interact_ledger.gateways.protocol import (
     Cancelled,
+    CardDetails,
     CardRequest,
     CardResult,
     CardSaved,
@@ -86,6 +93,17 @@ class Cards(Verbs):
         except AnswerLost as error:
             return Unknown(why=str(error))
         return Forgotten()
+
+    def find_saved_card(self, card: SavedCard, customer_id: str) -> Found[CardDetails] | NotFound | Indeterminate:
+        """Tell what the vault now has of a card, if it is this customer's; the account updater keeps it up to date."""
+
+        def look_up() -> CardDetails:
+            kept = self._sdk.payment_method.find(card.token)
+            if kept.customer_id != customer_id:
+                raise Absent("it is not this customer's")
+            return card_details(kept)
+
+        return self._connection.found(look_up)
 
     def _present_saving(self, request: CardRequest, *, absent: CardResult) -> CardResult:
         """Return a saving's present state; `absent` once it cannot arrive any more."""

@@ -11,12 +11,12 @@ import hashlib
 import hmac
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from interact_ledger.errors import NoticeRejected
 from interact_ledger.gateways.braintree.requests import operation_of
-from interact_ledger.gateways.braintree.results import reference_of_card
+from interact_ledger.gateways.braintree.results import CAPTURED, reference_of_card
 from interact_ledger.gateways.braintree.sdk import read_xml
 from interact_ledger.gateways.protocol import Notice, NoticeSubject
 
@@ -26,6 +26,7 @@ PAST = timedelta(hours=25)
 """Braintree goes on delivering a notice for a day, always with the time at which it happened."""
 FUTURE = timedelta(minutes=5)
 
+_REVOCATIONS = frozenset({"payment_method_revoked_by_customer", "granted_payment_method_revoked"})
 _SIGNATURES = re.compile(r"[a-z0-9]+\|[0-9a-f]{40}(?:&[a-z0-9]+\|[0-9a-f]{40})*")
 _PAYLOAD = re.compile(r"(?:[A-Za-z0-9+/]+\n)*[A-Za-z0-9+/]+={0,2}\n?")
 
@@ -76,33 +77,56 @@ def _verify(signatures: str, payload: str, public_key: str, private_key: str) ->
 def _notice(content: dict[str, Any], payload: str) -> Notice:
     """A notice has no id of its own: it is the same if its content is."""
     notice_id = hashlib.sha256(payload.removesuffix("\n").encode()).hexdigest()
-    subject, reference, operation_id = _about(content["kind"], content["subject"], notice_id)
-    if not isinstance(reference, str) or not reference:
+    what = _about(content["kind"], content["subject"], notice_id)
+    if not isinstance(what.reference, str) or not what.reference:
         raise NoticeRejected("names nothing", field="bt_payload")
     occurred_at = content["timestamp"]
     if not isinstance(occurred_at, datetime):
         raise NoticeRejected("bears no time", field="bt_payload")
     return Notice(
         notice_id=notice_id,
-        subject=subject,
-        reference=reference,
-        operation_id=operation_id,
+        subject=what.subject,
+        reference=what.reference,
+        operation_id=operation_of(what.order_id),
         occurred_at=occurred_at.replace(tzinfo=UTC),
+        charge_reference=_named(what.charge),
+        customer_id=_named(what.customer),
     )
 
 
-def _about(kind: str, subject: dict[str, Any], notice_id: str) -> tuple[NoticeSubject, Any, str | None]:
-    if kind == "refund_failed":
-        return NoticeSubject.REFUND, subject["transaction"]["id"], operation_of(subject["transaction"].get("order_id"))
-    if kind.startswith("transaction_") and "transaction" in subject:
-        transaction = subject["transaction"]
-        is_refund = transaction.get("type") == "credit" or transaction.get("refunded_transaction_id")
-        what = NoticeSubject.REFUND if is_refund else NoticeSubject.CHARGE
-        return what, transaction["id"], operation_of(transaction.get("order_id"))
+class _About(NamedTuple):
+    """What a notice is about, in our words."""
+
+    subject: NoticeSubject
+    reference: Any
+    order_id: Any = None
+    charge: Any = None
+    customer: Any = None
+
+
+def _about(kind: str, subject: dict[str, Any], notice_id: str) -> _About:
+    """Say what a notice is about; whatever a saved card's token is, stays unsaid."""
+    if kind == "refund_failed" or (kind.startswith("transaction_") and "transaction" in subject):
+        return _about_transaction(subject["transaction"], is_refund=kind == "refund_failed")
     if kind.startswith("dispute_"):
         dispute = subject["dispute"]
-        return NoticeSubject.DISPUTE, dispute["id"], operation_of(dispute["transaction"].get("order_id"))
-    if kind == "payment_method_revoked_by_customer":
+        sale = dispute["transaction"]
+        return _About(NoticeSubject.DISPUTE, dispute["id"], sale.get("order_id"), sale["id"])
+    if kind in _REVOCATIONS:
         (revoked,) = subject.values()
-        return NoticeSubject.CARD, reference_of_card(revoked["token"]), None
-    return NoticeSubject.OTHER, notice_id, None
+        reference = reference_of_card(revoked["token"])
+        return _About(NoticeSubject.CARD, reference, customer=revoked.get("customer_id"))
+    return _About(NoticeSubject.OTHER, notice_id)
+
+
+def _about_transaction(transaction: dict[str, Any], *, is_refund: bool) -> _About:
+    refunded, order_id = transaction.get("refunded_transaction_id"), transaction.get("order_id")
+    has_paid = transaction.get("status") in CAPTURED  # who only tried to is nobody's business
+    customer = (transaction.get("customer") or {}).get("id") if has_paid else None
+    if is_refund or refunded or transaction.get("type") == "credit":
+        return _About(NoticeSubject.REFUND, transaction["id"], order_id, refunded, customer)
+    return _About(NoticeSubject.CHARGE, transaction["id"], order_id, transaction["id"], customer)
+
+
+def _named(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None

@@ -43,8 +43,10 @@ from interact_ledger.gateways.protocol import (
 from interact_ledger.ids import derived_id
 
 __all__ = [
+    "CAPTURED",
     "VOIDABLE",
     "brand_of",
+    "card_details",
     "card_saved",
     "charge_result",
     "declined_verification",
@@ -52,6 +54,7 @@ __all__ = [
     "is_captured",
     "is_duplicate",
     "is_misconfigured",
+    "is_unsettled",
     "latest_fact",
     "moment",
     "money_of",
@@ -61,14 +64,15 @@ __all__ = [
     "void_result",
 ]
 
-_CAPTURED = frozenset({"submitted_for_settlement", "settling", "settled", "settlement_confirmed"})
+CAPTURED = frozenset({"submitted_for_settlement", "settling", "settled", "settlement_confirmed"})
+_UNSETTLED = frozenset({"settlement_declined", "settlement_failed"})
 _PENDING = frozenset({"settlement_pending", "authorizing", "authorized"})
 _CANCELLED = frozenset({"voided", "authorization_expired"})
 VOIDABLE = frozenset({"submitted_for_settlement", "settlement_pending", "authorized"})
 """Statuses in which a transaction is taken back as a whole, there being nothing settled to refund."""
 
 _PARTLY_APPROVED = "1004"
-_STRENGTH = (_CAPTURED, _PENDING, _CANCELLED)
+_STRENGTH = (CAPTURED, _PENDING, _CANCELLED)
 
 _BRANDS = {
     "american express": "american_express",
@@ -85,7 +89,7 @@ def charge_result(sale: Any, request: ChargeRequest) -> ChargeResult:
     The amount and the currency are what Braintree says, whatever was asked for: the ledger compares.
     """
     status = sale.status
-    if status in _CAPTURED:
+    if status in CAPTURED:
         return _succeeded(sale, request)
     if status in _PENDING:
         return Pending(reference=sale.id)
@@ -96,7 +100,7 @@ def charge_result(sale: Any, request: ChargeRequest) -> ChargeResult:
 
 def refund_result(refund: Any) -> RefundResult:
     """Return the present state of a refund."""
-    if refund.status in _CAPTURED:
+    if refund.status in CAPTURED:
         return Refunded(reference=refund.id, amount=money_of(refund), refunded_at=moment(refund.created_at))
     if refund.status in _PENDING:
         return Pending(reference=refund.id)
@@ -110,7 +114,7 @@ def void_result(sale: Any) -> Refunded:
 
 def card_saved(card: Any) -> CardSaved:
     """Return a card of the vault."""
-    return CardSaved(reference=reference_of_card(card.token), token=card.token, details=_details(card))
+    return CardSaved(reference=reference_of_card(card.token), token=card.token, details=card_details(card))
 
 
 def reference_of_card(token: str) -> str:
@@ -120,7 +124,12 @@ def reference_of_card(token: str) -> str:
 
 def is_captured(sale: Any) -> bool:
     """Say whether a sale's money is captured."""
-    return sale.status in _CAPTURED
+    return sale.status in CAPTURED
+
+
+def is_unsettled(transaction: Any) -> bool:
+    """Say whether the settlement failed of what was captured or paid back: the money never moved."""
+    return transaction.status in _UNSETTLED
 
 
 def is_duplicate(sale: Any) -> bool:
@@ -213,7 +222,7 @@ def _succeeded(sale: Any, request: ChargeRequest) -> Succeeded | Unknown:
         reference=sale.id,
         amount=amount,
         captured_at=moment(sale.created_at),
-        card=_details(card),
+        card=card_details(card),
         saved_card=card_saved(card) if request.save_card and token else None,
     )
 
@@ -222,7 +231,7 @@ def _declined(transaction: Any) -> Declined:
     status = transaction.status
     if status in {"gateway_rejected", "processor_declined", "failed"}:
         code, (reason, advice) = _refusal(transaction)
-    elif status in {"settlement_declined", "settlement_failed"}:
+    elif status in _UNSETTLED:
         code, reason, advice = status, DeclineReason.DO_NOT_HONOUR, Advice.NEW_METHOD
     else:
         code, reason, advice = str(status), DeclineReason.OTHER, Advice.LATER
@@ -238,7 +247,8 @@ def _refusal(refused: Any) -> tuple[str, Decline]:
     return code, declined_by_processor(code, getattr(refused, "processor_response_type", None))
 
 
-def _details(card: Any) -> CardDetails:
+def card_details(card: Any) -> CardDetails:
+    """Return what may be shown of a card, of the vault's or of a transaction's."""
     return CardDetails(
         brand=brand_of(getattr(card, "card_type", None)),
         last_four=str(getattr(card, "last_4", None) or ""),

@@ -8,10 +8,20 @@
 
 Run it with pytest; it comes with the extra `testing`. Each failure says which rule of `gateways.protocol` was broken
 and what that does to somebody's money. What the gateway has not, the adapter declares in its capabilities, and the
-kit then checks that it is refused; behaviours of cards that no scenario can bring about are pinned in `lacks`.
+kit then checks that it is refused; what no scenario can bring about is pinned in `lacks`,
+and what no webhook tells in `untold`.
 """
 
-from interact_ledger.gateways.conformance.bench import Behaviour, Bench, Captured, Chargeable, Delivery, Fault
+from interact_ledger.gateways.conformance.bench import (
+    Behaviour,
+    Bench,
+    Captured,
+    Chargeable,
+    Delivery,
+    Elsewhere,
+    Fault,
+    Others,
+)
 from interact_ledger.gateways.conformance.kit import GatewayConformance
 from interact_ledger.gateways.conformance.rules import Rule, Violation
 
@@ -21,8 +31,10 @@ __all__ = [
     "Captured",
     "Chargeable",
     "Delivery",
+    "Elsewhere",
     "Fault",
     "GatewayConformance",
+    "Others",
     "Rule",
     "Violation",
 ]

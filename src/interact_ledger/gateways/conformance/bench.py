@@ -15,9 +15,9 @@ from typing import Protocol
 from moneyed import Money
 
 from interact_ledger.clock import MovableClock
-from interact_ledger.gateways.protocol import DeclineReason, Gateway
+from interact_ledger.gateways.protocol import CardDetails, DeclineReason, Gateway
 
-__all__ = ["Behaviour", "Bench", "Captured", "Chargeable", "Delivery", "Fault"]
+__all__ = ["Behaviour", "Bench", "Captured", "Chargeable", "Delivery", "Elsewhere", "Fault", "Others"]
 
 
 class Behaviour(StrEnum):
@@ -39,6 +39,17 @@ class Behaviour(StrEnum):
     """Pays; a refund of it is paid, and sent back by the bank with `return_refund`."""
     REFUND_DECLINED = "refund_declined"
     """Pays; a refund of it is declined."""
+
+
+class Elsewhere(StrEnum):
+    """What others do to a charge or a card; `Others` plays them."""
+
+    REFUND = "refund"
+    DISPUTE = "dispute"
+    REVERSAL = "reversal"
+    PAYMENT = "payment"
+    CARD_DETACHED = "card_detached"
+    CARD_UPDATED = "card_updated"
 
 
 class Fault(StrEnum):
@@ -94,6 +105,41 @@ class Delivery:
     headers: Mapping[str, str] = field(repr=False)
 
 
+class Others(Protocol):
+    """A hand on the gateway that is not ours: a person in its dashboard, a cardholder's bank, a card network.
+
+    Each returns None, having done nothing, if nobody can do so at this gateway; that is then pinned in `lacks`.
+    """
+
+    def refund_in_dashboard(self, reference: str, amount: Money) -> str | None:
+        """Pay back a part of a captured and settled charge; returns the refund's reference."""
+        ...
+
+    def open_dispute(self, reference: str, amount: Money) -> str | None:
+        """Let the bank want a part of a captured charge back; returns the dispute's reference."""
+        ...
+
+    def decide_dispute(self, reference: str, *, won: bool) -> object:
+        """Let a dispute be decided, in our favour or not."""
+        ...
+
+    def reverse_settlement(self, reference: str) -> str | None:
+        """Let the settlement of a captured charge fail; returns the gateway's code for it."""
+        ...
+
+    def pay_in_dashboard(self, customer_id: str, amount: Money) -> str | None:
+        """Charge a customer of ours without our metadata; returns the charge's reference."""
+        ...
+
+    def detach_card(self, token: str) -> str | None:
+        """Take a saved card off its customer; returns its token."""
+        ...
+
+    def update_card(self, token: str) -> CardDetails | None:
+        """Let the network renew a saved card; returns its new details, read from the gateway's own figures."""
+        ...
+
+
 class Bench(Protocol):
     """An adapter under test with the server that it talks to; a new one for each test, with nothing in it.
 
@@ -116,15 +162,20 @@ class Bench(Protocol):
         """What must never be seen: the API keys and webhook secrets that the adapter was given."""
         ...
 
+    @property
+    def others(self) -> Others | None:
+        """What others do at the gateway; None if it neither keeps cards nor tells what left a charge again."""
+        ...
+
     lookups_available: bool
-    """False plays an outage of everything that `find_charge`, `find_card` and `find_refund` ask."""
+    """False plays an outage of everything that the methods ask whose names begin with `find_`."""
 
     def card(self, kind: Behaviour | DeclineReason) -> str | None:
         """Return a fresh one-time token for a card that behaves so, or None if no card does so at this gateway."""
         ...
 
     def fail_next(self, verb: str, fault: Fault) -> None:
-        """Let the next request that a method of the adapter sends fail (`charge`, `refund`, …)."""
+        """Let the next request that a method of the adapter sends fail (`charge`, `refund`, `find_saved_card`, …)."""
         ...
 
     def captured(self) -> Sequence[Captured]:

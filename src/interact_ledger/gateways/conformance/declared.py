@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from interact_ledger.gateways.conformance.bench import Behaviour, Bench
-from interact_ledger.gateways.conformance.requests import paid, payment, refund_of, saving
+from interact_ledger.gateways.conformance.requests import paid, payment, refund_of, saved, saving
 from interact_ledger.gateways.conformance.rules import Rule, hold
 from interact_ledger.gateways.conformance.scenarios import Scenarios
 from interact_ledger.gateways.protocol import DeclineReason, Gateway, Indeterminate
@@ -53,6 +53,11 @@ class Declared(Scenarios):
             lookups["find_card"] = lambda: bench.gateway.find_card(saving(bench))
         if can.refunds:
             lookups["find_refund"] = lambda: bench.gateway.find_refund(refund_of(bench, charge))
+        if can.tells_after_capture:
+            lookups["find_after_capture"] = lambda: bench.gateway.find_after_capture(charge.reference)
+        if can.saves_cards:
+            kept, customer_id = saved(bench), payment(bench).customer_id
+            lookups["find_saved_card"] = lambda: bench.gateway.find_saved_card(kept, customer_id)
         bench.lookups_available = False
         for name, look in lookups.items():
             found = look()

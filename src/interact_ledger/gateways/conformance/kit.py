@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from interact_ledger.gateways.conformance.afterwards import Afterwards
 from interact_ledger.gateways.conformance.amounts import Amounts
 from interact_ledger.gateways.conformance.bench import Bench
 from interact_ledger.gateways.conformance.cancelling import Cancelling
@@ -13,7 +14,9 @@ from interact_ledger.gateways.conformance.charging import Charging
 from interact_ledger.gateways.conformance.declared import Declared
 from interact_ledger.gateways.conformance.faults import Faults
 from interact_ledger.gateways.conformance.finding import Finding
+from interact_ledger.gateways.conformance.kept_cards import KeptCards
 from interact_ledger.gateways.conformance.noticing import Noticing
+from interact_ledger.gateways.conformance.noticing_others import NoticingOthers
 from interact_ledger.gateways.conformance.outcomes import Outcomes
 from interact_ledger.gateways.conformance.refunding import Refunding
 from interact_ledger.gateways.conformance.saving import Saving, SavingAlone
@@ -32,13 +35,16 @@ class GatewayConformance(
     Saving,
     SavingAlone,
     Refunding,
+    Afterwards,
+    KeptCards,
     Faults,
     Noticing,
+    NoticingOthers,
     Threads,
     Secrecy,
     Declared,
 ):
-    """Subclass it as `Test…`, give it a fixture `bench`, and name in `lacks` what no card does at the gateway."""
+    """Subclass it as `Test…`, give it a fixture `bench`, and name in `lacks` what nobody does at the gateway."""
 
     @pytest.fixture
     def bench(self) -> Iterator[Bench]:

@@ -98,6 +98,18 @@ class Rule(Enum):
         "protocol, `refund`: never more in all than was captured",
         "the merchant pays out money that it never took",
     )
+    LEFT = (
+        "protocol, `find_after_capture`: all that left a captured charge again, whoever made it, and nothing else",
+        "credit stays although the bank took its money back, or is taken back although nothing left",
+    )
+    KEPT = (
+        "protocol, `find_saved_card`: the card's present details; NotFound if it is surely kept no more",
+        "a good card is dropped and its automatic payments stop, or one that is gone is charged for ever",
+    )
+    HINTS = (
+        "protocol, `Notice`: it names the captured charge, and the customer, that it concerns",
+        "nobody finds out whose charge was disputed, and the credit is spent meanwhile",
+    )
     UNSUPPORTED = (
         "protocol, `Capabilities`: what is not declared raises GatewayUnsupported before anything is sent",
         "the ledger takes silence or a made-up result for the thing itself",

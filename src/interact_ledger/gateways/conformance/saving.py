@@ -41,14 +41,14 @@ from interact_ledger.gateways.protocol import (
     Unknown,
 )
 
-__all__ = ["Saving", "SavingAlone"]
+__all__ = ["Saving", "SavingAlone", "cannot_save"]
 
 
 class Saving(Scenarios):
     """Saving a card while paying with it, charging it again, forgetting it."""
 
     def test_a_saved_card_pays_until_it_is_forgotten(self, bench: Bench) -> None:
-        if _cannot_save(bench):
+        if cannot_save(bench):
             return
         kept = saved(bench)
         paid(bench, payment(bench, 1), kept)
@@ -60,7 +60,7 @@ class Saving(Scenarios):
         captures(bench, 2, Rule.FORGOTTEN)
 
     def test_a_saved_card_pays_whoever_initiates(self, bench: Bench) -> None:
-        if _cannot_save(bench):
+        if cannot_save(bench):
             return
         kept = saved(bench)
         for number, initiator in enumerate(Initiator, start=1):
@@ -68,7 +68,7 @@ class Saving(Scenarios):
         captures(bench, 1 + len(Initiator), Rule.SAVED)
 
     def test_a_repeated_saving_charge_keeps_one_card(self, bench: Bench) -> None:
-        if _cannot_save(bench):
+        if cannot_save(bench):
             return
         request, card = payment(bench, save_card=True), good_card(bench)
         first, second = paid(bench, request, card), paid(bench, request, card)
@@ -77,7 +77,7 @@ class Saving(Scenarios):
         captures(bench, 1)
 
     def test_a_card_saved_by_paying_is_told_by_whoever_tells_of_the_charge(self, bench: Bench) -> None:
-        if _cannot_save(bench):
+        if cannot_save(bench):
             return
         request = payment(bench, save_card=True)
         result = paid(bench, request)
@@ -89,7 +89,7 @@ class Saving(Scenarios):
         hold(Rule.SAVED, over == result, f"charged and saved as {result!r}, cancelling it came out as {over!r}")
 
     def test_a_declined_card_is_not_kept(self, bench: Bench) -> None:
-        if _cannot_save(bench):
+        if cannot_save(bench):
             return
         request = payment(bench, save_card=True)
         result = told(Declined, begin_and_charge(bench, request, self.declining_card(bench)), "a declining card")
@@ -98,7 +98,7 @@ class Saving(Scenarios):
         hold(Rule.UNSAVED, not bench.chargeable(), f"this could yet be charged: {bench.chargeable()!r}")
 
     def test_a_charge_with_a_saved_card_saves_no_other(self, bench: Bench) -> None:
-        if _cannot_save(bench):
+        if cannot_save(bench):
             return
         kept = saved(bench)
         result = paid(bench, payment(bench, 1), kept)
@@ -106,14 +106,14 @@ class Saving(Scenarios):
         hold(Rule.UNSAVED, len(bench.saved_cards()) == 1, f"the gateway keeps {bench.saved_cards()!r}")
 
     def test_forgetting_twice_or_what_never_was_is_success(self, bench: Bench) -> None:
-        if _cannot_save(bench):
+        if cannot_save(bench):
             return
         kept, customer_id = saved(bench), payment(bench).customer_id
         for card in (kept, kept, SavedCard("no-such-card")):
             told(Forgotten, bench.gateway.forget(card, customer_id), "forgetting what is gone", Rule.FORGOTTEN)
 
     def test_another_customers_card_is_not_forgotten(self, bench: Bench) -> None:
-        if _cannot_save(bench):
+        if cannot_save(bench):
             return
         kept, other = saved(bench), bench.gateway.link_customer(OTHER_ACCOUNT)
         with contextlib.suppress(GatewayInvalidRequest):
@@ -121,7 +121,7 @@ class Saving(Scenarios):
         hold(Rule.SAVED, len(bench.saved_cards()) == 1, "another customer had this one's card forgotten")
 
     def test_forgetting_one_card_keeps_the_others(self, bench: Bench) -> None:
-        if _cannot_save(bench):
+        if cannot_save(bench):
             return
         gone, stays = saved(bench, number=100), saved(bench, number=101)
         bench.gateway.forget(gone, payment(bench).customer_id)
@@ -129,7 +129,7 @@ class Saving(Scenarios):
         hold(Rule.FORGOTTEN, len(bench.saved_cards()) == 1, f"the gateway keeps {bench.saved_cards()!r}")
 
     def test_another_customers_saved_card_never_pays(self, bench: Bench) -> None:
-        if _cannot_save(bench):
+        if cannot_save(bench):
             return
         kept = saved(bench)
         _refused(bench, payment(bench, 1, OTHER_ACCOUNT), kept, "another customer's saved card")
@@ -227,7 +227,7 @@ class SavingAlone(Scenarios):
             hold(Rule.SEND_BEFORE, not bench.saved_cards(), "a card was saved too late")
 
 
-def _cannot_save(bench: Bench) -> bool:
+def cannot_save(bench: Bench) -> bool:
     """Check that a gateway without saved cards refuses them, if it is one."""
     if bench.gateway.capabilities.saves_cards:
         return False
@@ -235,6 +235,8 @@ def _cannot_save(bench: Bench) -> bool:
     unsupported(bench, "charging with save_card", lambda: begin_and_charge(bench, payment(bench, save_card=True), card))
     unsupported(bench, "charging a saved card", lambda: begin_and_charge(bench, payment(bench), SavedCard("some-card")))
     unsupported(bench, "forget", lambda: bench.gateway.forget(SavedCard("some-card"), link(ACCOUNT)))
+    look = bench.gateway.find_saved_card
+    unsupported(bench, "find_saved_card", lambda: look(SavedCard("some-card"), link(ACCOUNT)))
     return True
 
 

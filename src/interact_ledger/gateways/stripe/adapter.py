@@ -13,8 +13,9 @@ from datetime import timedelta
 from typing import NoReturn, Self
 
 from interact_ledger.clock import Clock, SystemClock
-from interact_ledger.errors import GatewayMisconfigured, GatewayUnsupported
+from interact_ledger.errors import GatewayMisconfigured
 from interact_ledger.gateways.protocol import Capabilities, Notice
+from interact_ledger.gateways.stripe.after_capture import AfterCaptures
 from interact_ledger.gateways.stripe.amounts import CURRENCIES
 from interact_ledger.gateways.stripe.cards import Cards
 from interact_ledger.gateways.stripe.charges import Charges
@@ -40,14 +41,14 @@ _CAPABILITIES = Capabilities(
     refunds=True,
     partial_refunds=True,
     refunds_before_settlement=True,
-    tells_after_capture=False,
+    tells_after_capture=True,
     replay_window=timedelta(hours=23),  # Stripe forgets a key after 24 hours at the earliest
     settles_within=timedelta(minutes=2),
     lookup_lag=timedelta(minutes=1),
 )
 
 
-class StripeGateway(Charges, Cards, Refunds):
+class StripeGateway(Charges, Cards, Refunds, AfterCaptures):
     """Stripe, with one account's secret key. Methods may be called from several threads at once."""
 
     def __init__(
@@ -110,14 +111,6 @@ class StripeGateway(Charges, Cards, Refunds):
     def capabilities(self) -> Capabilities:
         """What Stripe can do, as far as this adapter uses it."""
         return _CAPABILITIES
-
-    def find_saved_card(self, *_: object, **__: object) -> NoReturn:
-        """Not told yet."""
-        raise GatewayUnsupported("saved cards are not looked up yet")
-
-    def find_after_capture(self, *_: object, **__: object) -> NoReturn:
-        """Not told yet."""
-        raise GatewayUnsupported("what happens after a capture is not told yet")
 
     def notices(self, body: bytes, headers: Mapping[str, str]) -> Sequence[Notice]:
         """Verify a webhook over its raw body; any of the secrets may have signed it, within five minutes of now.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from interact_ledger.errors import GatewayInvalidRequest
+from interact_ledger.errors import GatewayInvalidRequest, GatewayMisconfigured
 from interact_ledger.gateways.protocol import (
     Cancelled,
+    CardDetails,
     CardRequest,
     CardResult,
     Declined,
@@ -20,7 +21,7 @@ from interact_ledger.gateways.protocol import (
 )
 from interact_ledger.gateways.stripe.connection import Answer, Refusal
 from interact_ledger.gateways.stripe.requests import saving_confirmation
-from interact_ledger.gateways.stripe.results import Object, card_decline, card_result
+from interact_ledger.gateways.stripe.results import Object, card_decline, card_details, card_result
 from interact_ledger.gateways.stripe.understanding import (
     MISSING,
     Verbs,
@@ -92,6 +93,29 @@ class Cards(Verbs):
             return now
         return sent if isinstance(sent, NotAttempted | Unknown) else Unknown(why="Stripe did not say that it is gone")
 
+    def find_saved_card(self, card: SavedCard, customer_id: str) -> Found[CardDetails] | NotFound | Indeterminate:
+        """Retrieve the PaymentMethod, whose details the card networks keep up to date.
+
+        Raises:
+            GatewayMisconfigured: if Stripe does not know the customer either: the key is another account's.
+        """
+        refuse_empty(card.token, "card")
+        sent = self._connection.send(lambda v1: v1.payment_methods.retrieve(card.token))
+        if isinstance(sent, Answer):
+            return looked_up(sent.body, lambda method: _kept_for(method, card, customer_id))
+        if isinstance(sent, Refusal) and sent.code == MISSING:
+            return self._missing_from(customer_id)
+        return Indeterminate(why="the card could not be looked up")
+
+    def _missing_from(self, customer_id: str) -> NotFound | Indeterminate:
+        """Make sure that this is the account that has the customer, be it a deleted one."""
+        refuse_empty(customer_id, "customer_id")
+        sent = self._connection.send(lambda v1: v1.customers.retrieve(customer_id))
+        if isinstance(sent, Refusal) and sent.code == MISSING:
+            raise GatewayMisconfigured("Stripe does not know the card's customer; is the key another's?")
+        known = isinstance(sent, Answer) and sent.body.get("id") == customer_id
+        return NotFound() if known else Indeterminate(why="the card's customer could not be looked up")
+
     def _saved(self, request: CardRequest, reference: str, said: Object | NotAttempted | Unknown) -> CardResult:
         """Return what a SetupIntent came to; a decline only once it is cancelled."""
         if isinstance(said, NotAttempted | Unknown):
@@ -117,6 +141,13 @@ class Cards(Verbs):
                 raise invalid(sent, "card")
             return Forgotten()
         return _owner_in(sent.body, card)
+
+
+def _kept_for(method: Object, card: SavedCard, customer_id: str) -> CardDetails | None:
+    """Return a card's details, None if it is no longer this customer's; that must be said of this very card."""
+    if method["id"] != card.token:
+        raise ValueError("not the card that was asked for")
+    return card_details(method["card"]) if method["customer"] == customer_id else None
 
 
 def _owner_in(body: Object, card: SavedCard) -> str | Forgotten | NotAttempted:

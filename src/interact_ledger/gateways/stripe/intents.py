@@ -6,7 +6,7 @@ past, and so is the one that made it refuse. Then the object is retrieved.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -17,9 +17,9 @@ from interact_ledger.gateways.stripe.connection import Answer, Connection, Refus
 from interact_ledger.gateways.stripe.requests import ATTEMPT, LOOKED_BACK, Parameters, key
 from interact_ledger.gateways.stripe.results import UNREADABLE, Object, text
 
-__all__ = ["Intents", "Request", "Said", "found_in_pages"]
+__all__ = ["PAGE", "Intents", "Request", "Said", "found_in_pages", "not_understood", "pages"]
 
-_PAGE = 100
+PAGE = 100
 
 Request = TypeVar("Request", ChargeRequest, CardRequest)
 
@@ -98,7 +98,7 @@ class Intents(Generic[Request]):
         params = {
             "customer": request.customer_id,
             "created": {"gte": int((request.send_before - LOOKED_BACK).timestamp())},
-            "limit": _PAGE,
+            "limit": PAGE,
             "expand": [f"data.{part}" for part in self._expand],
         }
         return found_in_pages(self._connection, self._service, params, request.attempt_id)
@@ -125,22 +125,47 @@ def found_in_pages(
     Raises:
         GatewayMisconfigured: if Stripe does not know what the list is of.
     """
-    while True:
-        sent = _page(connection, service, params)
-        if isinstance(sent, NotAttempted | Unknown):
-            return Indeterminate(why=sent.why)
-        if isinstance(sent, Refusal):
-            raise GatewayMisconfigured(f"Stripe does not know what is looked up ({sent.code}); is the key another's?")
+    for page in pages(connection, service, params):
+        if isinstance(page, Indeterminate):
+            return page
         try:
-            page = sent.body["data"]
             named = [item for item in page if item["metadata"].get(ATTEMPT) == attempt_id]
             if named:
                 return _most_advanced(named)
-            if not sent.body["has_more"]:
-                return None
-            params = {**params, "starting_after": text(page[-1]["id"])}
+        except UNREADABLE as error:
+            return not_understood(error)
+    return None
+
+
+def pages(
+    connection: Connection, service: Callable[[Any], Any], params: dict[str, Any]
+) -> Iterator[Sequence[Object] | Indeterminate]:
+    """Yield a list page by page; one that cannot be read is the last.
+
+    Raises:
+        GatewayMisconfigured: if Stripe does not know what the list is of.
+    """
+    has_more = True
+    while has_more:
+        sent = _page(connection, service, params)
+        if isinstance(sent, NotAttempted | Unknown):
+            yield Indeterminate(why=sent.why)
+            return
+        if isinstance(sent, Refusal):
+            raise GatewayMisconfigured(f"Stripe does not know what is looked up ({sent.code}); is the key another's?")
+        try:
+            page, has_more = sent.body["data"], sent.body["has_more"]
+            if has_more:
+                params = {**params, "starting_after": text(page[-1]["id"])}
         except (*UNREADABLE, IndexError) as error:
-            return Indeterminate(why=f"the answer was not understood ({type(error).__name__})")
+            yield not_understood(error)
+            return
+        yield page
+
+
+def not_understood(error: Exception) -> Indeterminate:
+    """Say that an answer made no sense, without quoting it."""
+    return Indeterminate(why=f"the answer was not understood ({type(error).__name__})")
 
 
 def _page(connection: Connection, service: Callable[[Any], Any], params: Parameters) -> Sent:

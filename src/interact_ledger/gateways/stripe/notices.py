@@ -12,12 +12,13 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from interact_ledger.errors import NoticeRejected
 from interact_ledger.gateways.protocol import Notice, NoticeSubject
 from interact_ledger.gateways.stripe.requests import OPERATION
 from interact_ledger.gateways.stripe.results import UNREADABLE
+from interact_ledger.ids import derived_id
 
 __all__ = ["SIGNATURE_HEADER", "TOLERANCE", "verified_notice"]
 
@@ -26,13 +27,7 @@ TOLERANCE = timedelta(minutes=5)
 """How far a signed time may lie from the present, past or future."""
 
 _HEADER = re.compile(r"t=([0-9]{1,12})((?:,v[0-9]=[0-9a-f]{64}){1,10})")
-_SUBJECTS = {
-    "payment_intent": NoticeSubject.CHARGE,
-    "charge": NoticeSubject.CHARGE,
-    "setup_intent": NoticeSubject.CARD,
-    "refund": NoticeSubject.REFUND,
-    "dispute": NoticeSubject.DISPUTE,
-}
+_CARD_CHANGES = frozenset({"payment_method.detached", "payment_method.updated", "payment_method.automatically_updated"})
 _TEXT_MAX = 500
 
 
@@ -76,20 +71,60 @@ def _parsed(body: bytes) -> Notice:
         raise NoticeRejected(f"is not an event ({type(unreadable).__name__})", field="body") from None
 
 
+class _About(NamedTuple):
+    """What an event is about, in our words."""
+
+    subject: NoticeSubject
+    reference: object
+    charge: object = None
+    customer: object = None
+
+
 def _notice(event: dict[str, Any], about: dict[str, Any]) -> Notice:
-    """Only what the ledger could look up is named; all else, a saved card's token included, stays unsaid."""
-    subject = _SUBJECTS.get(about["object"], NoticeSubject.OTHER)
-    reference = about.get("payment_intent") if about["object"] == "charge" else about.get("id")
-    if subject is NoticeSubject.OTHER or reference is None:
-        subject, reference = NoticeSubject.OTHER, event["id"]
+    what = _about(event, about)
     operation_id = (about.get("metadata") or {}).get(OPERATION)
     return Notice(
         notice_id=_text(event["id"]),
-        subject=subject,
-        reference=_text(reference),
-        operation_id=None if operation_id is None or subject is NoticeSubject.OTHER else _text(operation_id),
+        subject=what.subject,
+        reference=_text(what.reference),
+        operation_id=None if operation_id is None or what.subject is NoticeSubject.OTHER else _text(operation_id),
         occurred_at=datetime.fromtimestamp(_seconds(event["created"]), UTC),
+        charge_reference=None if what.charge is None else _text(what.charge),
+        customer_id=None if what.customer is None else _text(what.customer),
     )
+
+
+def _about(event: dict[str, Any], about: dict[str, Any]) -> _About:
+    """Only what the ledger could look up is named; all else, a saved card's token included, stays unsaid.
+
+    A payment's customer is named once there is money: what was only begun or declined by hand is nobody's business.
+    """
+    match _text(about["object"]):
+        case "payment_intent":
+            captured = about.get("status") == "succeeded"
+            return _charged(about["id"], about, captured=captured)
+        case "charge":
+            payment = about.get("payment_intent")
+            return _charged(payment or about["id"], about, captured=about.get("captured") is True)
+        case "setup_intent":
+            return _About(NoticeSubject.CARD, about["id"], customer=about.get("customer"))
+        case "refund":
+            return _About(NoticeSubject.REFUND, about["id"], about.get("payment_intent"), about.get("customer"))
+        case "dispute":
+            return _About(NoticeSubject.DISPUTE, about["id"], about.get("payment_intent"))
+        case "payment_method" if event.get("type") in _CARD_CHANGES:
+            before = event["data"].get("previous_attributes") or {}
+            customer = about.get("customer") or before.get("customer")
+            return _About(NoticeSubject.CARD, derived_id("crd", "stripe", _text(about["id"])), customer=customer)
+        case "customer" if event.get("type") == "customer.deleted":
+            return _About(NoticeSubject.CARD, event["id"], customer=about["id"])
+    return _About(NoticeSubject.OTHER, event["id"])
+
+
+def _charged(reference: object, about: dict[str, Any], *, captured: bool) -> _About:
+    if not captured:
+        return _About(NoticeSubject.CHARGE, reference)
+    return _About(NoticeSubject.CHARGE, reference, reference, about.get("customer"))
 
 
 def _text(value: object) -> str:

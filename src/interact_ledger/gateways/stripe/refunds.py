@@ -15,7 +15,7 @@ from interact_ledger.gateways.protocol import (
     Unknown,
 )
 from interact_ledger.gateways.stripe.connection import Answer, Refusal
-from interact_ledger.gateways.stripe.intents import found_in_pages
+from interact_ledger.gateways.stripe.intents import PAGE, found_in_pages
 from interact_ledger.gateways.stripe.requests import key, new_refund
 from interact_ledger.gateways.stripe.results import Object, refund_result
 from interact_ledger.gateways.stripe.understanding import (
@@ -62,7 +62,7 @@ class Refunds(Verbs):
             GatewayMisconfigured: if Stripe does not know the payment.
         """
         refuse_empty(request.charge_reference, "charge_reference")
-        params = {"payment_intent": request.charge_reference, "limit": 100}
+        params = {"payment_intent": request.charge_reference, "limit": PAGE}
         known = found_in_pages(self._connection, lambda v1: v1.refunds, params, request.attempt_id)
         return looked_up(known, refund_result)
 

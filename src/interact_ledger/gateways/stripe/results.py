@@ -32,7 +32,18 @@ from interact_ledger.gateways.protocol import (
 from interact_ledger.gateways.stripe.amounts import money_of
 from interact_ledger.gateways.stripe.declines import declined
 
-__all__ = ["BRANDS", "UNREADABLE", "Object", "card_decline", "card_result", "charge_result", "refund_result", "text"]
+__all__ = [
+    "BRANDS",
+    "UNREADABLE",
+    "Object",
+    "card_decline",
+    "card_details",
+    "card_result",
+    "charge_result",
+    "moment",
+    "refund_result",
+    "text",
+]
 
 Object = Mapping[str, Any]
 """One of Stripe's objects, as its JSON has it."""
@@ -106,7 +117,7 @@ def refund_result(refund: Object) -> RefundResult:
     match refund["status"]:
         case "succeeded":
             amount = money_of(refund["amount"], refund["currency"])
-            return Refunded(reference=reference, amount=amount, refunded_at=_moment(refund["created"]))
+            return Refunded(reference=reference, amount=amount, refunded_at=moment(refund["created"]))
         case "pending" | "requires_action":
             return Pending(reference=reference)
         case "failed" | "canceled" as status:
@@ -126,8 +137,8 @@ def _succeeded(request: ChargeRequest, reference: str, payment: Object) -> Succe
     return Succeeded(
         reference=reference,
         amount=money_of(payment["amount_received"], payment["currency"]),
-        captured_at=_moment(charge["created"]),
-        card=_details(about.get("card") or {}),
+        captured_at=moment(charge["created"]),
+        card=card_details(about.get("card") or {}),
         saved_card=_kept(request.customer_id, reference, method) if request.save_card and method else None,
     )
 
@@ -139,10 +150,11 @@ def _kept(customer_id: str, reference: str, method: Object) -> CardSaved | None:
     """
     if method["customer"] != customer_id:
         return None
-    return CardSaved(reference=reference, token=text(method["id"]), details=_details(method["card"]))
+    return CardSaved(reference=reference, token=text(method["id"]), details=card_details(method["card"]))
 
 
-def _details(card: Object) -> CardDetails:
+def card_details(card: Object) -> CardDetails:
+    """Return what may be shown of a card, of a PaymentMethod's or of a charge's."""
     brand = card.get("brand") or "unknown"
     return CardDetails(
         brand=_OTHER_NAMES.get(brand, brand),
@@ -158,7 +170,8 @@ def _declined(failure: Object, reference: str, *, still_payable: bool = False) -
     return declined(*codes, reference=reference, still_payable=still_payable)
 
 
-def _moment(seconds: object) -> datetime:
+def moment(seconds: object) -> datetime:
+    """Return a time of Stripe's."""
     if type(seconds) is not int:
         raise ValueError("not a time of Stripe's")
     return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,103 @@
+"""What a customer, or the service, should be told of: one row for each thing, written with the event that it is about.
+
+The ledger itself sends nothing. `processes/notifications.py` hands the rows to whoever subscribes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from pydantic_core import from_json, to_json
+
+from interact_ledger.domain import events as e
+from interact_ledger.domain.account import Account, Standing
+from interact_ledger.tables import ColumnType, Query, RowChange, Table
+
+__all__ = ["NOTIFICATIONS", "Notification", "notifications_of", "rows"]
+
+NOTIFICATIONS = Table(
+    name="notifications",
+    columns={
+        "account_id": ColumnType.TEXT,
+        "version": ColumnType.INTEGER,
+        "kind": ColumnType.TEXT,
+        "recorded_at": ColumnType.TIME,
+        "data": ColumnType.TEXT,
+    },
+    key=("account_id", "version", "kind"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
+    """Something that a customer, or the service, should be told of."""
+
+    account_id: str
+    version: int
+    """The event, by its position in the account's history."""
+    kind: str
+    """refund_done, account_suspended or low_balance."""
+    recorded_at: datetime
+    data: Mapping[str, Any]
+    """What it is about; amounts as decimal text in the account's currency."""
+
+    @property
+    def notification_id(self) -> str:
+        """The same for each delivery of the same notification."""
+        return f"{self.account_id}/{self.version}/{self.kind}"
+
+
+Said: TypeAlias = dict[str, Any]
+
+_BY_EVENT: Mapping[type[e.Event], tuple[str, Callable[[Any], Said | None]]] = {
+    e.Refunded: (
+        "refund_done",
+        lambda event: {"refund_id": event.operation_id, "transaction_id": event.transaction_id, "total": event.total},
+    ),
+}
+
+
+def rows(recorded: e.Recorded, before: Account | None, after: Account | None) -> Iterator[RowChange]:
+    """Yield a row for each thing to be told of an event."""
+    if before is None or after is None:
+        return
+    for kind, said in _to_be_told(recorded.event, before, after):
+        yield NOTIFICATIONS.insert(
+            account_id=recorded.stream_id,
+            version=recorded.version,
+            kind=kind,
+            recorded_at=recorded.recorded_at,
+            data=to_json({**said, "currency": after.currency}).decode(),
+        )
+
+
+def notifications_of(query: Query, events: Sequence[tuple[str, int]]) -> list[Notification]:
+    """Return what is to be told of events, given as account and version, in their order."""
+    found: dict[tuple[str, int], list[Notification]] = {}
+    streams = sorted({account_id for account_id, _ in events})
+    marks = ", ".join("?" * len(streams))
+    versions = [version for _, version in events]
+    for row in query(
+        f"SELECT * FROM notifications WHERE account_id IN ({marks}) AND version BETWEEN ? AND ? ORDER BY kind",
+        [*streams, min(versions), max(versions)],
+    ):
+        read = NOTIFICATIONS.read(row)
+        told = Notification(**{**read, "data": from_json(read["data"])})
+        found.setdefault((told.account_id, told.version), []).append(told)
+    return [told for event in events for told in found.get(event, ())]
+
+
+def _to_be_told(event: e.Event, before: Account, after: Account) -> Iterator[tuple[str, Said]]:
+    if type(event) in _BY_EVENT:
+        kind, of = _BY_EVENT[type(event)]
+        said = of(event)
+        if said is not None:
+            yield kind, said
+    if before.standing is not Standing.SUSPENDED and after.standing is Standing.SUSPENDED:
+        yield "account_suspended", {"balance": after.balance}
+    threshold = after.low_balance_threshold
+    if threshold is not None and after.available < threshold <= before.available:
+        yield "low_balance", {"available": after.available, "threshold": threshold}
