@@ -156,6 +156,7 @@ CALLS: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "complete_saving": _on("saving"),
     "cancel_saving": _on("saving"),
     "cards": _on(),
+    "disputes": _on(),
     "choose_default_card": _on("card"),
     "remove_card": _on("card", idempotency_key="k"),
     "automatic_payments": _on(),

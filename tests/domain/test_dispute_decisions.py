@@ -248,6 +248,26 @@ def test_a_dispute_of_what_never_came_takes_nothing_more():
     assert amounts(*told(events, dispute(LOST), reversed_at=NOW)) == (D(0), D(0))
 
 
+def test_what_comes_back_of_a_charge_that_never_settled_is_taken_again():
+    lost = told(PAID, dispute(LOST, "12.00"), refund_made("24.00"))
+    events = told(lost, dispute(LOST, "12.00"), refund_made("24.00"), reversed_at=NOW)
+    back = told(events, dispute(WON, "12.00"), refund_made("24.00", returned=True), reversed_at=NOW)
+    assert topics(events, back) == ["dispute-won", "refund-elsewhere-returned", "payment-reversed"]
+    assert amounts(*back) == (D(0), D(0))
+
+
+def test_what_a_won_dispute_gives_back_another_that_was_lost_for_less_than_its_claim_takes_in_the_same_look():
+    first, second = dispute(LOST, reference="dp_1"), dispute(LOST, reference="dp_2", opened_at=LATER)
+    events = told(PAID, second, dispute(WON, reference="dp_1"))
+    assert amounts(*events) == (D(0), D(0))
+    both = told(PAID, first, second)
+    assert amounts(*both) == (D(0), D(0))
+    turned = told(both, second, dispute(WON, reference="dp_1"))
+    assert topics(both, turned) == ["dispute-won", "dispute-lost"]
+    turned = told(both, first, dispute(WON, reference="dp_2", opened_at=LATER))
+    assert told(turned, first, dispute(WON, reference="dp_2", opened_at=LATER)) == turned
+
+
 # Order ------------------------------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from hypothesis.stateful import rule
 from payment_rules import PICKS
 from refund_rules import RefundRules
 from simple_model import DECIMALS, NOTHING, ModelAccount, Taken
+from world import START
 
 from interact_ledger.gateways.protocol import Refunded
 
@@ -19,6 +20,8 @@ SHARES = st.sampled_from([D("0.01"), D("0.33"), D("0.5"), D(1)])
 
 class DisputeRules(RefundRules):
     """Rules about what banks, networks and people do at the gateway; its notices are delivered at once."""
+
+    _decided_at = START
 
     def _some_charge(self, pick: int) -> tuple[ModelAccount, str, str]:
         account, transaction_id = self._some_paid(pick)
@@ -37,7 +40,8 @@ class DisputeRules(RefundRules):
         claimed = self._claim(account, transaction_id, share)
         takes = account.left_of(transaction_id).at_most(claimed, DECIMALS[account.currency])
         dispute = self.world.sandbox.open_dispute(charge, self.money(claimed, account))
-        account.taken[dispute.reference] = Taken("dispute", transaction_id, claimed, takes, "open")
+        since = (dispute.opened_at, dispute.reference)
+        account.taken[dispute.reference] = Taken("dispute", transaction_id, claimed, takes, "open", since)
         self.deliver_everything()
 
     @rule(pick=PICKS, won=st.booleans())
@@ -48,7 +52,9 @@ class DisputeRules(RefundRules):
             choices = [(a, r) for a in self.accounts for r, taken in a.taken.items() if taken.what == "dispute"]
         account, reference = choices[-1 - pick % len(choices)]
         self.deliver_everything()
-        self.world.clock.advance(timedelta(seconds=1))
+        # A gateway's own time does not run backwards, whatever ours does: the later decision is the later one.
+        self._decided_at = max(self.now, self._decided_at) + timedelta(seconds=1)
+        self.world.clock.set(self._decided_at)
         self.world.sandbox.decide_dispute(reference, won=won)
         account.decide(reference, won=won)
         self.deliver_everything()

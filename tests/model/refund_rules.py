@@ -29,12 +29,12 @@ class RefundRules(PaymentRules):
             return self._some_paid(pick)
         return choices[-1 - pick % len(choices)]
 
-    def _some_refund(self, pick: int) -> tuple[ModelAccount, str]:
-        choices = [(account, refund_id) for account in self.accounts for refund_id in account.refunds]
-        if not choices:
+    def _some_refund(self, pick: int) -> tuple[ModelAccount, str] | None:
+        """Return a refund, made now if there is none; None if nothing can be paid back."""
+        if not any(account.refunds for account in self.accounts):
             self.refund(pick, D("0.01"), [], None)
-            return self._some_refund(pick)
-        return choices[-1 - pick % min(3, len(choices))]
+        choices = [(account, refund_id) for account in self.accounts for refund_id in account.refunds]
+        return choices[-1 - pick % min(3, len(choices))] if choices else None
 
     @rule(pick=PICKS, share=SHARES, fault=REFUND_FAULTS, trouble=REFUND_TROUBLE)
     def refund(self, pick: int, share: Decimal | None, fault: list[Any], trouble: tuple[str, str] | None) -> None:
@@ -64,7 +64,10 @@ class RefundRules(PaymentRules):
 
     @rule(pick=PICKS, fault=REFUND_FAULTS, trouble=REFUND_TROUBLE)
     def repeat_refund(self, pick: int, fault: list[Any], trouble: tuple[str, str] | None) -> None:
-        account, refund_id = self._some_refund(pick)
+        found = self._some_refund(pick)
+        if found is None:
+            return
+        account, refund_id = found
         refund = account.refunds[refund_id]
         before, expected = refund.status, None
         if before == "not_attempted":
@@ -84,7 +87,10 @@ class RefundRules(PaymentRules):
 
     @rule(pick=PICKS, act=st.sampled_from(["settle", "fail", "return"]))
     def play_the_bank_of_a_refund(self, pick: int, act: str) -> None:
-        account, refund_id = self._some_refund(pick)
+        found = self._some_refund(pick)
+        if found is None:
+            return
+        account, refund_id = found
         reference = self.ledger.refund_result(account.account_id, refund_id).gateway_reference
         if reference is None:
             return

@@ -45,7 +45,7 @@ MAY_BECOME = {
 
 REFUND_MAY_BECOME = {
     "requested": {"requested", "unknown", "pending", "not_attempted", "declined", "succeeded"},
-    "unknown": {"unknown", "pending", "not_attempted", "declined", "succeeded"},
+    "unknown": {"requested", "unknown", "pending", "not_attempted", "declined", "succeeded"},
     "pending": {"pending", "declined", "succeeded"},
     "not_attempted": {"requested", "unknown", "pending", "not_attempted", "declined", "succeeded"},
     "declined": {"declined"},
@@ -148,6 +148,8 @@ class Taken:
     takes: Left
     status: str
     """made; for a dispute open, won or lost."""
+    since: tuple[datetime, str] = (datetime.max.replace(tzinfo=UTC), "")
+    """When a dispute was opened, and its reference."""
 
 
 @dataclass
@@ -293,6 +295,8 @@ class ModelAccount:
             self.change("refunded", -refund.credit)
         if refund.status == "succeeded" != status:
             self.change("refund-returned", refund.credit)
+            refund.status = status
+            self.take_the_rest(refund.transaction_id)
         refund.status = status
 
     def left_of(self, transaction_id: str) -> Left:
@@ -321,11 +325,20 @@ class ModelAccount:
         dispute.takes, dispute.status = NOTHING, "won"
         if won:
             self.change("dispute-won", before.credit)
-            return
-        kept = self.kept_of(dispute.transaction_id).without(before)
-        more = kept.at_most(dispute.claimed - before.total, DECIMALS[self.currency])
-        dispute.takes, dispute.status = Left(before.credit + more.credit, before.total + more.total), "lost"
-        self.change("dispute-lost", -more.credit)
+        else:
+            dispute.takes, dispute.status = before, "lost"
+        self.take_the_rest(dispute.transaction_id)
+
+    def take_the_rest(self, transaction_id: str) -> None:
+        """Let what was lost for less than its claim, and then a reversal, take what is left by now."""
+        of_it = [taken for taken in self.taken.values() if taken.transaction_id == transaction_id]
+        lost = sorted((one for one in of_it if one.status == "lost"), key=lambda one: one.since)
+        for taken in [*lost, *(one for one in of_it if one.what == "reversal")]:
+            claimed = taken.claimed if taken.what == "dispute" else self.top_ups[transaction_id].total
+            kept = self.kept_of(transaction_id)
+            more = kept.at_most(claimed - taken.takes.total, DECIMALS[self.currency])
+            taken.takes = Left(taken.takes.credit + more.credit, taken.takes.total + more.total)
+            self.change("dispute-lost" if taken.what == "dispute" else "payment-reversed", -more.credit)
 
     def pending_refunds(self, tokens: dict[str, str]) -> set[str]:
         """Return the refunds that wait for the customer's bank."""

@@ -95,6 +95,7 @@ READING: dict[str, Callable[[Ledger, Closed], object]] = {
     "accounts": lambda ledger, _: ledger.accounts(),
     "balance": lambda ledger, c: ledger.balance(c.id),
     "cards": lambda ledger, c: ledger.cards(c.id),
+    "disputes": lambda ledger, c: ledger.disputes(c.id),
     "checkout_summary": lambda ledger, c: ledger.checkout_summary(c.id, c.used_quote),
     "estimate": lambda ledger, c: ledger.estimate(c.id, [ONE_SEGMENT]),
     "granted_credit": lambda ledger, c: ledger.granted_credit(c.id),

@@ -40,6 +40,9 @@ def put_through_its_paces(kit: LedgerKit) -> str:
     kit.clock.advance(timedelta(days=40))
     ledger.recover()
     ledger.run_due()
+    kit.gateway.open_dispute(str(paid.gateway_reference), gbp("6.00"))
+    told = kit.gateway.notices_due()[-1]
+    ledger.receive("sandbox", told.body, told.headers)
     return account_id
 
 

@@ -43,6 +43,10 @@ def live(ledger: Ledger, clock: MovableClock) -> str:
     clock.advance(timedelta(days=32))
     ledger.run_due()
     ledger.recover()
+    gateway = ledger._context.gateway("sandbox")
+    gateway.open_dispute(gateway.captured()[0].reference, Money("6.00", "GBP"))
+    told = gateway.notices_due()[-1]
+    ledger.receive("sandbox", told.body, told.headers)
     empty = ledger.open_account("customer-2", "JPY", "JP").account_id
     ledger.close_account(empty, "not wanted", idempotency_key="close")
     return account_id

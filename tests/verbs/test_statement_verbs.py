@@ -59,7 +59,11 @@ def replay(kit: LedgerKit, account_id: str) -> list[Account]:
 
 def of(state: Account) -> Balance:
     return Balance(
-        available=gbp(state.available), held=gbp(state.held), total=gbp(state.balance), pending=gbp(state.pending)
+        available=gbp(state.available),
+        held=gbp(state.held),
+        total=gbp(state.balance),
+        pending=gbp(state.pending),
+        granted=gbp(state.granted),
     )
 
 

@@ -33,7 +33,7 @@ def record_after_capture(charge: Charge, after: AfterCapture, *, hold: bool) -> 
     """
     recorded: list[e.Event] = []
     facts: list[RefundMade | Dispute] = [*after.refunds, *after.disputes]
-    for fact in (*sorted(facts, key=_when), after):
+    for fact in (*sorted(facts, key=_order), after):
         new = _told(charge, fact, hold=hold)
         recorded += new
         for event in new:
@@ -52,8 +52,11 @@ def dispute_id(gateway: str, reference: str) -> str:
     return derived_id("dsp", gateway, reference)
 
 
-def _when(fact: RefundMade | Dispute) -> tuple[datetime, str]:
-    return (fact.refunded_at if isinstance(fact, RefundMade) else fact.opened_at), fact.reference
+def _order(fact: RefundMade | Dispute) -> tuple[bool, datetime, str]:
+    """What gives back comes first, so that what takes finds all that is left; else as it happened."""
+    if isinstance(fact, RefundMade):
+        return not fact.returned, fact.refunded_at, fact.reference
+    return fact.status is not DisputeStatus.WON, fact.opened_at, fact.reference
 
 
 def _told(charge: Charge, fact: RefundMade | Dispute | AfterCapture, *, hold: bool) -> list[e.Event]:
@@ -62,8 +65,8 @@ def _told(charge: Charge, fact: RefundMade | Dispute | AfterCapture, *, hold: bo
             return _refund(charge, fact)
         case Dispute():
             return _dispute(charge, fact, hold=hold)
-        case AfterCapture(reversed_at=datetime()) if not charge.is_reversed:
-            return [_reversed(charge, fact)]
+        case AfterCapture(reversed_at=datetime()):
+            return _reversed(charge, fact)
     return []
 
 
@@ -166,10 +169,12 @@ def _lost(charge: Charge, known: Known, said: Dispute) -> list[e.Event]:
 # A failed settlement ----------------------------------------------------------------------------------------------
 
 
-def _reversed(charge: Charge, after: AfterCapture) -> e.Event:
+def _reversed(charge: Charge, after: AfterCapture) -> list[e.Event]:
     captured = charge.captured
     takes = charge.kept.at_most(captured.total, captured.currency)
-    return e.PaymentReversed(
+    if charge.is_reversed and not takes.total:
+        return []
+    reversed_ = e.PaymentReversed(
         operation_id=captured.operation_id,
         attempt_id=captured.attempt_id,
         gateway=captured.gateway,
@@ -181,6 +186,7 @@ def _reversed(charge: Charge, after: AfterCapture) -> e.Event:
         currency=captured.currency,
         reversed_at=after.reversed_at,
     )
+    return [reversed_]
 
 
 # Events -----------------------------------------------------------------------------------------------------------

@@ -540,7 +540,10 @@ class RefundReturned(RefundEvent):
 
 
 class PaymentReversed(PaymentEvent):
-    """The settlement of a captured charge failed: the money never came. What was left of it leaves the balance."""
+    """The settlement of a captured charge failed: the money never came. What was left of it leaves the balance.
+
+    It comes again with the rest if more becomes left, by a refund that returns or a dispute that is won after all.
+    """
 
     TOPIC = "payment-reversed"
 

@@ -30,7 +30,7 @@ from interact_ledger.gateways.protocol import Initiator
 
 __all__ = ["FOLD_VERSION", "evolve", "fold_card_saving", "fold_refund", "fold_top_up"]
 
-FOLD_VERSION = 4
+FOLD_VERSION = 5
 """Raised whenever the fold's result changes for the same events, so that older snapshots are discarded."""
 
 

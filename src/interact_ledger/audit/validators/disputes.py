@@ -81,11 +81,11 @@ def validate_returned(entry: Entry, book: Book) -> Iterator[Finding]:
 
 
 def validate_reversed(entry: Entry, book: Book) -> Iterator[Finding]:
-    """A settlement that failed takes exactly what nothing took of the charge before, once."""
+    """A settlement that failed takes exactly what nothing took of the charge before, and again only what came back."""
     yield from validate_breakdown(entry, book)
     charge = (entry.event["operation_id"], entry.event["reference"])
-    if charge not in book.charges or charge in book.reversed_charges:
-        yield entry.finding("settlement_wrong", f"{charge[1]} was not captured here, or reversed before")
+    if charge not in book.charges or (charge in book.reversed_charges and entry.amount("total") <= 0):
+        yield entry.finding("settlement_wrong", f"{charge[1]} was not captured here, or is reversed again of nothing")
     elif _parts(entry) != tuple(max(0, part) for part in book.kept[charge]):
         yield entry.finding("settlement_wrong", "takes another amount than is left of the charge")
 
