@@ -272,6 +272,17 @@ def test_removing_the_card_pauses_it_in_the_same_append_and_no_other_card_is_cha
     assert auto(kit, account_id).stopped_by == "card_removed"
 
 
+def test_a_card_that_the_gateway_keeps_no_more_ends_what_charges_it_in_the_same_append(kit):
+    account_id, card_id = with_auto_top_up(kit)
+    kit.gateway.detach_card(kit.ledger._account(account_id).cards[card_id].token)
+    for delivery in kit.gateway.notices_due():
+        kit.ledger.receive("sandbox", delivery.body, delivery.headers)
+    told = topics(kit, account_id)
+    assert told[told.index("card-detached") + 1] == "auto-top-up-paused"
+    assert auto(kit, account_id).stopped_by == "card_removed"
+    assert kit.ledger.audit().clean
+
+
 def test_removing_another_card_changes_nothing(kit):
     account_id, _ = with_auto_top_up(kit)
     kit.ledger.remove_card(account_id, saved(kit, account_id, "tok_mastercard", "other"), idempotency_key="x")

@@ -198,7 +198,9 @@ def record_card(account: Account, card_id: str, details: CardDetails | None) -> 
         return []
     if details is None:
         gone = e.CardDetached(operation_id=card.saved_by, card_id=card_id)
-        return [gone] if card.removal_id is None else removed(account, card_id)
+        return (
+            [gone, *automatic.card_removed(account, card_id)] if card.removal_id is None else removed(account, card_id)
+        )
     updated = e.CardUpdated(
         operation_id=card.saved_by,
         card_id=card_id,
