@@ -223,6 +223,7 @@ def settings_page() -> list[str]:
     ]
     parts: Sequence[tuple[str, type[BaseModel]]] = (
         ("seller", settings.Seller),
+        ("card_testing", settings.CardTesting),
         ("top_up, per currency", limits.Limits),
         ("availability", availability.Availability),
         ("availability.methods", availability.OfferedMethod),
