@@ -11,10 +11,10 @@ from itertools import permutations
 import pytest
 from moneyed import Money
 
-from interact_ledger import Ledger, NoticeOutcome, Settings
+from interact_ledger import Ledger, NoticeOutcome, ReceivedNotice, Settings
 from interact_ledger.clock import MovableClock, iso
 from interact_ledger.domain import events as e
-from interact_ledger.errors import AccountSuspended
+from interact_ledger.errors import AccountSuspended, TransactionNotFound
 from interact_ledger.gateways.protocol import AfterCapture, Found, Pending
 from interact_ledger.gateways.sandbox import Delivery, Fault, SandboxGateway
 from interact_ledger.testing import START, LedgerKit, ledger_kit
@@ -342,18 +342,24 @@ def test_a_payment_in_the_dashboard_for_a_customer_of_ours_is_reported_and_never
     assert kit.gateway.notices_due() == []
 
 
-def test_what_bears_our_id_and_is_no_accounts_stands_in_the_gateways_book(kit):
+def unexplained(kit: LedgerKit, named: str, **changes: object) -> ReceivedNotice:
+    """Receive a notice that is too old to come again, about what no look-up finds."""
     content = {
         "id": "evt_lost",
         "subject": "charge",
         "reference": "pay_lost",
-        "operation_id": "txn_lost",
+        "operation_id": named,
         "occurred_at": iso(kit.clock.now() - timedelta(days=2)),
-    }
+    } | changes
     body = json.dumps(content).encode()
+    (notice,) = kit.ledger.receive("sandbox", body, kit.gateway.signed(body))
+    assert notice.outcome is UNEXPLAINED
+    return notice
+
+
+def test_what_bears_our_id_and_is_no_accounts_stands_in_the_gateways_book(kit):
     for _ in range(2):
-        (notice,) = kit.ledger.receive("sandbox", body, kit.gateway.signed(body))
-        assert (notice.outcome, notice.account_id) == (UNEXPLAINED, None)
+        assert unexplained(kit, "txn_lost").account_id is None
     ((recorded, _),) = kit.ledger._log.select("gateway_sandbox")
     assert (recorded.version, recorded.event.about) == (1, "pay_lost")
     report = kit.ledger.audit()
@@ -363,6 +369,19 @@ def test_what_bears_our_id_and_is_no_accounts_stands_in_the_gateways_book(kit):
     before = rows_of(kit)
     kit.ledger.rebuild()
     assert rows_of(kit) == before
+
+
+@pytest.mark.parametrize("subject", ["charge", "card", "refund", "dispute", "other"])
+def test_an_entry_in_a_book_is_no_operation_of_an_account(kit, account_id, subject):
+    paid(kit, account_id)
+    unexplained(kit, "txn_lost")
+    rows = kit.ledger._log.query("SELECT operation_id FROM operations WHERE stream_id NOT LIKE 'acct%'", ())
+    assert sorted(row["operation_id"][:4] for row in rows) == ["inv_", "ntu_"]
+    for entry in (row["operation_id"] for row in rows):
+        about = {"id": f"evt_{entry}", "subject": subject, "charge_reference": "pay_lost"}
+        assert unexplained(kit, entry, **about).account_id is None
+        with pytest.raises(TransactionNotFound):
+            kit.ledger.receipt(entry)
 
 
 # Cards ------------------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from interact_ledger.errors import AccountNotFound, Busy, LedgerError, StorageUn
 from interact_ledger.money import EXACT
 from interact_ledger.storage.deadline import over_by
 from interact_ledger.storage.log import START, Conflict, Log
-from interact_ledger.storage.rows import Reader, Step, rows_of_events, steps
+from interact_ledger.storage.rows import Reader, Step, is_book, rows_of_events, steps
 from interact_ledger.storage.snapshots import Loaded, from_snapshot, snapshot_of
 
 __all__ = ["Accounts", "Cause", "Change", "Decide", "History"]
@@ -190,9 +190,9 @@ class Accounts:
         return self._log.find(account_id, [rows[0]["version"]])[0]
 
     def account_of(self, operation_id: str) -> str | None:
-        """Return whose operation this is, None if there is no such operation."""
+        """Return whose operation this is, None if it is no account's: an entry in a book is not."""
         rows = self._log.query("SELECT stream_id FROM operations WHERE operation_id=?", (operation_id,))
-        return str(rows[0]["stream_id"]) if rows else None
+        return str(rows[0]["stream_id"]) if rows and not is_book(rows[0]["stream_id"]) else None
 
     def follow(self) -> None:
         """See that what asks without naming an account misses nothing that is stored by now."""
