@@ -17,6 +17,7 @@ from interact_ledger.domain import events as e
 from interact_ledger.errors import AccountSuspended, TransactionNotFound
 from interact_ledger.gateways.protocol import AfterCapture, Found, Pending
 from interact_ledger.gateways.sandbox import Delivery, Fault, SandboxGateway
+from interact_ledger.ids import operation_id
 from interact_ledger.testing import START, LedgerKit, ledger_kit
 from ledger_helpers import ONE_SEGMENT, available, events_of, gbp, pay, stored, topics
 
@@ -369,6 +370,15 @@ def test_what_bears_our_id_and_is_no_accounts_stands_in_the_gateways_book(kit):
     before = rows_of(kit)
     kit.ledger.rebuild()
     assert rows_of(kit) == before
+
+
+def test_what_stands_in_the_gateways_book_is_not_recorded_again_once_its_account_is_known(kit, account_id):
+    paid_later = "a request that is repeated after its ledger was restored from before it"
+    transaction_id = operation_id(account_id, paid_later)
+    assert unexplained(kit, transaction_id).account_id is None
+    assert pay(kit, account_id, key=paid_later).transaction_id == transaction_id
+    assert unexplained(kit, transaction_id).account_id == account_id
+    assert [finding.code for finding in kit.ledger.audit().findings] == ["notice_unexplained"]
 
 
 @pytest.mark.parametrize("subject", ["charge", "card", "refund", "dispute", "other"])

@@ -310,4 +310,4 @@ def _record_unexplained(
     if account_id is None:
         books.enter(context.cause, f"{GATEWAY_PREFIX}{gateway_id}", unexplained)
     else:
-        context.transact(account_id, lambda _, history: () if history(unexplained.mark) else [unexplained])
+        context.transact(account_id, lambda *_: () if books.is_entered(unexplained) else [unexplained])

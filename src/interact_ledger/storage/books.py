@@ -43,7 +43,7 @@ class Books:
             self._enter_until(give_up_at, cause, stream_id, event)
 
     def _enter_until(self, give_up_at: float, cause: Cause, stream_id: str, event: Event) -> None:
-        while not self._is_entered(event):
+        while not self.is_entered(event):
             latest, link = self._log.last(stream_id)
             recorded_at = max(self._clock.now(), latest.recorded_at) if latest else self._clock.now()
             recorded = Recorded(stream_id, link.version + 1, recorded_at, cause.actor, cause.correlation_id, event)
@@ -55,6 +55,7 @@ class Books:
                     busy = Busy("others kept writing in this book; try again")
                     raise (conflict.storage_error or busy) from None
 
-    def _is_entered(self, event: Event) -> bool:
+    def is_entered(self, event: Event) -> bool:
+        """Say whether an entry was made before, in a book or in any other stream."""
         own = event.operations()[0]
         return bool(self._log.query("SELECT 1 FROM operations WHERE operation_id=?", (own,)))
