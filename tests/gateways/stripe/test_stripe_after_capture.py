@@ -123,6 +123,15 @@ def test_a_dispute_that_was_prevented_is_lost_only_if_money_was_taken_for_it(ben
     assert blocked != resolved
 
 
+def test_a_dispute_that_was_prevented_after_all_and_whose_money_is_back_is_won(bench):
+    """Were it no dispute any more, what it held would be held for ever."""
+    captured = paid(bench)
+    reference = bench.server.open_dispute(captured.reference)
+    bench.server.decide_dispute(reference, won=True)
+    bench.server.state.disputes[reference]["status"] = "prevented"
+    assert [d.status for d in left(bench, captured.reference).disputes] == [DisputeStatus.WON]
+
+
 @pytest.mark.parametrize(
     "changes",
     [{"status": "something_new"}, {"currency": "usd"}, {"amount": "7"}, {"evidence_details": None}, {"reason": ""}],

@@ -98,7 +98,7 @@ def _refund_made(refund: Object) -> RefundMade | None:
 
 
 def _dispute(dispute: Object) -> Dispute | None:
-    """Return a dispute; an inquiry is none, and one that was prevented is lost if money was taken for it."""
+    """Return a dispute; an inquiry is none, nor one that was prevented before any money was taken for it."""
     status = _dispute_status(dispute)
     if status is None:
         return None
@@ -122,8 +122,10 @@ def _dispute_status(dispute: Object) -> DisputeStatus | None:
         case "lost":
             return DisputeStatus.LOST
         case "prevented":
-            taken = sum(booked["amount"] for booked in dispute["balance_transactions"])
-            return DisputeStatus.LOST if taken < 0 else None
+            moved = [booked["amount"] for booked in dispute["balance_transactions"]]
+            if not moved:
+                return None
+            return DisputeStatus.LOST if sum(moved) < 0 else DisputeStatus.WON
         case "warning_needs_response" | "warning_under_review" | "warning_closed":
             return None
     raise ValueError("not a status of a Dispute")
