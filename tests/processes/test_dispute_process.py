@@ -196,6 +196,22 @@ def test_our_own_refund_that_a_dispute_finds_first_stays_ours(kit, account_id):
     assert sound(kit)
 
 
+def test_while_our_own_refund_cannot_be_looked_up_what_a_dispute_takes_is_not_known(kit, account_id):
+    payment = pay(kit, account_id)
+    deliver(kit)
+    kit.gateway.fail_next("refund", Fault.AFTER)
+    kit.ledger.refund(account_id, payment.transaction_id, gbp("12.00"), "asked", idempotency_key="back")
+    dispute = kit.gateway.open_dispute(payment.gateway_reference, gbp("60.00"))
+    kit.gateway.decide_dispute(dispute.reference, won=False)
+    kit.gateway.fail_next("find_refund", Fault.BEFORE)
+    decided = kit.gateway.notices_due()[-1:]
+    assert deliver(kit, decided) == [LATER]
+    assert deliver(kit, decided) == [RECORDED]
+    deliver(kit)
+    assert kit.ledger.balance(account_id).total == gbp("0.00")
+    assert sound(kit)
+
+
 # Every order ------------------------------------------------------------------------------------------------------
 
 

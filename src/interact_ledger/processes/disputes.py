@@ -36,25 +36,34 @@ def is_told(context: Context, gateway_id: str) -> bool:
     return context.gateway(gateway_id).capabilities.tells_after_capture
 
 
-def look(context: Context, charge: ChargeAt) -> AfterCapture | NotFound | None:
-    """Return all that left a charge, `NotFound` if there is no captured one, or None while that cannot be known."""
+def look(context: Context, charge: ChargeAt, about: str) -> AfterCapture | NotFound | None:
+    """Return all that left a charge, `NotFound` if there is no captured one, or None while that cannot be known.
+
+    What is ours of it is recorded first, in its own story: but for what the notice is about, which is heard with it.
+    """
     found = context.gateway(charge.gateway).find_after_capture(charge.reference)
     if isinstance(found, NotFound):
         return found
     currency = context.accounts.load(charge.account_id).currency
     if not isinstance(found, Found) or not life.is_told_in(found.result, currency):
         return None
-    return found.result if _ours_are_known(context, charge, found.result) else None
+    return found.result if _ours_are_known(context, charge, found.result, about) else None
 
 
-def _ours_are_known(context: Context, charge: ChargeAt, after: AfterCapture) -> bool:
-    """Make sure that no refund of ours is taken for somebody else's: not everything at a gateway can bear our id.
+def _ours_are_known(context: Context, charge: ChargeAt, after: AfterCapture, about: str) -> bool:
+    """Make sure that a dispute finds what refunds of ours left, and that none is taken for somebody else's.
 
-    One that is of an amount for which we asked without an answer may be ours, and its own look-up tells.
+    Not everything at a gateway can bear our id. A refund without one that is of an amount for which we asked without
+    an answer may be ours, and its own look-up tells.
     """
     captured = fold_charges(context.accounts.history(charge.account_id, charge.transaction_id)).get(charge.reference)
     if captured is None:
         return True
+    for made in after.refunds:
+        if made.operation_id not in captured.refunds or made.reference in {about, *captured.refund_references}:
+            continue
+        if not refunds.hear(context, charge.account_id, made.operation_id, made.reference, unmarked):
+            return False
     known = captured.refund_references | captured.elsewhere.keys()
     nobodys = {
         made.amount.amount for made in after.refunds if made.operation_id is None and made.reference not in known
@@ -80,18 +89,14 @@ def recording(context: Context, charge: ChargeAt, after: AfterCapture) -> Decide
 
 
 def hear(context: Context, charge: ChargeAt, after: AfterCapture, marked: Marked) -> bool:
-    """Record what left a charge with a notice's mark; what is ours of it goes into its own story first.
+    """Record what left a charge with a notice's mark.
 
     Returns whether the charge is known as captured, or became so now.
     """
     account_id, transaction_id, _, reference = charge
     if reference not in fold_charges(context.accounts.history(account_id, transaction_id)):
         top_up.hear(context, account_id, transaction_id, reference, unmarked)
-    captured = fold_charges(context.accounts.history(account_id, transaction_id)).get(reference)
-    if captured is None:
+    if reference not in fold_charges(context.accounts.history(account_id, transaction_id)):
         return False
-    for made in after.refunds:
-        if made.operation_id in captured.refunds and made.reference not in captured.refund_references:
-            refunds.hear(context, account_id, made.operation_id, made.reference, unmarked)
     context.transact(account_id, marked(recording(context, charge, after)))
     return True

@@ -245,7 +245,7 @@ def _hear(context: Context, whose: _Whose, gateway_id: str, notice: Notice, mark
     charge = _charge(account_id, gateway_id, first, notice)
     if charge is None or not disputes.is_told(context, gateway_id):
         return hear is not None and hear(context, account_id, operation_id, notice.reference, marked)
-    after = disputes.look(context, charge)
+    after = disputes.look(context, charge, notice.reference)
     if hear is not None and _is_about(notice, first):
         also = _also(context, charge, after, marked)
         return hear(context, account_id, operation_id, notice.reference, also) and after is not None
