@@ -271,6 +271,12 @@ def test_what_a_won_dispute_gives_back_another_that_was_lost_for_less_than_its_c
 # Order ------------------------------------------------------------------------------------------------------------
 
 
+def test_a_refund_elsewhere_stays_taken_though_a_dispute_that_was_lost_beside_it_is_won_after_all():
+    lost = told(PAID, dispute(LOST), refund_made("60.00", refunded_at=LATER))
+    won = told(lost, dispute(WON), refund_made("60.00", refunded_at=LATER))
+    assert amounts(*lost) == amounts(*won) == (D(0), D(0))
+
+
 def test_facts_are_taken_in_the_order_in_which_they_happened_not_in_which_they_are_listed():
     facts = [replace(refund_made("0.01", f"re_{n}"), refunded_at=NOW + timedelta(hours=n)) for n in range(4)]
     assert told(PAID, *facts) == told(PAID, *reversed(facts))

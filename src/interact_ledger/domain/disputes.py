@@ -52,11 +52,15 @@ def dispute_id(gateway: str, reference: str) -> str:
     return derived_id("dsp", gateway, reference)
 
 
-def _order(fact: RefundMade | Dispute) -> tuple[bool, datetime, str]:
-    """What gives back comes first, so that what takes finds all that is left; else as it happened."""
+def _order(fact: RefundMade | Dispute) -> tuple[int, datetime, str]:
+    """What gives back comes first, so that what takes finds all that is left; else as it happened.
+
+    A refund comes before a dispute: a dispute that is lost for less than its claim takes the rest when more becomes
+    left, and a refund does not.
+    """
     if isinstance(fact, RefundMade):
-        return not fact.returned, fact.refunded_at, fact.reference
-    return fact.status is not DisputeStatus.WON, fact.opened_at, fact.reference
+        return 0 if fact.returned else 1, fact.refunded_at, fact.reference
+    return 0 if fact.status is DisputeStatus.WON else 2, fact.opened_at, fact.reference
 
 
 def _told(charge: Charge, fact: RefundMade | Dispute | AfterCapture, *, hold: bool) -> list[e.Event]:
