@@ -101,6 +101,9 @@ def _check_audit(world: World, process: Process) -> None:
     if report.integrity:
         raise Violation("audit", f"{report.integrity[:3]}")
     reported = Counter(finding.code for finding in report.attention)
+    # A notice that could not be looked up for too long is for a person, whatever recovery finds later.
+    if reported.pop("notice_unexplained", 0) > sum(seen.topic == "notice-unexplained" for seen in world.witness.seen):
+        raise Violation("audit", f"explained, and reported all the same: {report.attention[:3]}")
     explained = world.witness.unasked
     if world.plan.keeps_promises and explained["capture_late"]:
         raise Violation("I2", f"a capture came late, and the gateway kept its promises: {report.attention[:3]}")

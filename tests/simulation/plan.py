@@ -72,5 +72,5 @@ class Plan:
             cached_accounts_max=chance.choice([1, 10_000]),
             card_troubles=chance.choice([0.3, 0.7]),
             quote_lifetime=timedelta(minutes=chance.choice([30, 10_000, 10_000])),
-            clock_difference_max=timedelta(seconds=chance.choice([10, 10, 10, 900])),
+            clock_difference_max=timedelta(seconds=chance.choice([10, 900, 10, 900])),
         )
