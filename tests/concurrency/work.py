@@ -18,11 +18,13 @@ from interact_ledger import EventsElsewhere, Ledger, Message, Settings, TopUpRes
 from interact_ledger.domain.events import TopUpRequested
 from interact_ledger.errors import InsufficientBalance
 from interact_ledger.gateways.sandbox import SandboxGateway
+from interact_ledger.settings import CardTesting
 from tellers import ONE_SEGMENT, Tally, Worker, gbp, insisting
 
 PROCESSES = 8
 MANY = Message("m", "GB", segments=1, quantity=40)
 """Messages for £1.30."""
+MANY_CARDS = Settings.default().model_copy(update={"card_testing": CardTesting(declines_max=100, cards_max=100)})
 OVER = frozenset({"succeeded", "declined", "not_attempted"})
 
 _barriers: list[Barrier] = []
@@ -52,7 +54,7 @@ def opened(
 ) -> Iterator[tuple[Ledger, SandboxGateway]]:
     with (
         SandboxGateway(files.sandbox, **sandbox) as gateway,
-        Ledger.open(files.url, gateways=[gateway], settings=settings, events=files.events) as ledger,
+        Ledger.open(files.url, gateways=[gateway], settings=settings or MANY_CARDS, events=files.events) as ledger,
     ):
         yield ledger, gateway
 

@@ -43,8 +43,6 @@ def grant(
     refuse_closed(account)
     if amount <= 0:
         raise InvalidAmount("must be more than zero", field="amount")
-    if type(priority) is not int or not 0 <= priority <= PRIORITY_MAX:
-        raise InvalidRequest(f"must be a whole number from 0 to {PRIORITY_MAX}", field="priority")
     if expires_at is not None and expires_at <= now:
         raise InvalidRequest("is not in the future", field="expires_at")
     return [

@@ -36,10 +36,10 @@ def is_told(context: Context, gateway_id: str) -> bool:
     return context.gateway(gateway_id).capabilities.tells_after_capture
 
 
-def look(context: Context, charge: ChargeAt, about: str) -> AfterCapture | NotFound | None:
+def look(context: Context, charge: ChargeAt, about: str | None) -> AfterCapture | NotFound | None:
     """Return all that left a charge, `NotFound` if there is no captured one, or None while that cannot be known.
 
-    What is ours of it is recorded first, in its own story: but for what the notice is about, which is heard with it.
+    What is ours of it is recorded first, in its own story: but for what is `about`, which is heard with it.
     """
     found = context.gateway(charge.gateway).find_after_capture(charge.reference)
     if isinstance(found, NotFound):
@@ -50,7 +50,7 @@ def look(context: Context, charge: ChargeAt, about: str) -> AfterCapture | NotFo
     return found.result if _ours_are_known(context, charge, found.result, about) else None
 
 
-def _ours_are_known(context: Context, charge: ChargeAt, after: AfterCapture, about: str) -> bool:
+def _ours_are_known(context: Context, charge: ChargeAt, after: AfterCapture, about: str | None) -> bool:
     """Make sure that a dispute finds what refunds of ours left, and that none is taken for somebody else's.
 
     Not everything at a gateway can bear our id. A refund without one that is of an amount for which we asked without

@@ -178,11 +178,13 @@ def _act_on(context: Context, books: Books, query: Query, gateway_id: str, notic
 
 
 def _whose(context: Context, query: Query, gateway_id: str, notice: Notice) -> _Whose | None:
-    for reference in (notice.reference, notice.charge_reference):
-        known = operation_at(query, gateway_id, reference) if reference else None
-        if known is not None:
-            return _Whose(*known)
+    known = operation_at(query, gateway_id, notice.reference)
+    if known is not None:
+        return _Whose(*known)
     account_id = context.accounts.account_of(notice.operation_id) if notice.operation_id else None
+    charged = operation_at(query, gateway_id, notice.charge_reference) if notice.charge_reference else None
+    if charged is not None and charged[0] != account_id:
+        return _Whose(*charged)
     if account_id is not None:
         return _Whose(account_id, notice.operation_id)
     if notice.customer_id is None or notice.operation_id is not None or notice.subject is NoticeSubject.OTHER:
@@ -245,8 +247,9 @@ def _hear(context: Context, whose: _Whose, gateway_id: str, notice: Notice, mark
     charge = _charge(account_id, gateway_id, first, notice)
     if charge is None or not disputes.is_told(context, gateway_id):
         return hear is not None and hear(context, account_id, operation_id, notice.reference, marked)
-    after = disputes.look(context, charge, notice.reference)
-    if hear is not None and _is_about(notice, first):
+    is_about = _is_about(notice, first)
+    after = disputes.look(context, charge, notice.reference if is_about else None)
+    if hear is not None and is_about:
         also = _also(context, charge, after, marked)
         return hear(context, account_id, operation_id, notice.reference, also) and after is not None
     if not isinstance(after, AfterCapture) or _may_lag(context, gateway_id, notice, after):

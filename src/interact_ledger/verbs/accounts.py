@@ -278,6 +278,8 @@ class AccountVerbs(Verbs):
         """
         free_text(reason, "reason")
         over_at = aware_or_none(expires_at, "expires_at")
+        if type(priority) is not int or not 0 <= priority <= grants.PRIORITY_MAX:
+            raise InvalidRequest(f"must be a whole number from 0 to {grants.PRIORITY_MAX}", field="priority")
         written = exact(amount, "amount")
         request = self._request(account_id, idempotency_key, "grant_credit", written, reason, priority, over_at)
 
