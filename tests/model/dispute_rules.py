@@ -15,6 +15,7 @@ from world import START
 from interact_ledger.gateways.protocol import Refunded
 
 D = Decimal
+UNANSWERED = {"requested", "unknown"}
 SHARES = st.sampled_from([D("0.01"), D("0.33"), D("0.5"), D(1)])
 
 
@@ -66,6 +67,11 @@ class DisputeRules(RefundRules):
     def refund_in_the_dashboard(self, pick: int, share: Decimal) -> None:
         account, transaction_id, charge = self._some_charge(pick)
         claimed = self._claim(account, transaction_id, share)
+        if any(
+            refund.transaction_id == transaction_id and refund.total == claimed and refund.status in UNANSWERED
+            for refund in account.refunds.values()
+        ):
+            self.let_recovery_have_its_time()  # until then nobody can say whose refund it is
         takes = account.kept_of(transaction_id).at_most(claimed, DECIMALS[account.currency])
         made = self.world.sandbox.refund_in_dashboard(charge, self.money(claimed, account))
         if isinstance(made, Refunded):
