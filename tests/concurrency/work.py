@@ -24,7 +24,6 @@ from tellers import ONE_SEGMENT, Tally, Worker, gbp, insisting
 PROCESSES = 8
 MANY = Message("m", "GB", segments=1, quantity=40)
 """Messages for £1.30."""
-MANY_CARDS = Settings.default().model_copy(update={"card_testing": CardTesting(declines_max=100, cards_max=100)})
 OVER = frozenset({"succeeded", "declined", "not_attempted"})
 
 _barriers: list[Barrier] = []
@@ -110,7 +109,8 @@ def _open(url: str) -> bool:
         return ledger.balance(account.account_id).available == gbp("0")
 
 
-HASTY = Settings.default().model_copy(update={"send_within": timedelta(milliseconds=150)})
+MANY_CARDS = Settings.default().model_copy(update={"card_testing": CardTesting(declines_max=100, cards_max=100)})
+HASTY = MANY_CARDS.model_copy(update={"send_within": timedelta(milliseconds=150)})
 """An attempt may be sent for so short a time that recovery meets its sender at work."""
 SOON = timedelta(milliseconds=150)
 TOKENS = ("tok_visa", "tok_timeout_after_charging", "tok_timeout_before_charging", "tok_declined_insufficient_funds")
