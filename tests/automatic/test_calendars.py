@@ -71,7 +71,7 @@ class Reckoning:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     zone=st.sampled_from(ZONES),
-    start=st.datetimes(datetime(2009, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    start=st.datetimes(datetime(2009, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - zone beside it
     day=DAYS,
     steps=STEPS,
 )
@@ -103,7 +103,7 @@ def test_every_month_that_fell_due_is_charged_once_whatever_the_calendar(zone, s
 @settings(max_examples=60, deadline=None)
 @given(
     zone=st.sampled_from(ZONES),
-    start=st.datetimes(datetime(2009, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    start=st.datetimes(datetime(2009, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - zone beside it
     day=DAYS,
     outages=st.lists(st.timedeltas(timedelta(minutes=1), timedelta(days=27)), min_size=10, max_size=40),
 )

@@ -14,10 +14,12 @@ from moneyed import Money
 from interact_ledger import Ledger, NoticeOutcome, ReceivedNotice, Settings
 from interact_ledger.clock import MovableClock, iso
 from interact_ledger.domain import events as e
+from interact_ledger.domain.refunds import record_refund_absence
 from interact_ledger.errors import AccountSuspended, TransactionNotFound
 from interact_ledger.gateways.protocol import AfterCapture, Found, Pending
 from interact_ledger.gateways.sandbox import Delivery, Fault, SandboxGateway
 from interact_ledger.ids import operation_id
+from interact_ledger.processes import refunds
 from interact_ledger.testing import START, LedgerKit, ledger_kit
 from ledger_helpers import ONE_SEGMENT, available, events_of, gbp, pay, stored, topics
 
@@ -460,3 +462,17 @@ def test_while_a_card_cannot_be_looked_up_it_stays_and_the_notice_comes_again(ki
     assert len(kit.ledger.cards(account_id)) == 1
     assert deliver(kit) == [RECORDED]
     assert kit.ledger.cards(account_id) == ()
+
+
+def test_a_refund_that_was_taken_for_never_made_is_recorded_when_its_notice_tells_of_it(kit, account_id):
+    transaction_id = pay(kit, account_id).transaction_id
+    deliver(kit)
+    kit.gateway.fail_next("refund", Fault.AFTER)
+    asked = kit.ledger.refund(account_id, transaction_id, gbp("12.00"), "asked", idempotency_key="back")
+    assert asked.status == "unknown"
+    found = refunds.load(kit.ledger._context, account_id, asked.refund_id)
+    kit.ledger._context.transact(account_id, lambda *_: record_refund_absence(found, found.intent.attempt_id))
+    before = available(kit, account_id)
+    deliver(kit)
+    told = kit.ledger.refund_result(account_id, asked.refund_id)
+    assert (told.status, available(kit, account_id)) == ("succeeded", before - told.credit)

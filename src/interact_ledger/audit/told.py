@@ -23,14 +23,8 @@ class Signals(NamedTuple):
 
 
 _BY_TOPIC: Mapping[str, tuple[str, Callable[[Entry], Mapping[str, Any] | None]]] = {
-    "refunded": (
-        "refund_done",
-        lambda entry: {
-            "refund_id": entry.event["operation_id"],
-            "transaction_id": entry.event["transaction_id"],
-            "total": entry.amount("total"),
-        },
-    ),
+    "refunded": ("refund_done", lambda entry: _refund(entry, "total")),
+    "refund-made-elsewhere": ("refund_done", lambda entry: _refund(entry, "claimed")),
     "auto-top-up-failed": (
         "auto_top_up_failed",
         lambda entry: (
@@ -53,14 +47,6 @@ _BY_TOPIC: Mapping[str, tuple[str, Callable[[Entry], Mapping[str, Any] | None]]]
         "card_expiring",
         lambda entry: _fields(entry, "card_id", "expiry_month", "expiry_year", "due_at"),
     ),
-    "refund-made-elsewhere": (
-        "refund_done",
-        lambda entry: {
-            "refund_id": entry.event["operation_id"],
-            "transaction_id": entry.event["transaction_id"],
-            "total": entry.amount("claimed"),
-        },
-    ),
     "dispute-opened": (
         "dispute_opened",
         lambda entry: {
@@ -72,6 +58,10 @@ _BY_TOPIC: Mapping[str, tuple[str, Callable[[Entry], Mapping[str, Any] | None]]]
         },
     ),
 }
+
+
+def _refund(entry: Entry, amount: str) -> dict[str, Any]:
+    return _fields(entry, "transaction_id", refund_id="operation_id") | {"total": entry.amount(amount)}
 
 
 def _fields(entry: Entry, *same: str, **renamed: str) -> dict[str, Any]:

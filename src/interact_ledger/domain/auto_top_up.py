@@ -40,6 +40,7 @@ __all__ = [
     "resume",
     "shortfall",
     "start",
+    "stop",
 ]
 
 FAILURES_MAX = 3
@@ -64,6 +65,18 @@ def resume(account: Account) -> list[e.Event]:
     if policy is None or not policy.enabled:
         raise AutomaticPaymentNotFound("the account has no auto top-up; enable it", field="account_id")
     return [e.AutoTopUpResumed(operation_id=None)] if policy.paused else []
+
+
+def stop(account: Account) -> list[e.Event]:
+    """Charge no more, as its owner asks. Repeating it changes nothing.
+
+    Raises:
+        AutomaticPaymentNotFound: if there never was one.
+    """
+    refuse_closed(account)
+    if account.auto_top_up is None:
+        raise AutomaticPaymentNotFound("the account never had an auto top-up", field="account_id")
+    return disable(account, e.StopReason.REQUESTED)
 
 
 def disable(account: Account, reason: e.StopReason) -> list[e.Event]:

@@ -15,6 +15,7 @@ from interact_ledger.domain.account import UNDECIDED, Account, Card, MonthlyRech
 from interact_ledger.domain.calendar import due_in_month, month_after, month_of
 from interact_ledger.domain.pace import Pace
 from interact_ledger.domain.standing import refuse_closed
+from interact_ledger.errors import AutomaticPaymentNotFound
 from interact_ledger.ids import derived_id
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "month_due",
     "operation_of",
     "start",
+    "stop",
 ]
 
 
@@ -58,6 +60,18 @@ def enable(account: Account, terms: e.MonthlyRechargeEnabled) -> list[e.Event]:
 
 def _agreed(terms: e.MonthlyRechargeEnabled) -> dict[str, object]:
     return terms.model_dump(exclude={"next_month", "next_due_at", "card_checked_at"})
+
+
+def stop(account: Account) -> list[e.Event]:
+    """Charge no more, as its owner asks. Repeating it changes nothing.
+
+    Raises:
+        AutomaticPaymentNotFound: if there never was one.
+    """
+    refuse_closed(account)
+    if account.monthly_recharge is None:
+        raise AutomaticPaymentNotFound("the account never had a monthly recharge", field="account_id")
+    return disable(account, e.StopReason.REQUESTED)
 
 
 def disable(account: Account, reason: e.StopReason) -> list[e.Event]:

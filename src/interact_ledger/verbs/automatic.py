@@ -13,8 +13,7 @@ from interact_ledger.domain import auto_top_up, monthly_recharge
 from interact_ledger.domain import events as e
 from interact_ledger.domain.account import Account
 from interact_ledger.domain.cards import usable_card
-from interact_ledger.domain.standing import refuse_closed
-from interact_ledger.errors import AutomaticPaymentNotFound, InvalidRequest
+from interact_ledger.errors import InvalidRequest
 from interact_ledger.free_text import free_text
 from interact_ledger.money import card_amount_in
 from interact_ledger.processes import automatic
@@ -130,14 +129,7 @@ class AutomaticVerbs(Verbs):
             AutomaticPaymentNotFound: if there never was one.
             AccountClosed
         """
-
-        def decide(account: Account, _: History) -> Sequence[e.Event]:
-            refuse_closed(account)
-            if account.auto_top_up is None:
-                raise AutomaticPaymentNotFound("the account never had an auto top-up", field="account_id")
-            return auto_top_up.disable(account, e.StopReason.REQUESTED)
-
-        return automatic_payments(self._decide(account_id, decide))
+        return automatic_payments(self._decide(account_id, lambda account, _: auto_top_up.stop(account)))
 
     def enable_monthly_recharge(
         self,
@@ -199,14 +191,7 @@ class AutomaticVerbs(Verbs):
             AutomaticPaymentNotFound: if there never was one.
             AccountClosed
         """
-
-        def decide(account: Account, _: History) -> Sequence[e.Event]:
-            refuse_closed(account)
-            if account.monthly_recharge is None:
-                raise AutomaticPaymentNotFound("the account never had a monthly recharge", field="account_id")
-            return monthly_recharge.disable(account, e.StopReason.REQUESTED)
-
-        return automatic_payments(self._decide(account_id, decide))
+        return automatic_payments(self._decide(account_id, lambda account, _: monthly_recharge.stop(account)))
 
     def _consent(self, text: str, given_by: str, given_at: datetime) -> _Consent:
         free_text(text, "consent_text", length_max=CONSENT_LENGTH_MAX)
