@@ -150,7 +150,7 @@ class SpendingRules(LedgerMachine):
         choices = [(a, hold) for a in self.accounts for hold in (*a.ended_holds, *a.holds)]
         if not choices:
             self.suspend_or_reinstate(pick, "reinstate")
-            self.adjust(pick, "25")
+            self.adjust(pick, str(max(D(25), 25 - self.account(pick).available)))
             self.hold(pick, 700, 1)
             return self._some_hold(pick)
         return sorted(choices, key=lambda choice: choice[1])[pick % len(choices)]
