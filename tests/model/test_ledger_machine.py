@@ -22,6 +22,7 @@ from interact_ledger.clock import END
 from interact_ledger.domain.agenda import AgendaKind
 from interact_ledger.storage import accounts as storage_accounts
 from interact_ledger.storage.index import due_items
+from scratch import scratch
 from servers.fixtures import VERSIONS, schema_on
 
 STEPS = 50
@@ -156,7 +157,7 @@ SERVERS_IN_TURN = (None, VERSIONS[0], None, None, VERSIONS[-1], None)
 
 
 @pytest.mark.programme(row=8, what="runs of the machine, each on two stores or three", ci=300, release=5_000, each=50)
-def test_every_store_does_what_the_model_says_and_keeps_the_same_bytes(part, request, tmp_path, shared_clusters):
+def test_every_store_does_what_the_model_says_and_keeps_the_same_bytes(part, request, shared_clusters):
     numbers = count()
     number = part.start // len(part)
     run = partial(run_machine, part.start, len(part))
@@ -166,7 +167,8 @@ def test_every_store_does_what_the_model_says_and_keeps_the_same_bytes(part, req
     is_release = request.config.getoption("tier") == "release"
     server = VERSIONS[number % len(VERSIONS)] if is_release else SERVERS_IN_TURN[number % len(SERVERS_IN_TURN)]
     if server is None or is_release:
-        on_file = run(lambda: f"sqlite:///{tmp_path}/{next(numbers)}.db", looks_after_each_step=is_release)
+        with scratch(megabytes=100) as folder:
+            on_file = run(lambda: f"sqlite:///{folder}/{next(numbers)}.db", looks_after_each_step=is_release)
         assert on_file == in_memory
     if server is not None:
         with schema_on(shared_clusters(server)) as address:
