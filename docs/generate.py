@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -14,6 +15,7 @@ import api_page
 from interact_ledger import errors, settings
 from interact_ledger.cli import reference as command_line
 from interact_ledger.domain import events
+from interact_ledger.gateways.protocol import Advice, CardFunding, DeclineReason, Initiator
 from interact_ledger.gateways.sandbox import SANDBOX_TOKENS
 from interact_ledger.ledger import TABLES
 from interact_ledger.pricing import availability, configuration, limits, price_list, taxes
@@ -28,7 +30,6 @@ from writing import (
     page_of,
     paragraph,
     rest_of,
-    section_of,
     sentence,
     table_of,
     text_of,
@@ -38,6 +39,25 @@ __all__ = ["REFERENCE", "pages"]
 
 REFERENCE = Path(__file__).parent / "reference"
 NOTE = "<!-- Written by docs/generate.py from the code; run `make docs` after a change there. -->"
+
+EVENT_FILES = [
+    import_module(f"{events.__name__}.{name}")
+    for name in (
+        "accounts",
+        "top_up",
+        "refunds",
+        "disputes",
+        "cards",
+        "notices",
+        "spending",
+        "numbers",
+        "holds",
+        "automatic",
+        "credit",
+        "invoices",
+    )
+]
+"""In the order in which somebody would read them."""
 
 EVENTS = """\
 Account streams are named by the account, books by their seller or gateway. Types are explained [at the end](#types). A
@@ -135,14 +155,12 @@ def events_page() -> list[str]:
         f"{sentence(events.Recorded)} It is stored around every event.",
         fields_table(fields_of(events.Recorded)),
     ]
-    section = ""
-    for name, cls in classes_of(events):
-        if "TOPIC" not in vars(cls):
-            continue
-        if (present := section_of(events, name)) != section:
-            section = present
-            page.append(f"## {section}")
-        page += [f"### {vars(cls)['TOPIC']}", *event_parts(cls)]
+    for module in EVENT_FILES:
+        page.append(f"## {paragraph(module.__doc__).rstrip('.')}")
+        for _, cls in classes_of(module):
+            if "TOPIC" in vars(cls):
+                page += [f"### {vars(cls)['TOPIC']}", *event_parts(cls)]
+    assert sum(part.startswith("### ") for part in page) == len(events.TOPICS), "each event is on the page"
     return [*page, "## Types", types_table()]
 
 
@@ -162,9 +180,9 @@ def types_table() -> str:
         ("`PersonalText`", "Text that may hold *personal* data."),
         ("`GatewayToken`", "A *secret*: the gateway's reusable token of a saved card."),
     ]
-    for name in ("TaxStatus", "CancelReason", "Initiator", "DeclineReason", "Advice", "CardFunding"):
-        members = ", ".join(f"`{member.value}`" for member in getattr(events, name))
-        rows.append((f"`{name}`", f"One of {members}."))
+    for words in (events.TaxStatus, events.CancelReason, Initiator, DeclineReason, Advice, CardFunding):
+        members = ", ".join(f"`{member.value}`" for member in words)
+        rows.append((f"`{words.__name__}`", f"One of {members}."))
     for cls in (events.TaxLine, events.SpendLine, events.LineReversal):
         parts = "; ".join(f"`{f.name}` ({f.annotation})" for f in fields_of(cls))
         rows.append((f"`{cls.__name__}`", f"{sentence(cls)} Fields: {parts}."))

@@ -20,7 +20,6 @@ __all__ = [
     "page_of",
     "paragraph",
     "rest_of",
-    "section_of",
     "sentence",
     "table_of",
     "text_of",
@@ -77,13 +76,6 @@ def alias_docs(*modules: ModuleType) -> Iterator[tuple[str, str]]:
         for node, after in pairwise(body):
             if isinstance(node, ast.Assign) and (text := text_of(after)):
                 yield ast.unparse(node.targets[0]), paragraph(text)
-
-
-def section_of(module: ModuleType, class_name: str) -> str:
-    """Return the heading, in a comment of the source, under which a class stands."""
-    before, _, _ = inspect.getsource(module).partition(f"\nclass {class_name}(")
-    headings: list[str] = re.findall(r"^# (.+?) -{5,}$", before, re.MULTILINE)
-    return headings[-1]
 
 
 def text_of(node: ast.stmt | None) -> str | None:

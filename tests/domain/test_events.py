@@ -19,6 +19,7 @@ from pydantic import AwareDatetime, BaseModel, ValidationError
 from interact_ledger.domain import events as e
 from interact_ledger.domain.events import TOPICS, Event
 from interact_ledger.domain.fold import _apply, _evolve_top_up
+from interact_ledger.money import CurrencyCode
 
 GOLDEN = Path(__file__).parent / "golden"
 EXAMPLES: dict[str, dict[str, Any]] = {
@@ -179,7 +180,7 @@ PLAIN: dict[Any, st.SearchStrategy[Any]] = {
 def values(hint: Any) -> st.SearchStrategy[Any]:
     """Return a strategy for what a field of this type may hold."""
     origin, parts = get_origin(hint), get_args(hint)
-    if hint is e.CurrencyCode:
+    if hint is CurrencyCode:
         return st.from_regex(r"[A-Z]{3}", fullmatch=True)
     if origin is Annotated:
         return values(parts[0])
