@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import reduce
-from itertools import chain
 from typing import NamedTuple, Self
 
 from interact_ledger.domain import events as e
@@ -128,17 +127,12 @@ class Charge:
         return replace(self, left=self.left.plus(parts))
 
 
-def fold_charges(top_up: Iterable[e.Recorded], then: Iterable[e.Event] = ()) -> dict[str, Charge]:
-    """Return the charges of a top-up, by the gateway's reference, the first one first.
-
-    Args:
-        top_up: the events of its operation.
-        then: facts about the same top-up that follow, and are not recorded yet.
-    """
+def fold_charges(top_up: Iterable[e.Recorded]) -> dict[str, Charge]:
+    """Return the charges of a top-up from its operation's events, by the gateway's reference, the first one first."""
     charges: dict[str, Charge] = {}
     intents: dict[str, e.RefundAttempted] = {}
-    for event in chain((recorded.event for recorded in top_up), then):
-        match event:
+    for recorded in top_up:
+        match recorded.event:
             case e.PaymentCaptured() as captured:
                 whole = Parts.of(captured)
                 charges[captured.reference] = Charge(captured=captured, left=whole, under_way=whole.nothing)

@@ -16,7 +16,7 @@ from interact_ledger.domain.fold import fold_refund
 from interact_ledger.domain.operations import Request
 from interact_ledger.errors import GatewayError, GatewayUnsupported, TransactionNotFound
 from interact_ledger.gateways.protocol import Found, NotFound, RefundRequest, RefundResult
-from interact_ledger.processes.attempts import TOO_LATE, Marked, can_replay, makers, proof_from, refused
+from interact_ledger.processes.attempts import TOO_LATE, Marked, can_replay, followed_by, makers, proof_from, refused
 from interact_ledger.processes.context import Context
 from interact_ledger.storage.accounts import Change, Decide, History
 
@@ -176,12 +176,12 @@ def _recording(asked: Refund, decide: Callable[[Refund], list[e.Event]]) -> Deci
     intent = asked.intent
 
     def record(_: Account, history: History) -> Sequence[e.Event]:
-        events = decide(_folded(history, intent.operation_id))
-        if not events:
-            return ()
-        return [*events, *claim_again(fold_charges(history(intent.transaction_id), events)[intent.charge_reference])]
+        return decide(_folded(history, intent.operation_id))
 
-    return record
+    def claim(_: Account, history: History) -> Sequence[e.Event]:
+        return claim_again(fold_charges(history(intent.transaction_id))[intent.charge_reference])
+
+    return followed_by(record, claim)
 
 
 def _refuse_unsupported(context: Context, charge: Charge, amount: Decimal | None) -> None:
