@@ -143,8 +143,9 @@ class RefundResult:
     transaction_id: str
     """The top-up."""
     status: str
-    """requested, unknown, pending, not_attempted, declined (also if it was confirmed and failed after all), succeeded
-    or mismatched (another amount was paid back: an operator decides)."""
+    """requested, unknown, pending, queued (its charge has to settle first; `run_due` tries it again), not_attempted,
+    declined (also if it was confirmed and failed after all), succeeded or mismatched (another amount was paid back: an
+    operator decides)."""
     credit: Money
     """What the balance falls by; reserved until the gateway confirms."""
     taxes: tuple[Tax, ...]

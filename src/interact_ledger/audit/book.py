@@ -71,6 +71,8 @@ class Attempts:
     surely_not: bool = False
     """Whether the latest attempt surely reached nobody, so that another may follow."""
     send_before: str = ""
+    queued_until: str | None = None
+    """When a refund that waits for its charge to settle is tried next."""
     awaited_until: str | None = None
     """Until when the customer may authenticate, while that is awaited."""
     captured: set[str] = field(default_factory=set)
