@@ -84,7 +84,10 @@ def test_a_payment_that_nobody_asked_the_ledger_for_is_reported_by_the_audit(cli
     account_id = cli.funded()
     cli.text("sandbox", "pay", account_id, "25")
     assert "unexplained" in cli.text("sandbox", "deliver")
-    assert "notice_unexplained" in cli.text("audit")
+    told = cli.text("audit")
+    assert "notice_unexplained" in told
+    assert "For a person to look at: 1." in told
+    assert "nothing wrong" not in told
     assert cli.json("balance", account_id)["total"]["amount"] == "50.00"
 
 

@@ -136,7 +136,9 @@ def audit(session: Session) -> Answer:
     with session.output.progress("Auditing") as on_progress:
         report = session.records.audit(on_progress)
     checked = f"{report.events:,} events (accounts: {report.accounts:,})"
-    if report.clean:
+    if report.clean and report.attention:
+        verdict = plain_text(f"Sound: {checked}. For a person to look at: {len(report.attention):,}.", "yellow")
+    elif report.clean:
         verdict = plain_text(f"Sound: nothing wrong in {checked}.", "green")
     else:
         verdict = plain_text(f"NOT SOUND: {len(report.integrity):,} findings in {checked}.", "bold red")
