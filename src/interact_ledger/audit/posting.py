@@ -299,7 +299,8 @@ def _notice_received(book: Book, entry: Entry) -> None:
 
 
 def _notice_unexplained(book: Book, entry: Entry) -> None:
-    book.unexplained[entry.event["gateway"], entry.event["notice_id"]] = entry.version
+    about = f"{entry.event['subject']} {entry.event['about']}"
+    book.unexplained[entry.event["gateway"], entry.event["notice_id"]] = entry.version, about
 
 
 def _customer_linked(book: Book, entry: Entry) -> None:
