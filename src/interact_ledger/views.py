@@ -271,8 +271,8 @@ class AutoTopUpDetails:
     status: str
     """enabled, paused or disabled."""
     stopped_by: str | None
-    """Why it is paused: failures, card_refused, authentication, card_removed, cancelled, above_ceiling, mismatched; or
-    disabled: requested, account_closed."""
+    """Why it is paused: failures, card_refused, authentication, card_removed, cancelled, above_ceiling, mismatched,
+    disputed, reversed; or disabled: requested, account_closed."""
     threshold: Money
     amount: Money | None
     target: Money | None
@@ -303,8 +303,8 @@ class MonthlyRechargeDetails:
     status: str
     """enabled or disabled."""
     stopped_by: str | None
-    """Why it is disabled: card_refused, authentication, card_removed, above_ceiling, mismatched, requested,
-    account_closed."""
+    """Why it is disabled: card_refused, authentication, card_removed, above_ceiling, mismatched, disputed, reversed,
+    requested, account_closed."""
     day: int
     """The day of the month, as chosen."""
     amount: Money
