@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -98,6 +99,31 @@ def refund(kit: LedgerKit) -> Call:
     return partial(kit.ledger.refund, account_id(kit), _payment(kit), gross, "asked for", idempotency_key="refund")
 
 
+def refund_in_the_dashboard(kit: LedgerKit) -> None:
+    """Have somebody pay £12.00 back at the gateway, as `refund` would."""
+    hear_everything(kit)
+    kit.gateway.refund_in_dashboard(_payment_reference(kit), Money("12", "GBP"))
+
+
+def open_dispute(kit: LedgerKit) -> None:
+    """Have £12.00 wanted back by the cardholder's bank."""
+    hear_everything(kit)
+    kit.gateway.open_dispute(_payment_reference(kit), Money("12", "GBP"))
+
+
+def lose_dispute(kit: LedgerKit) -> None:
+    hear_everything(kit)
+    [dispute] = kit.ledger.disputes(account_id(kit))
+    kit.gateway.decide_dispute(dispute.gateway_reference, won=False)
+
+
+def hear_everything(kit: LedgerKit) -> None:
+    """Take the notices that are due, so that only later ones come again."""
+    assert receive(kit)()
+    for delivery in kit.gateway.notices_due():
+        kit.gateway.acknowledge(delivery.notice_id)
+
+
 def receive(kit: LedgerKit) -> Call:
     """Take all the webhooks that the gateway sends, which come again as long as it is not told."""
     deliveries = kit.gateway.notices_due()
@@ -156,9 +182,10 @@ def _card_id(kit: LedgerKit) -> str:
 # Spending ---------------------------------------------------------------------------------------------------------
 
 
-def spend(kit: LedgerKit) -> Call:
+def spend(kit: LedgerKit, *, top_up_at_once: bool = False) -> Call:
     three = Message("m", "GB", segments=1, quantity=3)
-    return partial(kit.ledger.spend, account_id(kit), three, idempotency_key="spend")
+    how = {"idempotency_key": "spend", "top_up_at_once": top_up_at_once}
+    return partial(kit.ledger.spend, account_id(kit), three, **how)
 
 
 def spend_many(kit: LedgerKit) -> Call:
@@ -190,6 +217,11 @@ def adjust(kit: LedgerKit, amount: str) -> Call:
     return partial(kit.ledger.adjust, account_id(kit), Money(amount, "GBP"), "by hand", idempotency_key="adjust")
 
 
+def grant_credit(kit: LedgerKit) -> Call:
+    three, how = Money("3", "GBP"), {"idempotency_key": "grant", "priority": 10}
+    return partial(kit.ledger.grant_credit, account_id(kit), three, "welcome", **how)
+
+
 def rent_number(kit: LedgerKit) -> Call:
     return partial(kit.ledger.spend, account_id(kit), NUMBER, idempotency_key="number")
 
@@ -208,6 +240,48 @@ def release_number(kit: LedgerKit) -> Call:
 def close_account(kit: LedgerKit) -> Call:
     paid_out = {"paid_out": Money("7", "GBP"), "payout_reference": "payout-1"}
     return partial(kit.ledger.close_account, account_id(kit), "moved away", idempotency_key="close", **paid_out)
+
+
+# Automatic payments -----------------------------------------------------------------------------------------------
+
+
+def agree_to_auto_top_up(kit: LedgerKit, threshold: str) -> None:
+    terms = {"threshold": Money(threshold, "GBP"), "max_per_month": 1}
+    kit.ledger.enable_auto_top_up(account_id(kit), **terms, **_consent(kit))
+
+
+def agree_to_monthly_recharge(kit: LedgerKit) -> None:
+    kit.ledger.enable_monthly_recharge(account_id(kit), day=1, **_consent(kit))
+
+
+def _consent(kit: LedgerKit) -> dict[str, Any]:
+    return {
+        "amount": CREDIT,
+        "card_id": _card_id(kit),
+        "ceiling": CREDIT * 2,
+        "consent_text": "Charge my card.",
+        "given_by": "customer",
+        "given_at": kit.clock.now(),
+    }
+
+
+def and_on(ready: Ready, waits: timedelta) -> Ready:
+    """Let a command be followed by what the schedule does until an automatic payment is through, and come again."""
+
+    def scheduled(kit: LedgerKit) -> Call:
+        command = ready(kit)
+
+        def call() -> object:
+            command()
+            kit.clock.advance(waits)
+            kit.ledger.recover()
+            kit.clock.advance(waits)
+            kit.ledger.run_due()
+            return command()
+
+        return call
+
+    return scheduled
 
 
 # What operators and schedulers run --------------------------------------------------------------------------------

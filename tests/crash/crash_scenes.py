@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import crash_commands as do
 from crash_commands import WAITING, Ready, Step, done, fails
@@ -28,6 +28,8 @@ with SandboxGateway() as _gateway:
     """So long after a command, what the gateway does not know was never sent."""
 EXPIRED = SETTINGS.authentication_within + PROVEN
 """So long after a command, its customer may no longer authenticate."""
+TRIED_AGAIN = SETTINGS.automatic_unsent_retry_after + timedelta(minutes=1)
+"""So long after recovery found that an automatic payment was never sent, it is due once more."""
 
 
 class State(NamedTuple):
@@ -35,6 +37,7 @@ class State(NamedTuple):
 
     available: Decimal
     held: Decimal
+    granted: Decimal
     pending: Decimal
     captured: int
     refunded: Decimal
@@ -73,6 +76,8 @@ class Scene:
     """What it adds to the available balance, payments aside."""
     held: str = "0"
     """What is held in the end."""
+    granted: str = "0"
+    """What is left of granted credit in the end."""
     standing: str = "open"
     """The account's, in the end."""
 
@@ -81,6 +86,7 @@ class Scene:
         return State(
             available=do.BEFORE.amount + self.captures * do.CREDIT.amount + Decimal(self.moved),
             held=Decimal(self.held),
+            granted=Decimal(self.granted),
             pending=Decimal(0),
             captured=self.captures,
             refunded=Decimal(self.refunded),
@@ -98,16 +104,24 @@ SAVED = (do.fund, done(do.save))
 pay_waiting = partial(do.pay, token=WAITING)
 save_waiting = partial(do.save, token=WAITING)
 PAID = (*QUOTED, done(do.pay))
+DISPUTED = (*PAID, do.open_dispute)
 PAYMENT_WAITS = (*QUOTED, done(pay_waiting))
 SAVING_WAITS = (do.fund, done(save_waiting))
 
 charging = partial(Scene, captures=1, cards=1)
 """A scene that ends with one payment, and with its card saved."""
+told = partial(charging, request=do.receive)
 refunding = partial(charging, request=do.refund, moved="-10", refunded="12")
 recovering = partial(Scene, killed=do.recover, after=PROVEN)
 """A scene in which recovery is killed, not the request that it ends."""
 recovering_charge = partial(charging, **recovering.keywords)
 recovering_refund = partial(refunding, **recovering.keywords)
+
+
+def scheduled(killed: Ready, **about: Any) -> Scene:
+    """Return a scene in which a card is charged automatically; until it is, the schedule goes on."""
+    return charging(killed=killed, request=do.and_on(killed, max(PROVEN, TRIED_AGAIN)), **about)
+
 
 TOP_UPS = (
     charging(name="a top-up that saves its card", prepare=QUOTED, request=do.pay),
@@ -216,6 +230,14 @@ NOTICES = (
         over=EXPIRED,
         cards=1,
     ),
+    told(name="the notice of a dispute", prepare=DISPUTED, moved="-10", held="10"),
+    told(name="the notice of a dispute that is lost", prepare=(*DISPUTED, do.lose_dispute), moved="-10"),
+    told(
+        name="the notice of a refund in the dashboard",
+        prepare=(*PAID, do.refund_in_the_dashboard),
+        moved="-10",
+        refunded="12",
+    ),
 )
 RECOVERIES = (
     recovering_charge(
@@ -275,6 +297,14 @@ SPENDING = (
     Scene(name="the release of a hold", prepare=(do.fund, done(do.hold)), request=do.release),
     Scene(name="an adjustment upwards", prepare=FUNDED, request=partial(do.adjust, amount="1.25"), moved="1.25"),
     Scene(name="an adjustment downwards", prepare=FUNDED, request=partial(do.adjust, amount="-1.25"), moved="-1.25"),
+    Scene(name="a grant of credit", prepare=FUNDED, request=do.grant_credit, moved="3", granted="3"),
+    Scene(
+        name="a purchase out of granted credit",
+        prepare=(do.fund, done(do.grant_credit)),
+        request=do.spend,
+        moved="2.9025",
+        granted="2.9025",
+    ),
     Scene(name="the renting of a number", prepare=FUNDED, request=do.rent_number, moved="-2", numbers=1),
     Scene(
         name="the release of a number", prepare=(do.fund, done(do.rent_number)), request=do.release_number, moved="-2"
@@ -306,8 +336,28 @@ SCHEDULE = (
         cards=2,
     ),
 )
+AUTOMATIC = (
+    scheduled(
+        do.run_due,
+        name="the schedule's charge of a low balance",
+        prepare=(*SAVED, partial(do.agree_to_auto_top_up, threshold="10")),
+    ),
+    scheduled(
+        do.run_due,
+        name="the schedule's charge of a month",
+        prepare=(*SAVED, do.agree_to_monthly_recharge),
+        after=timedelta(days=9),
+    ),
+    scheduled(
+        partial(do.spend, top_up_at_once=True),
+        name="a purchase that tops up at once",
+        prepare=(*SAVED, partial(do.agree_to_auto_top_up, threshold="7")),
+        moved="-0.0975",
+    ),
+)
 TOP_UP = TOP_UPS[0]
-SCENES = {scene.name: scene for scene in (*TOP_UPS, *CARDS, *REFUNDS, *NOTICES, *RECOVERIES, *SPENDING, *SCHEDULE)}
+GROUPS = (TOP_UPS, CARDS, REFUNDS, NOTICES, RECOVERIES, SPENDING, SCHEDULE, AUTOMATIC)
+SCENES = {scene.name: scene for group in GROUPS for scene in group}
 
 
 @contextmanager
@@ -329,6 +379,7 @@ def state_of(kit: LedgerKit) -> State:
     return State(
         available=balance.available.amount,
         held=balance.held.amount,
+        granted=sum((lot.remaining.amount for lot in kit.ledger.granted_credit(account_id)), Decimal(0)),
         pending=balance.pending.amount,
         captured=len(payments),
         refunded=sum((payment.refunded.amount for payment in payments), Decimal(0)),
@@ -350,5 +401,7 @@ def prepare(scene: Scene, place: Place) -> None:
 def recovered(kit: LedgerKit) -> State:
     """Bring everything to its end that does not wait for the customer or the calendar, and say what there is."""
     kit.ledger.recover()
+    kit.ledger.run_due()
+    kit.clock.advance(TRIED_AGAIN)
     kit.ledger.run_due()
     return state_of(kit)
