@@ -9,7 +9,10 @@ dies, how long anybody sleeps, what time it is, what customers ask for. So a see
     cable       the way to the gateway, which fails, and the gateway's own side of it
     process     a service's process: a ledger with a cache and a clock of its own, which dies
     customers   what is asked for
+    claims      what is taken back at the gateway without the ledger
     witness     an independent reader of the log, which checks every commit
+    charges     what of each charge was taken back, as the witness keeps it
+    agreements  what was agreed to be charged automatically, as the witness keeps it
     gateway_watch   what the gateway does, held against the log at every change
     story       one seed from its beginning to its end
     ending      what must hold once everything is repaired

@@ -22,7 +22,7 @@ from interact_ledger.gateways.protocol import (
 from interact_ledger.gateways.sandbox import SandboxGateway
 from simulation.gateway_watch import GatewayWatch
 from simulation.scheduler import Scheduler
-from simulation.witness import Violation
+from simulation.violation import Violation
 
 __all__ = ["Cable"]
 
@@ -163,7 +163,7 @@ class Cable:
         return result
 
     def _ask(self, verb: str, *arguments: Any) -> Any:
-        """Look up what only others change; in a story nobody does, so that there is nothing to lag behind."""
+        """Look up what an adapter tells as it is now, or not at all."""
         self._scheduler.point(verb)
         if self._scheduler.fails("look-up", self._scheduler.plan.lookup_faults):
             return Indeterminate(why="simulated: no look-ups now")

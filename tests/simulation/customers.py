@@ -18,6 +18,8 @@ from simulation.plan import Plan
 __all__ = ["Customers", "Request"]
 
 FIRST_QUOTES = 8
+FITTING = 0.4
+"""How often a card is one that goes wrong in what customers mostly do."""
 CONSENT: dict[str, Any] = {
     "ceiling": Money("20", "GBP"),
     "consent_text": "yes",
@@ -31,6 +33,12 @@ TROUBLED_CARDS = (
     *("tok_declined_insufficient_funds", "tok_declined_fraud", "tok_captures_less"),
     *("tok_later_insufficient_funds", "tok_later_authentication_required"),
 )
+
+FITTING_CARDS = {
+    "automatic": ("tok_later_insufficient_funds", "tok_later_declined_off_session"),
+    "refunds": ("tok_refund_pending",),
+}
+"""By theme."""
 
 
 @dataclass(eq=False)
@@ -162,6 +170,9 @@ class Customers:
             self._cards.append((account_id, card_id))
 
     def _token(self) -> str:
+        fitting = FITTING_CARDS.get(self._plan.theme)
+        if fitting and self._chance.random() < FITTING:
+            return self._chance.choice(fitting)
         cards = TROUBLED_CARDS if self._chance.random() < self._plan.card_troubles else GOOD_CARDS
         return self._chance.choice(cards)
 
@@ -248,7 +259,8 @@ class Customers:
         def keep(answer: Any) -> None:
             self._purchases.append((account_id, answer.transaction_id))
 
-        return self._under_key(account_id, "spend", message, keep=keep)
+        at_once = {"top_up_at_once": True} if self._plan.theme == "automatic" and self._chance.random() < 0.5 else {}
+        return self._under_key(account_id, "spend", message, keep=keep, **at_once)
 
     def _reverse(self) -> Request | None:
         if not self._purchases:

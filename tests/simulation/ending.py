@@ -10,9 +10,10 @@ from typing import Any
 from moneyed import Money
 
 from interact_ledger import Ledger, LedgerError
+from simulation.claims import Claims
 from simulation.customers import Customers
 from simulation.process import Process
-from simulation.witness import Violation
+from simulation.violation import Violation
 from simulation.world import World
 
 __all__ = ["end"]
@@ -21,13 +22,15 @@ NOTICES_MAX = 300
 REPEATED = 4
 
 
-def end(world: World, customers: Customers, receive_notice: Callable[[Process], bool]) -> None:
+def end(world: World, customers: Customers, claims: Claims, receive_notice: Callable[[Process], bool]) -> None:
     """Repair everything, let time pass, recover, and check."""
     one, other = world.started(), world.started()
     accounts = [account_id for account_id in customers.accounts if account_id in world.witness.accounts]
     _end_agreements(one.ledger, accounts)
+    claims.decide_all()
     _settle_down(world, receive_notice, one, other)
     _check(world, one, accounts)
+    claims.decide_all()
     _repeat(world, customers, one, other)
     _settle_down(world, receive_notice, other, one)
     _check(world, other, accounts)
@@ -54,6 +57,7 @@ def _settle_down(world: World, receive_notice: Callable[[Process], bool], *proce
         if one.status == "pending":
             world.sandbox.settle(one.reference, succeed=world.chance.random() < 0.5)
     world.watch.look()
+    world.scheduler.pass_time(world.plan.lookup_lag + world.plan.clock_difference_max)
     left: list[Any] = []
     for process in processes:
         _hear_all(world, receive_notice, process)
@@ -84,15 +88,32 @@ def _check(world: World, process: Process, accounts: list[str]) -> None:
     if captured != set(witness.captures):
         raise Violation("I3", f"captured at the gateway and not credited: {captured - set(witness.captures)}")
     paid_back = {one.reference for one in world.watch.held() if (one.kind, one.status) == ("refund", "succeeded")}
-    if paid_back != set(witness.paid_back):
-        raise Violation(
-            "I3", f"paid back and not debited, or the other way round: {paid_back ^ set(witness.paid_back)}"
-        )
+    debited = {*witness.paid_back, *witness.charges.paid_elsewhere}
+    if paid_back != debited:
+        raise Violation("I3", f"paid back and not debited, or the other way round: {paid_back ^ debited}")
     if world.plan.keeps_promises and paid_back & witness.late_refunds:
         raise Violation("I2", f"taken for over and paid back: {paid_back & witness.late_refunds}")
     world.watch.check_cards_known()
+    _check_charges(world)
     for account_id in accounts:
         _check_account(world, process.ledger, account_id)
+
+
+def _check_charges(world: World) -> None:
+    """What was taken of each charge is what was really claimed, and never more than was captured."""
+    for reference, charge in world.witness.charges.by_reference.items():
+        really = world.sandbox._after_capture(reference)
+        assert really is not None, "what was credited was captured"
+        disputes = {one.reference: one.status.value for one in really.disputes}
+        known = {one: dispute.status for one, dispute in charge.disputes.items()}
+        if known != disputes or charge.is_reversed != (really.reversed_at is not None):
+            raise Violation("I3", f"the log knows the disputes {known} of {reference}, and there are {disputes}")
+        paid_back = sum(one.amount.amount for one in really.refunds if not one.returned)
+        lost = sum(one.amount.amount for one in really.disputes if one.status == "lost")
+        claimed = charge.total if charge.is_reversed else paid_back + lost
+        taken = sum(charge.taken.values())
+        if taken > min(claimed, charge.total) or (taken < min(claimed, charge.total) and not charge.gave_back):
+            raise Violation("I3", f"{claimed} was taken back of {reference} at the gateway, and here {charge}")
 
 
 def _check_audit(world: World, process: Process) -> None:

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from interact_ledger.gateways.sandbox import SandboxGateway
 from simulation.scheduler import Scheduler
-from simulation.witness import Violation, Witness
+from simulation.violation import Violation
+from simulation.witness import Witness
 
 __all__ = ["GatewayWatch", "Held"]
 
@@ -25,6 +26,11 @@ class Held(NamedTuple):
     operation_id: str
     account_id: str
     status: str
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the ledger asked for it, and nobody in the dashboard."""
+        return bool(self.operation_id)
 
     @property
     def is_open(self) -> bool:
@@ -86,6 +92,8 @@ class GatewayWatch:
     def _check(self, held: Iterable[Held]) -> None:
         moved: Counter[str] = Counter()
         for one in held:
+            if not one.is_ours:
+                continue
             operation = self._witness.operations.get(one.operation_id)
             if operation is None or one.attempt_id not in operation.attempts:
                 raise Violation("I11", f"{one} is at the gateway without an intent in the log")

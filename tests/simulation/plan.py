@@ -27,6 +27,8 @@ class Plan:
     storage_faults: float
     gateway_faults: float
     lookup_faults: float
+    claims: float
+    """How often, when something happens around the gateway, money is taken back there without the ledger."""
     repeats: float
     """How often a customer asks again for what was asked for before, under the same key."""
     begins: bool
@@ -50,8 +52,9 @@ class Plan:
         """Draw a plan."""
         keeps_promises = chance.random() < 0.8
         troubled = chance.choice([0.3, 1.0, 1.0, 2.0])
+        theme = chance.choice(["payments"] * 4 + ["cards", "refunds", "automatic"] * 2 + ["spending"])
         return cls(
-            theme=chance.choice(["payments"] * 4 + ["cards", "refunds", "automatic"] * 2 + ["spending"]),
+            theme=theme,
             processes=chance.choice([1, 2, 2, 3]),
             threads=chance.choice([1, 1, 2]),
             requests=chance.randint(16, 30),
@@ -62,6 +65,7 @@ class Plan:
             storage_faults=chance.choice([0.0, 0.03, 0.08]) * troubled,
             gateway_faults=chance.choice([0.05, 0.2, 0.35]) if keeps_promises else 0.35,
             lookup_faults=chance.choice([0.0, 0.3, 0.5]),
+            claims=chance.choice([0.2] if theme == "refunds" else [0.0, 0.0, 0.15]),
             repeats=chance.choice([0.25, 0.4, 0.5]),
             begins=keeps_promises and chance.random() < 0.5,
             replay_window=timedelta(days=chance.choice([0, 3650, 3650])),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,12 +15,13 @@ from typing import Any
 
 from interact_ledger import LedgerError
 from interact_ledger.gateways.sandbox.tokens import Status
+from simulation.claims import Claims
 from simulation.customers import Customers, Request
 from simulation.ending import end
 from simulation.gateway_watch import Held
 from simulation.process import Process
 from simulation.scheduler import OPERATOR, ProcessDied
-from simulation.witness import Violation
+from simulation.violation import Violation
 from simulation.world import World
 
 __all__ = ["Outcome", "tell"]
@@ -36,6 +38,8 @@ NOTICES = 0.2
 """How often a worker takes a notice before it serves a customer."""
 RETURNED = 0.8
 """How often a bank sends back a refund that the world looks at."""
+LONG = 0.7
+"""How often a bank that the world looks at lets a refund wait on."""
 ACKNOWLEDGED = 0.6
 """How often the gateway understands that it need not send a notice again."""
 ROUNDS = [timedelta(seconds=seconds) for seconds in (0.02, 0.5, 30, 90, 600, 4000)]
@@ -86,6 +90,7 @@ class Story:
         self._scheduler = world.scheduler
         self._chance = world.chance
         self._customers = Customers(world.chance, world.plan)
+        self._claims = Claims(world)
 
     def run(self) -> None:
         self._prepare()
@@ -94,7 +99,7 @@ class Story:
         self._scheduler.spawn("world", self._surroundings)
         self._scheduler.run()
         self._scheduler.calm = True
-        end(self._world, self._customers, self.receive_notice)
+        end(self._world, self._customers, self._claims, self.receive_notice)
 
     def _prepare(self) -> None:
         """Let the accounts be opened and the first quotes made before anything goes wrong."""
@@ -147,9 +152,12 @@ class Story:
         if not due:
             return False
         notice = self._chance.choice(due)
+        may_be_foreign = self._may_be_foreign(notice.body)
 
         def keep(received: list[Any]) -> None:
             outcomes = {one.outcome.value for one in received}
+            if "foreign" in outcomes and not may_be_foreign:
+                raise Violation("notices", f"taken for foreign: {received}")
             self._scheduler.tell(f"notice {notice.notice_id[-8:]}: {outcomes.pop()}")
             explained = all(one.is_acknowledged and one.outcome != "unexplained" for one in received)
             if explained and self._chance.random() < ACKNOWLEDGED:
@@ -160,6 +168,12 @@ class Story:
             Request(0, "receive", lambda ledger: ledger.receive("sandbox", notice.body, notice.headers), keep=keep),
         )
         return True
+
+    def _may_be_foreign(self, body: bytes) -> bool:
+        """Say whether nothing tells yet that a notice is about us: it is, once its charge's own notice is heard."""
+        told = json.loads(body)
+        is_named = told["operation_id"] or told["customer_id"]
+        return not is_named and told["charge_reference"] not in self._world.witness.captures
 
     def _serve(self, process: Process, request: Request) -> None:
         scheduler = self._scheduler
@@ -193,16 +207,22 @@ class Story:
                 request.succeeded = True
                 if not witness.operations[request.operation_id].captured:
                     raise Violation("I10", f"{request} was said to have succeeded, and no capture is stored")
+            elif answer.status == "reversed":
+                self._check_reversed(request)
             elif had_succeeded:
                 raise Violation("I10", f"{request} was said to have succeeded before, and now is {answer.status}")
         if request.what == "audit" and answer.integrity:
             raise Violation("audit", f"{answer.integrity[:3]}")
-        if request.what == "receive" and any(one.outcome == "foreign" for one in answer):
-            raise Violation("notices", f"taken for foreign: {answer}")
         if request.what in {"recover", "run_due"}:
             failed = [one for one in answer if one.outcome.startswith("failed") or one.outcome.split(":")[0] in NEVER]
             if failed:
                 raise Violation("errors", f"{request.what}: {failed}")
+
+    def _check_reversed(self, request: Request) -> None:
+        witness = self._world.witness
+        charges = [witness.charges.by_reference[one] for one in witness.operations[request.operation_id].captured]
+        if not any(charge.is_reversed for charge in charges):
+            raise Violation("I10", f"{request} was said to be reversed, and no such thing is stored")
 
     # The world around them --------------------------------------------------------------------------------------
 
@@ -212,6 +232,8 @@ class Story:
             self._scheduler.sleep(self._chance.choice(ROUNDS))
             if self._chance.random() < 0.2 and self._world.processes:
                 self._chance.choice(self._world.processes).set_clock()
+            elif self._chance.random() < self._world.plan.claims:
+                self._claims.act()
             else:
                 self._act_at_gateway()
 
@@ -227,6 +249,8 @@ class Story:
         self._scheduler.tell(f"world moves {one.kind} {one.attempt_id[-8:]}, {one.status}: {succeed}")
         if one.status == Status.ACTION_REQUIRED:
             sandbox.authenticate(one.reference, succeed=succeed)
+        elif one.kind == "refund" and one.status == Status.PENDING and self._chance.random() < LONG:
+            return
         elif one.status == Status.PENDING:
             sandbox.settle(one.reference, succeed=succeed)
         elif one.kind == "refund" and self._chance.random() < RETURNED:

@@ -10,23 +10,17 @@ import json
 import sqlite3
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ["Book", "Operation", "Seen", "Violation", "Witness"]
+from simulation import agreements, charges
+from simulation.agreements import Agreements
+from simulation.charges import Charges
+from simulation.violation import Violation
 
-
-class Violation(BaseException):
-    """An invariant does not hold. No handler of the library may swallow it."""
-
-    def __init__(self, invariant: str, what: str) -> None:
-        super().__init__(invariant, what)
-        self.invariant = invariant
-        self.what = what
-
-    def __str__(self) -> str:
-        return f"{self.invariant}: {self.what}"
+__all__ = ["Book", "Operation", "Seen", "Witness"]
 
 
 class Seen(NamedTuple):
@@ -51,6 +45,7 @@ class Operation:
     captured: list[str] = field(default_factory=list)
     """The references of charges that were credited or reported."""
     is_automatic: bool = False
+    card_id: str | None = None
     reserved: Decimal = Decimal(0)
     """What a refund under way holds back."""
 
@@ -76,12 +71,7 @@ class Book:
     held: Decimal = Decimal(0)
     cards: dict[str, KnownCard] = field(default_factory=dict)
     """By the gateway's token."""
-    max_per_month: int = 0
-    """How many automatic top-ups its owner agreed to."""
-    top_ups: list[tuple[str, str]] = field(default_factory=list)
-    """Month and operation of each automatic top-up."""
-    months: set[str] = field(default_factory=set)
-    """Those that were recharged."""
+    agreements: Agreements = field(default_factory=Agreements)
 
 
 SPENDS = {"spent", "number-rental-charged"}
@@ -109,6 +99,7 @@ class Witness:
         self.paid_back: dict[str, str] = {}
         """The gateway's reference of each refund that was debited and not returned, with its operation."""
         self.late_refunds: set[str] = set()
+        self.charges = Charges()
         self._debited: set[str] = set()
 
     def close(self) -> None:
@@ -147,6 +138,12 @@ class Witness:
             self.started[event["operation_id"]] = seen.topic
         self._add_up(book, seen.topic, event)
         self._begin(seen.stream, book, seen.topic, event)
+        if seen.topic in agreements.TOPICS:
+            self._agree(book, seen, content)
+        if seen.topic in charges.TOPICS:
+            moved = self.charges.take(seen.topic, event)
+            book.balance += moved.balance
+            book.held += moved.held
         operation = self.operations.get(event.get("operation_id", ""))
         if operation is not None:
             self._follow(book, operation, seen.topic, event)
@@ -178,9 +175,9 @@ class Witness:
             if any(card.card_id == event["card_id"] and card.is_being_removed for card in book.cards.values()):
                 raise Violation("rule 7", "a card is charged after its removal was asked for")
             automatic = event["initiator"] != "customer"
-            self.operations[event["operation_id"]] = Operation(stream, event["save_card"], is_automatic=automatic)
-        elif topic in {"auto-top-up-enabled", "auto-top-up-started", "monthly-recharge-started"}:
-            self._guard(stream, book, topic, event)
+            self.operations[event["operation_id"]] = Operation(
+                stream, event["save_card"], is_automatic=automatic, card_id=event["card_id"]
+            )
         elif topic == "card-saving-requested":
             self.operations[event["operation_id"]] = Operation(stream, may_keep_card=True)
         elif topic == "refund-requested":
@@ -193,22 +190,15 @@ class Witness:
                     card.is_being_removed = True
                     card.is_removed = topic == "card-removed"
 
-    def _guard(self, stream: str, book: Book, topic: str, event: dict[str, Any]) -> None:
-        """An automatic payment is started alone, within its cap, and once for a month."""
-        if topic == "auto-top-up-enabled":
-            book.max_per_month = event["max_per_month"]
-            return
-        if any(one.is_automatic and one.is_open and one.account_id == stream for one in self.operations.values()):
+    def _agree(self, book: Book, seen: Seen, content: dict[str, Any]) -> None:
+        """An automatic payment is started alone, and as was agreed."""
+        event = content["event"]
+        started = seen.topic in agreements.STARTS
+        mine = (one for one in self.operations.values() if one.is_automatic and one.account_id == seen.stream)
+        if started and any(one.is_open for one in mine):
             raise Violation("automatic", f"{event['operation_id']} was started beside another")
-        if topic == "auto-top-up-started":
-            taken = [self.operations[one] for month, one in book.top_ups if month == event["month"]]
-            if sum(bool(one.captured) or one.is_open for one in taken) >= book.max_per_month:
-                raise Violation("automatic", f"{event['operation_id']} is more than was agreed to")
-            book.top_ups.append((event["month"], event["operation_id"]))
-        elif event["month"] in book.months:
-            raise Violation("automatic", f"{event['month']} was recharged twice")
-        else:
-            book.months.add(event["month"])
+        moment = datetime.fromisoformat(content["recorded_at"])
+        book.agreements.take(seen.topic, event, moment, self.operations)
 
     def _follow(self, book: Book, operation: Operation, topic: str, event: dict[str, Any]) -> None:
         if topic in ATTEMPTED:

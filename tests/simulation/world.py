@@ -23,7 +23,8 @@ from simulation.gateway_watch import GatewayWatch
 from simulation.plan import Plan
 from simulation.process import Process
 from simulation.scheduler import Scheduler
-from simulation.witness import Violation, Witness
+from simulation.violation import Violation
+from simulation.witness import Witness
 
 __all__ = ["SETTINGS", "World"]
 
