@@ -4,7 +4,19 @@ Each is what somebody might well have written. `plant` changes the library in me
 write it in the file of its subject.
 """
 
-from simulation.bugs import answers, automatic, charging, notices, recovery, refunds, spending, storage
+from simulation.bugs import answers, automatic, charging, disputes, notices, recovery, refunds, spending, storage
 from simulation.bugs.planting import BUGS, plant
 
-__all__ = ["BUGS", "answers", "automatic", "charging", "notices", "plant", "recovery", "refunds", "spending", "storage"]
+__all__ = [
+    "BUGS",
+    "answers",
+    "automatic",
+    "charging",
+    "disputes",
+    "notices",
+    "plant",
+    "recovery",
+    "refunds",
+    "spending",
+    "storage",
+]
