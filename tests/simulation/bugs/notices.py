@@ -9,6 +9,7 @@ from unittest import mock
 from interact_ledger.domain import events as e
 from interact_ledger.domain.account import TopUp
 from interact_ledger.processes import notices, top_up
+from interact_ledger.processes.attempts import unmarked
 from simulation.bugs.planting import Patch, bug
 
 
@@ -41,18 +42,9 @@ def _mark_before_effect(patch: Patch) -> None:
     """A notice is marked as acted on in an append of its own, before what it tells of is looked up."""
     original = notices._hear
 
-    def hear(context: Any, whose: Any, mark: str, gateway_id: str, notice: Any) -> bool:
-        received = e.NoticeReceived(
-            operation_id=whose.operation_id,
-            mark=mark,
-            gateway=gateway_id,
-            notice_id=notice.notice_id,
-            subject=notice.subject,
-            about=notice.reference,
-            occurred_at=notice.occurred_at,
-        )
-        context.transact(whose.account_id, lambda _, history: () if history(mark) else (received,))
-        return original(context, whose, f"{mark[:-1]}0", gateway_id, notice)
+    def hear(context: Any, whose: Any, gateway_id: str, notice: Any, marked: Any) -> bool:
+        context.transact(whose.account_id, marked(lambda *_: ()))
+        return original(context, whose, gateway_id, notice, unmarked)
 
     patch(notices, "_hear", hear)
 
