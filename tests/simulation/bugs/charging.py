@@ -91,7 +91,7 @@ def _retry_not_recorded(patch: Patch) -> None:
             return original(context, account_id, operation_id, card)
         account = context.accounts.load(account_id)
         recorded = e.Recorded(account_id, account.version, context.now(), "service", None, present.intent)
-        return top_up._drive(context, account_id, operation_id, Change(account, (recorded,)), card)
+        return top_up.drive(context, account_id, operation_id, Change(account, (recorded,)), card)
 
     patch(top_up, "_repeat", repeat)
 
