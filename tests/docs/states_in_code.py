@@ -24,7 +24,7 @@ from interact_ledger.domain.account import (
     Refund,
     TopUp,
 )
-from interact_ledger.domain.charges import Charge, Parts, evolve_charge, fold_charges
+from interact_ledger.domain.charges import Charge, evolve_charge, fold_charges
 from interact_ledger.domain.events import TOPICS, Event
 from interact_ledger.domain.fold import (
     _evolve_card_saving,
@@ -119,9 +119,7 @@ def _status(operation: TopUp | CardSaving | Refund | None) -> str:
 
 
 def _charges() -> Iterator[Charge]:
-    captured = example(e.PaymentCaptured)
-    whole = Parts.of(captured)
-    fresh = Charge(captured=captured, left=whole, kept=whole)
+    (fresh,) = fold_charges([_recorded(1, example(e.PaymentCaptured))]).values()
     opened = evolve_charge(fresh, example(e.DisputeOpened))
     yield from (fresh, opened)
     yield from (evolve_charge(opened, example(kind)) for kind in (e.DisputeWon, e.DisputeLost))
