@@ -36,6 +36,12 @@ def dispute(story: Story) -> None:
         story.teller.say("The same look shows the refund in the dashboard.")
     _show_balance(story, total="82.2175", available="62.2175")
 
+    story.teller.say("Until the customer wants it again, nothing is charged automatically.")
+    stands = story.ledger.automatic_payments(story.account_id).auto_top_up
+    assert stands is not None
+    story.teller.facts(("Auto top-up", f"{stands.status}: {stands.stopped_by}"))
+    story.teller.expect("why it is paused", stands.stopped_by, "disputed")
+
     story.teller.say("The bank decides for its customer: what was held is gone.")
     lost = _decide(story, lost, won=False)
     story.teller.facts(("Dispute", lost.status), ("Lost", lost.lost))

@@ -14,6 +14,7 @@ TOLD = (
     "auto_top_up_paused",
     "refund_done",
     "dispute_opened",
+    "auto_top_up_paused",
     "dispute_opened",
     "low_balance",
 )

@@ -111,7 +111,7 @@ def test_a_dispute_that_is_lost_takes_what_was_held_and_one_that_is_won_nothing(
 def test_what_was_not_delivered_is_delivered_the_next_time(story):
     assert next(facts(story, "Delivered")) == "3, then: the mail server is away"
     told = re.findall(r"^  customer-\d +([a-z_]+)$", story, re.MULTILINE)
-    assert len(told) == 7
+    assert len(told) == 8
     assert told[-1] == "low_balance"
 
 
