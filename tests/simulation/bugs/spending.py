@@ -15,9 +15,9 @@ def _holds_not_counted(patch: Patch) -> None:
 
     original = spending.refuse_uncovered
 
-    def refuse(account: Any, amount: Any, field: str) -> None:
+    def refuse(account: Any, amount: Any, *how: Any) -> None:
         if amount > account.balance:
-            original(account, amount, field)
+            original(account, amount, *how)
 
     patch(spending, "refuse_uncovered", refuse)
     patch(holds, "refuse_uncovered", refuse)
