@@ -165,3 +165,17 @@ def test_wrong_settings_name_the_file_and_the_entry(cli: Cli):
         error = cli.refused(*words)
         assert error["code"] == "configuration_error"
         assert "missing.toml" in error["message"]
+
+
+def test_looking_again_tells_what_is_new(cli: Cli):
+    account_id = cli.account()
+    paid = cli.top_up(account_id)
+    cli.text("sandbox", "refund", paid["gateway_reference"])
+    assert cli.json("look-again", "--days", 1)["charges"] == 0
+    shown = cli.text("look-again", "--days", 1, "--gateway", "sandbox")
+    assert "refund-made-elsewhere" in shown
+    assert account_id in shown
+    assert "Looked at 1 charges, and at the cards of 0 accounts." in shown
+    again = cli.json("look-again", "--days", 1, "--gateway", "sandbox")
+    assert (again["charges"], again["news"], again["complete"]) == (1, [], True)
+    assert cli.refused("look-again", "--days", 0)["field"] == "--days"

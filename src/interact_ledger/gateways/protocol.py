@@ -462,6 +462,9 @@ class Capabilities:
     """Whether what was captured and is not settled yet can be paid back, in part too if `partial_refunds`."""
     tells_after_capture: bool
     """Whether it tells of disputes, of refunds made elsewhere and of failed settlements: `find_after_capture`."""
+    sends_every_notice: bool
+    """Whether a notice follows whatever others do there to a charge or to a kept card. If not, the ledger's
+    `look_again` looks at recent ones by itself."""
     replay_window: timedelta
     """How long repeating an attempt's id is safe; zero if the gateway has no such keys. An attempt is only repeated
     where this covers `send_within`, the clocks' allowed difference and the safe delay together."""

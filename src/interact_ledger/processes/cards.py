@@ -38,6 +38,7 @@ __all__ = [
     "gateway_to_save_at",
     "hear",
     "hear_of_cards",
+    "look_at_cards",
     "remove_card",
     "save_card",
     "settle_saving",
@@ -144,6 +145,17 @@ def hear_of_cards(context: Context, account_id: str, gateway_id: str, marked: Ma
 
     Returns whether each could be looked up.
     """
+    decide = look_at_cards(context, account_id, gateway_id)
+    if decide is None:
+        return False
+    context.transact(account_id, marked(decide))
+    return True
+
+
+def look_at_cards(context: Context, account_id: str, gateway_id: str) -> Decide | None:
+    """Look up all cards that an account has saved at a gateway, and return the decision that records what became of
+    them; None if one could not be looked up.
+    """
     gateway = context.gateway(gateway_id)
     account = context.accounts.load(account_id)
     told: dict[str, CardDetails | None] = {}
@@ -151,14 +163,13 @@ def hear_of_cards(context: Context, account_id: str, gateway_id: str, marked: Ma
         if card.gateway == gateway_id:
             found = gateway.find_saved_card(SavedCard(card.token), context.customer_at(account_id, gateway))
             if isinstance(found, Indeterminate):
-                return False
+                return None
             told[card.card_id] = found.result if isinstance(found, Found) else None
 
     def decide(present: Account, _: History) -> Sequence[e.Event]:
         return [event for card_id, details in told.items() for event in life.record_card(present, card_id, details)]
 
-    context.transact(account_id, marked(decide))
-    return True
+    return decide
 
 
 def cancel_saving(context: Context, account_id: str, operation_id: str) -> Progress:

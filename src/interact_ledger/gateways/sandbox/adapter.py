@@ -111,6 +111,7 @@ class SandboxGateway(SandboxNetwork):
             partial_refunds=True,
             refunds_before_settlement=True,
             tells_after_capture=True,
+            sends_every_notice=True,
             replay_window=replay_window,
             settles_within=settles_within,
             lookup_lag=lookup_lag,

@@ -42,6 +42,7 @@ _CAPABILITIES = Capabilities(
     partial_refunds=True,
     refunds_before_settlement=True,
     tells_after_capture=True,
+    sends_every_notice=True,
     replay_window=timedelta(hours=23),  # Stripe forgets a key after 24 hours at the earliest
     settles_within=timedelta(minutes=2),
     lookup_lag=timedelta(minutes=1),
