@@ -116,6 +116,10 @@ class BraintreeOthers:
         self._books.update_card(token, last_4="0077", expires=("07", "2044"), debit="Yes")
         return CardDetails(brand="visa", last_four="0077", expiry_month=7, expiry_year=2044, funding=CardFunding.DEBIT)
 
+    def delete_customer(self, customer_id: str) -> str:
+        self._books.delete_customer(customer_id)
+        return customer_id
+
 
 class BraintreeBench:
     """The adapter under test with the server that it talks to."""

@@ -69,6 +69,7 @@ __all__ = [
     "CorruptLog",
     "CredentialRefused",
     "CurrencyMismatch",
+    "GatewayCustomerGone",
     "GatewayError",
     "GatewayInvalidRequest",
     "GatewayMisconfigured",
@@ -278,6 +279,11 @@ class GatewayUnsupported(GatewayError):
 
 class GatewayInvalidRequest(GatewayError):
     """The gateway says the request is malformed; nothing was charged. The quote is spent, so check out again."""
+
+
+class GatewayCustomerGone(GatewayError):
+    """The account's customer was deleted at the gateway, its saved cards with it; nothing was charged or saved. Another
+    takes its place once nothing else of the account is open there, so repeat the request, with a new card."""
 
 
 class NoticeRejected(GatewayError):

@@ -14,9 +14,10 @@ from datetime import datetime
 from interact_ledger.domain import events as e
 from interact_ledger.errors import LedgerError, StorageUnavailable
 from interact_ledger.gateways.protocol import AfterCapture, NotFound
-from interact_ledger.processes import cards, disputes
+from interact_ledger.processes import disputes
 from interact_ledger.processes.context import Context
 from interact_ledger.processes.disputes import ChargeAt
+from interact_ledger.processes.kept_cards import look_at_cards
 from interact_ledger.projections.at_gateways import AtGateway, at_gateways, how_many
 from interact_ledger.tables import Query
 
@@ -160,7 +161,7 @@ class _Run:
         return None
 
     def _cards(self, gateway_id: str, account_id: str) -> str | None:
-        decide = cards.look_at_cards(self.context, account_id, gateway_id)
+        decide = look_at_cards(self.context, account_id, gateway_id)
         if decide is None:
             return "its cards could not be looked up"
         self._tell(self.context.accounts.transact(account_id, self.context.cause, decide).recorded)

@@ -50,6 +50,7 @@ class Elsewhere(StrEnum):
     PAYMENT = "payment"
     CARD_DETACHED = "card_detached"
     CARD_UPDATED = "card_updated"
+    CUSTOMER_DELETED = "customer_deleted"
 
 
 class Fault(StrEnum):
@@ -137,6 +138,10 @@ class Others(Protocol):
 
     def update_card(self, token: str) -> CardDetails | None:
         """Let the network renew a saved card; returns its new details, read from the gateway's own figures."""
+        ...
+
+    def delete_customer(self, customer_id: str) -> str | None:
+        """Delete a customer of ours with its cards; returns its id."""
         ...
 
 

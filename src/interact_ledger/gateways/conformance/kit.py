@@ -11,6 +11,7 @@ from interact_ledger.gateways.conformance.amounts import Amounts
 from interact_ledger.gateways.conformance.bench import Bench
 from interact_ledger.gateways.conformance.cancelling import Cancelling
 from interact_ledger.gateways.conformance.charging import Charging
+from interact_ledger.gateways.conformance.customers import Customers
 from interact_ledger.gateways.conformance.declared import Declared
 from interact_ledger.gateways.conformance.faults import Faults
 from interact_ledger.gateways.conformance.finding import Finding
@@ -37,6 +38,7 @@ class GatewayConformance(
     Refunding,
     Afterwards,
     KeptCards,
+    Customers,
     Faults,
     Noticing,
     NoticingOthers,

@@ -47,6 +47,7 @@ class NoticingOthers(Scenarios):
         deeds: dict[Elsewhere, Callable[[str], object | None]] = {
             Elsewhere.CARD_UPDATED: others.update_card,
             Elsewhere.CARD_DETACHED: others.detach_card,
+            Elsewhere.CUSTOMER_DELETED: lambda _token: others.delete_customer(customer_id),
         }
         kept = saved(bench)
         for kind, deed in deeds.items():
