@@ -79,6 +79,13 @@ class SandboxBench:
         self.gateway: Gateway = gateway or server
         self.others = SandboxOthers(server)
 
+    def restarted(self) -> Gateway:
+        """Return another sandbox with the same memory, which is its server."""
+        again = type(self.server)(clock=self.clock)
+        again._memory.close()
+        again._memory = self.server._memory
+        return again
+
     @property
     def secrets(self) -> Collection[str]:
         return self.server._secrets

@@ -121,6 +121,9 @@ class StripeBench:
         self._acknowledged: set[str] = set()
         self._lookups_available = True
 
+    def restarted(self) -> Gateway:
+        return adapter(self.server, self.clock)
+
     @property
     def secrets(self) -> Collection[str]:
         return (API_KEY, *SECRETS)

@@ -157,6 +157,10 @@ class Bench(Protocol):
         """The adapter under test."""
         ...
 
+    def restarted(self) -> Gateway:
+        """Return the adapter as a process that was just started has it: made anew, for the same server."""
+        ...
+
     @property
     def clock(self) -> MovableClock:
         """The clock that the adapter reads, and the server if time means anything to it."""

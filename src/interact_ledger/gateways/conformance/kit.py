@@ -20,6 +20,7 @@ from interact_ledger.gateways.conformance.noticing import Noticing
 from interact_ledger.gateways.conformance.noticing_others import NoticingOthers
 from interact_ledger.gateways.conformance.outcomes import Outcomes
 from interact_ledger.gateways.conformance.refunding import Refunding
+from interact_ledger.gateways.conformance.restarts import Restarts
 from interact_ledger.gateways.conformance.saving import Saving, SavingAlone
 from interact_ledger.gateways.conformance.secrecy import Secrecy
 from interact_ledger.gateways.conformance.threads import Threads
@@ -43,6 +44,7 @@ class GatewayConformance(
     Noticing,
     NoticingOthers,
     Threads,
+    Restarts,
     Secrecy,
     Declared,
 ):
