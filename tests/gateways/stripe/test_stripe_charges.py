@@ -236,6 +236,13 @@ def test_cancelling_what_was_never_begun_stops_whoever_still_means_to(bench):
     assert bench.captured() == []
 
 
+def test_cancelling_what_nobody_can_begin_any_more_makes_nothing(bench):
+    request = payment(bench)
+    bench.clock.set(request.send_before + timedelta(minutes=4))
+    assert bench.gateway.cancel(request) == Cancelled()
+    assert bench.server.state.payments == {}
+
+
 def test_cancelling_finds_what_was_begun_without_an_answer(bench):
     bench.server.faults.add("POST", "/v1/payment_intents", Fault.ERROR_AFTER)
     assert isinstance(bench.gateway.begin(payment(bench)), Unknown)

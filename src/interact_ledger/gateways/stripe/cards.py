@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from interact_ledger.errors import GatewayCustomerGone, GatewayInvalidRequest
+from interact_ledger.errors import GatewayInvalidRequest
 from interact_ledger.gateways.protocol import (
     Cancelled,
     CardDetails,
@@ -66,10 +66,7 @@ class Cards(Verbs):
 
     def cancel_save(self, request: CardRequest) -> CardResult:
         """Cancel the SetupIntent; if none can be found, as `cancel`."""
-        try:
-            reference = request.reference or self._found_or_new(self._savings, request)
-        except GatewayCustomerGone:
-            return Cancelled()
+        reference = request.reference or self._to_cancel(self._savings, request)
         return self._cancelled_saving(request, reference) if isinstance(reference, str) else reference
 
     def find_card(self, request: CardRequest) -> Found[CardResult] | NotFound | Indeterminate:

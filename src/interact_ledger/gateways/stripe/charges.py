@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from interact_ledger.errors import GatewayCustomerGone, GatewayError
+from interact_ledger.errors import GatewayError
 from interact_ledger.gateways.protocol import (
     Advice,
     Begun,
-    Cancelled,
     ChargeRequest,
     ChargeResult,
     Declined,
@@ -93,12 +92,9 @@ class Charges(Verbs):
         """Cancel the PaymentIntent.
 
         If none can be found, one is created and cancelled under the attempt's own key, so that whoever still means to
-        begin the attempt gets that one. Under a deleted customer nobody can begin it any more.
+        begin the attempt gets that one.
         """
-        try:
-            reference = request.reference or self._found_or_new(self._payments, request)
-        except GatewayCustomerGone:
-            return Cancelled()
+        reference = request.reference or self._to_cancel(self._payments, request)
         if not isinstance(reference, str):
             return reference
         said = self._payments.cancel(reference)

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import TypeVar
 
 from interact_ledger.errors import GatewayCustomerGone, GatewayInvalidRequest, GatewayMisconfigured
-from interact_ledger.gateways.protocol import Found, Indeterminate, NotAttempted, NotFound, Unknown
+from interact_ledger.gateways.protocol import Cancelled, Found, Indeterminate, NotAttempted, NotFound, Unknown
 from interact_ledger.gateways.stripe.connection import Answer, Connection, Refusal
 from interact_ledger.gateways.stripe.intents import Intents, Request
-from interact_ledger.gateways.stripe.requests import new_payment, new_saving
+from interact_ledger.gateways.stripe.requests import NOTHING_COMES_AFTER, new_payment, new_saving
 from interact_ledger.gateways.stripe.results import UNREADABLE, Object, text
 
 __all__ = [
@@ -64,10 +64,20 @@ class Verbs:
             raise invalid(said, "attempt_id")
         return said if isinstance(said, NotAttempted | Unknown) else understood(said, id_of)
 
-    def _found_or_new(self, intents: Intents[Request], request: Request) -> str | NotAttempted | Unknown:
-        """Return the id of an attempt's object, which is created if there is none, however late: to be cancelled."""
+    def _to_cancel(self, intents: Intents[Request], request: Request) -> str | Cancelled | NotAttempted | Unknown:
+        """Return the id of an attempt's object, which is created if there is none, to be cancelled.
+
+        Nothing is created that nobody can begin any more: under a deleted customer, or because it is too late.
+        """
         known = intents.find(request)
-        return self._new_id(intents, request, None) if known is None else reference_of(known)
+        if known is not None:
+            return reference_of(known)
+        if self._connection.is_past(request.send_before + NOTHING_COMES_AFTER):
+            return Cancelled()
+        try:
+            return self._new_id(intents, request, None)
+        except GatewayCustomerGone:
+            return Cancelled()
 
     def _customer_is_deleted(self, customer_id: str) -> bool | None:
         """Say whether a customer was deleted, which leaves its id behind; None if that could not be asked.
