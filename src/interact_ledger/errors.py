@@ -38,6 +38,7 @@ LedgerError
 │   ├── GatewayMisconfigured
 │   ├── GatewayUnsupported
 │   ├── GatewayInvalidRequest
+│   ├── GatewayCustomerGone
 │   └── NoticeRejected
 ├── ConfigurationError             settings, price list or storage address cannot be used
 │   └── SchemaTooNew
@@ -282,8 +283,10 @@ class GatewayInvalidRequest(GatewayError):
 
 
 class GatewayCustomerGone(GatewayError):
-    """The account's customer was deleted at the gateway, its saved cards with it; nothing was charged or saved. Another
-    takes its place once nothing else of the account is open there, so repeat the request, with a new card."""
+    """The account's customer was deleted at the gateway; nothing was done. Repeat the request, with a new card.
+
+    Its saved cards are gone with it. Another customer takes its place once nothing else of the account is open there.
+    """
 
 
 class NoticeRejected(GatewayError):
