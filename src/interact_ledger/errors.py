@@ -37,6 +37,7 @@ LedgerError
 ├── GatewayError                   about a gateway, and not about money (money results are values)
 │   ├── GatewayMisconfigured
 │   ├── GatewayUnsupported
+│   │   └── ChargeNotSettled
 │   ├── GatewayInvalidRequest
 │   ├── GatewayCustomerGone
 │   └── NoticeRejected
@@ -66,6 +67,7 @@ __all__ = [
     "CardNotFound",
     "CardNumberRefused",
     "CardRemoved",
+    "ChargeNotSettled",
     "ConfigurationError",
     "CorruptLog",
     "CredentialRefused",
