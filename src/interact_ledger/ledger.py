@@ -18,7 +18,7 @@ from interact_ledger.gateways.discovery import gateway_from_env
 from interact_ledger.gateways.protocol import Gateway
 from interact_ledger.ids import IdSource, RandomIds
 from interact_ledger.processes.context import Context
-from interact_ledger.projections import accounts, checkouts, disputes, notifications, receipts, statement
+from interact_ledger.projections import accounts, at_gateways, checkouts, disputes, notifications, receipts, statement
 from interact_ledger.settings import Settings
 from interact_ledger.storage.accounts import Accounts, Cause
 from interact_ledger.storage.books import Books
@@ -46,8 +46,17 @@ TABLES = (
     statement.STATEMENT_LINES,
     notifications.NOTIFICATIONS,
     disputes.DISPUTES,
+    at_gateways.AT_GATEWAYS,
 )
-READERS = (accounts.rows, checkouts.rows, receipts.rows, statement.rows, notifications.rows, disputes.rows)
+READERS = (
+    accounts.rows,
+    checkouts.rows,
+    receipts.rows,
+    statement.rows,
+    notifications.rows,
+    disputes.rows,
+    at_gateways.rows,
+)
 
 
 class Ledger(AccountVerbs, PaymentVerbs, AutomaticVerbs, SpendingVerbs, ReadingVerbs, OperationVerbs):
