@@ -18,7 +18,7 @@ from interact_ledger.gateways.discovery import gateway_from_env
 from interact_ledger.gateways.protocol import Gateway
 from interact_ledger.ids import IdSource, RandomIds
 from interact_ledger.processes.context import Context
-from interact_ledger.projections import accounts, checkouts, disputes, notifications, receipts, statement
+from interact_ledger.projections import accounts, checkouts, credit_notes, disputes, notifications, receipts, statement
 from interact_ledger.settings import Settings
 from interact_ledger.storage.accounts import Accounts, Cause
 from interact_ledger.storage.books import Books
@@ -43,11 +43,21 @@ TABLES = (
     receipts.RECEIPTS,
     receipts.INVOICES,
     receipts.INVOICES_DUE,
+    credit_notes.CREDIT_NOTES,
+    credit_notes.CREDIT_NOTES_DUE,
     statement.STATEMENT_LINES,
     notifications.NOTIFICATIONS,
     disputes.DISPUTES,
 )
-READERS = (accounts.rows, checkouts.rows, receipts.rows, statement.rows, notifications.rows, disputes.rows)
+READERS = (
+    accounts.rows,
+    checkouts.rows,
+    receipts.rows,
+    credit_notes.rows,
+    statement.rows,
+    notifications.rows,
+    disputes.rows,
+)
 
 
 class Ledger(AccountVerbs, PaymentVerbs, AutomaticVerbs, SpendingVerbs, ReadingVerbs, OperationVerbs):

@@ -36,13 +36,14 @@ class OperationVerbs(Verbs):
         told = progress(on_progress)
         self._log.follow()
         recovered = recovery.recover(self._context, self._query, told)
-        invoicing.issue_invoices(self._context, self._books, self._query)
+        invoicing.issue_due(self._context, self._books, self._query)
         return recovered
 
     def run_due(
         self, now: datetime | None = None, *, on_progress: Callable[[int, int], None] = silently
     ) -> list[schedule.Done]:
-        """Do all that has fallen due: charge automatic payments and rented numbers, expire holds, number invoices.
+        """Do all that has fallen due: charge automatic payments and rented numbers, expire holds, number invoices and
+        credit notes.
 
         Harmless when repeated, late, or run by several processes at once. What a gateway or one account stands in the
         way of is told in the outcome, and tried again by the next run.
@@ -62,7 +63,7 @@ class OperationVerbs(Verbs):
             raise InvalidRequest("is in the future; nobody is charged before the time", field="now")
         self._log.follow()
         done = schedule.run_due(self._context, self._query, until, told)
-        invoicing.issue_invoices(self._context, self._books, self._query)
+        invoicing.issue_due(self._context, self._books, self._query)
         return done
 
     def deliver_notifications(
