@@ -26,6 +26,8 @@ KEYS = {
     "receipts": ("transaction_id", "version", "account_id"),
     "invoices": ("transaction_id", "seller_id", "number"),
     "invoices_due": ("transaction_id", "reference"),
+    "credit_notes": ("document_id", "seller_id", "number"),
+    "credit_notes_due": ("account_id", "version"),
     "statement_lines": ("account_id", "version"),
     "notifications": ("account_id", "version", "kind"),
     "disputes": ("account_id", "version", "dispute_id"),
