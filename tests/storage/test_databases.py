@@ -17,8 +17,9 @@ from interact_ledger.testing import SequentialIds, ledger_kit
 def test_a_ledger_that_did_everything_audits_clean(kit):
     account_id = put_through_its_paces(kit)
     assert kit.ledger.audit().integrity == ()
-    # Two payments, less two messages of two segments, a number and one more month of it, one segment, the rounding.
-    spent = 4 * gbp("0.0325") + gbp("3.00") + gbp("0.0325") + gbp("0.000001")
+    # Two payments, less a refund, two messages of two segments, a number and one more month of it, one segment, the
+    # rounding.
+    spent = gbp("1.00") + 4 * gbp("0.0325") + gbp("3.00") + gbp("0.0325") + gbp("0.000001")
     assert kit.ledger.balance(account_id).total == gbp("60.00") - spent
 
 
