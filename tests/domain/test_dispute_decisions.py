@@ -200,6 +200,42 @@ def test_a_refund_elsewhere_is_a_fact_though_one_of_ours_reserves_the_whole_char
     assert charge_after(*failed).left.total == charge_after(*failed).kept.total == 0
 
 
+def test_a_lost_dispute_leaves_what_a_refund_of_ours_is_about_to_take_and_takes_it_if_the_refund_fails():
+    asked = [*PAID, *refunds.request_refund(state_after(*PAID), request(2), charge_after(*PAID), D(24), "asked", SOON)]
+    lost = told(asked, dispute(LOST))
+    assert amounts(*lost) == (D(20), D(20))
+    refund = fold_refund(past(*lost, of="txn_2"))
+
+    paid_back = Refunded(reference="rfd_1", amount=Money("24.00", "GBP"), refunded_at=NOW)
+    settled = [*lost, *refunds.record_refund_result(refund, "txn_2.1", paid_back)]
+    assert disputes.claim_again(charge_after(*settled)) == []
+    assert amounts(*told(settled, dispute(LOST))) == (D(0), D(0))
+
+    failed = [*lost, *refunds.record_refund_result(refund, "txn_2.1", NotAttempted(why="refused"))]
+    (rest,) = disputes.claim_again(charge_after(*failed))
+    assert (rest.TOPIC, rest.total) == ("dispute-lost", D(24))
+    assert amounts(*failed, rest) == (D(0), D(0))
+
+
+def test_a_failed_settlement_leaves_what_a_refund_of_ours_is_about_to_take_and_takes_it_if_the_refund_fails():
+    asked = [*PAID, *refunds.request_refund(state_after(*PAID), request(2), charge_after(*PAID), D(24), "asked", SOON)]
+    reversed_ = told(asked, reversed_at=LATER, reversal_code="declined")
+    assert amounts(*reversed_) == (D(20), D(20))
+    refund = fold_refund(past(*reversed_, of="txn_2"))
+    failed = [*reversed_, *refunds.record_refund_result(refund, "txn_2.1", NotAttempted(why="refused"))]
+    (rest,) = disputes.claim_again(charge_after(*failed))
+    assert (rest.TOPIC, rest.code, rest.total) == ("payment-reversed", "declined", D(24))
+    assert amounts(*failed, rest) == (D(0), D(0))
+
+
+def test_a_dispute_that_is_lost_for_less_than_was_claimed_takes_that():
+    events = told(told(PAID, dispute()), dispute(LOST, amount="24.00"))
+    assert amounts(*events) == (D(30), D(0))
+    assert (events[-1].claimed, charge_after(*events).disputes["dp_1"].claimed) == (D(24), D(24))
+    assert told(events, dispute(LOST, amount="24.00")) == events
+    assert disputes.claim_again(charge_after(*events)) == []
+
+
 # Together never more than was captured ----------------------------------------------------------------------------
 
 

@@ -157,7 +157,7 @@ def test_what_is_refundable_is_exactly_the_most_that_is_accepted(credit, tax, av
     line = e.TaxLine(name="VAT", rate=D(20), amount=tax * unit)
     event = captured_event("GBP", credit * unit, (line,), (credit + tax) * unit)
     adjusted = e.BalanceAdjusted(**request(99).fields, amount=available, currency="GBP", reason="start")
-    charge = Charge(captured=event, left=Parts.of(event), kept=Parts.of(event))
+    charge = Charge(captured=event, left=Parts.of(event), under_way=Parts.of(event).nothing)
     state = account(adjusted)
     most = refunds.refundable(state, charge)
     for amount in (most, most + unit):

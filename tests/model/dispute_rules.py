@@ -82,8 +82,8 @@ class DisputeRules(RefundRules):
     @rule(pick=PICKS)
     def let_a_settlement_fail(self, pick: int) -> None:
         account, transaction_id, charge = self._some_charge(pick)
-        kept = account.kept_of(transaction_id)
-        takes = kept.at_most(kept.total, DECIMALS[account.currency]) if kept.total > 0 else NOTHING
+        there = account.claimable_of(transaction_id)
+        takes = there.at_most(there.total, DECIMALS[account.currency]) if there.total > 0 else NOTHING
         self.world.sandbox.reverse_settlement(charge)
         account.taken[f"reversal of {charge}"] = Taken("reversal", transaction_id, takes.total, takes, "made")
         account.change("payment-reversed", -takes.credit)

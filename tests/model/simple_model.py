@@ -295,9 +295,9 @@ class ModelAccount:
             self.change("refunded", -refund.credit)
         if refund.status == "succeeded" != status:
             self.change("refund-returned", refund.credit)
-            refund.status = status
+        was_taken, refund.status = refund.is_taken, status
+        if was_taken and not refund.is_taken:
             self.take_the_rest(refund.transaction_id)
-        refund.status = status
 
     def left_of(self, transaction_id: str) -> Left:
         """Return what is neither paid back of a top-up nor disputed, nor about to be paid back."""
@@ -306,6 +306,10 @@ class ModelAccount:
     def kept_of(self, transaction_id: str) -> Left:
         """Return what nothing has taken of a top-up."""
         return self._rest(transaction_id, {"lost", "made"}, lambda refund: refund.status == "succeeded")
+
+    def claimable_of(self, transaction_id: str) -> Left:
+        """Return what nothing has taken of a top-up, and no refund is about to."""
+        return self._rest(transaction_id, {"lost", "made"}, lambda refund: refund.is_taken)
 
     def _rest(self, transaction_id: str, statuses: set[str], counts: Callable[[ModelRefund], bool]) -> Left:
         top_up = self.top_ups[transaction_id]
@@ -335,7 +339,7 @@ class ModelAccount:
         lost = sorted((one for one in of_it if one.status == "lost"), key=lambda one: one.since)
         for taken in [*lost, *(one for one in of_it if one.what == "reversal")]:
             claimed = taken.claimed if taken.what == "dispute" else self.top_ups[transaction_id].total
-            kept = self.kept_of(transaction_id)
+            kept = self.claimable_of(transaction_id)
             more = kept.at_most(claimed - taken.takes.total, DECIMALS[self.currency])
             taken.takes = Left(taken.takes.credit + more.credit, taken.takes.total + more.total)
             self.change("dispute-lost" if taken.what == "dispute" else "payment-reversed", -more.credit)

@@ -198,6 +198,26 @@ def test_our_own_refund_that_a_dispute_finds_first_stays_ours(kit, account_id):
     assert sound(kit)
 
 
+@pytest.mark.parametrize("succeeds", [True, False])
+def test_a_refund_under_way_and_a_lost_dispute_of_the_whole_charge_take_no_more_than_was_captured(
+    kit, account_id, succeeds
+):
+    paid_for = pay(kit, account_id, card_token="tok_refund_pending")
+    deliver(kit)
+    refund = kit.ledger.refund(account_id, paid_for.transaction_id, gbp("24.00"), "asked", idempotency_key="refund")
+    dispute = kit.gateway.open_dispute(paid_for.gateway_reference, gbp("60.00"))
+    kit.gateway.decide_dispute(dispute.reference, won=False)
+    deliver(kit)
+    assert kit.ledger.balance(account_id).total == gbp("20.00")
+
+    kit.gateway.settle(refund.gateway_reference, succeed=succeeds)
+    deliver(kit)
+    assert kit.ledger.balance(account_id).total == gbp("0.00")
+    (told,) = kit.ledger.disputes(account_id)
+    assert told.lost == (gbp("30.00") if succeeds else gbp("50.00"))
+    assert sound(kit)
+
+
 def test_while_our_own_refund_cannot_be_looked_up_what_a_dispute_takes_is_not_known(kit, account_id):
     payment = pay(kit, account_id)
     deliver(kit)

@@ -269,6 +269,8 @@ class Book:
     """What may yet be paid back of each, credit first, then each tax; by top-up and gateway's reference."""
     kept: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
     """What no fact took of each charge, in the same parts."""
+    under_way: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
+    """What refunds of ours are about to take of each charge, in the same parts."""
     reversed_charges: set[tuple[str, str]] = field(default_factory=set)
     """Those whose settlement failed."""
     disputes: dict[str, Dispute] = field(default_factory=dict)

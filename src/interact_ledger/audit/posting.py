@@ -128,6 +128,7 @@ def _captured(book: Book, entry: Entry) -> None:
         top_up.captured.add(entry.event["reference"])
     charge = (entry.event["operation_id"], entry.event["reference"])
     book.charges[charge] = book.kept[charge] = _parts(entry)
+    book.under_way[charge] = (0,) * len(_parts(entry))
     _payment_moved(book, entry)
 
 
@@ -153,11 +154,14 @@ def _refund_attempted(book: Book, entry: Entry) -> None:
     book.refund_intents[event["attempt_id"]] = intent
     book.money.held += refund.credit
     _take(book, intent, 1)
+    _under_way(book, intent, 1)
 
 
 def _refund_failed(book: Book, entry: Entry) -> None:
     _end_refund(book, entry, surely_not=entry.event["outcome"] == "not_attempted")
-    _take(book, book.refund_intents.get(entry.event["attempt_id"]), -1)
+    intent = book.refund_intents.get(entry.event["attempt_id"])
+    _take(book, intent, -1)
+    _under_way(book, intent, -1)
 
 
 def _refunded(book: Book, entry: Entry) -> None:
@@ -167,6 +171,8 @@ def _refunded(book: Book, entry: Entry) -> None:
     intent = book.refund_intents.get(entry.event["attempt_id"])
     if entry.event["late"]:
         _take(book, intent, 1)
+    else:
+        _under_way(book, intent, -1)
     if intent is not None:
         _reduce(book.kept, intent.charge, intent.parts, 1)
     refund = book.refunds.get(entry.event["operation_id"])
@@ -197,6 +203,12 @@ def _take(book: Book, intent: RefundIntent | None, times: int) -> None:
     """Take a refund's parts out of what may yet be paid back of its charge, or put them back."""
     if intent is not None:
         _reduce(book.charges, intent.charge, intent.parts, times)
+
+
+def _under_way(book: Book, intent: RefundIntent | None, times: int) -> None:
+    """Keep a refund's parts for it from what else may take its charge, or no longer."""
+    if intent is not None:
+        _reduce(book.under_way, intent.charge, intent.parts, -times)
 
 
 def _reduce(
@@ -238,6 +250,8 @@ def _dispute_decided(book: Book, entry: Entry) -> None:
         _reduce(charges, dispute.charge, parts, times)
     dispute.parts = tuple(a + times * b for a, b in zip(dispute.parts, parts, strict=True))
     dispute.status = entry.topic.removeprefix("dispute-")
+    if entry.event.get("claimed") is not None:
+        dispute.claimed = entry.amount("claimed")
 
 
 def _refunded_elsewhere(book: Book, entry: Entry) -> None:

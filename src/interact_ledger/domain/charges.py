@@ -1,8 +1,9 @@
 """What of a captured charge is left, after all that took it back: refunds of ours and of others, disputes, a reversal.
 
-Two figures are kept of each charge. What is *left* may still be paid back: refunds under way and open disputes take
-from it, so that no command promises the same money twice. What is *kept* was taken by no fact yet: only what really
-went out takes from it, so that no two facts take more than was captured.
+What is *left* may still be paid back: refunds under way and open disputes take from it, so that no command promises the
+same money twice. What is *kept* was taken by no fact. A refund made at the gateway takes of that, for the gateway would
+not pay back the same money twice; but a lost dispute and a failed settlement leave what a refund of ours is about to
+take, so that all together take no more than was captured. What they lack by that they take if the refund fails.
 """
 
 from __future__ import annotations
@@ -68,6 +69,8 @@ class Dispute:
     opened: e.DisputeOpened
     takes: Parts
     """What it keeps from being paid back while it is open, and what it took once it is lost; nothing once won."""
+    claimed: Decimal
+    """What the gateway takes if it is lost, gross."""
     status: DisputeStatus = DisputeStatus.OPEN
     evidence_due_by: datetime | None = None
     fee: tuple[Decimal, str] | None = None
@@ -91,8 +94,8 @@ class Charge:
     captured: e.PaymentCaptured
     left: Parts
     """What may be paid back: nothing took it, is about to, or disputes it."""
-    kept: Parts
-    """What no fact has taken."""
+    under_way: Parts
+    """What refunds of ours are about to take."""
     refunds: frozenset[str] = frozenset()
     """Our refunds of it, by operation, whatever became of them."""
     refund_references: frozenset[str] = frozenset()
@@ -101,19 +104,27 @@ class Charge:
     """By the gateway's reference."""
     elsewhere: Mapping[str, Elsewhere] = field(default_factory=dict)
     """By the gateway's reference."""
-    is_reversed: bool = False
+    reversal: e.PaymentReversed | None = None
+    """That its settlement failed, as it was told first."""
 
-    def takes(self, parts: Parts, *, left: bool = True, kept: bool = True) -> Charge:
-        """Return the charge with less left, or kept, or both."""
-        return replace(
-            self,
-            left=self.left.minus(parts) if left else self.left,
-            kept=self.kept.minus(parts) if kept else self.kept,
-        )
+    @property
+    def claimable(self) -> Parts:
+        """What no fact took, and no refund of ours is about to."""
+        disputed = (dispute.takes for dispute in self.disputes.values() if dispute.status is DisputeStatus.OPEN)
+        return reduce(Parts.plus, disputed, self.left)
 
-    def gives(self, parts: Parts, *, left: bool = True, kept: bool = True) -> Charge:
-        """Return the charge with more left, or kept, or both."""
-        return self.takes(self.left.nothing.minus(parts), left=left, kept=kept)
+    @property
+    def kept(self) -> Parts:
+        """What no fact took."""
+        return self.claimable.plus(self.under_way)
+
+    def takes(self, parts: Parts) -> Charge:
+        """Return the charge with less left."""
+        return replace(self, left=self.left.minus(parts))
+
+    def gives(self, parts: Parts) -> Charge:
+        """Return the charge with more left."""
+        return replace(self, left=self.left.plus(parts))
 
 
 def fold_charges(top_up: Iterable[e.Recorded]) -> dict[str, Charge]:
@@ -124,12 +135,10 @@ def fold_charges(top_up: Iterable[e.Recorded]) -> dict[str, Charge]:
         match recorded.event:
             case e.PaymentCaptured() as captured:
                 whole = Parts.of(captured)
-                charges[captured.reference] = Charge(captured=captured, left=whole, kept=whole)
+                charges[captured.reference] = Charge(captured=captured, left=whole, under_way=whole.nothing)
             case e.RefundAttempted() as intent:
                 intents[intent.attempt_id] = intent
-                charge = charges[intent.charge_reference]
-                reserved = charge.takes(Parts.of(intent), kept=False)
-                charges[intent.charge_reference] = replace(reserved, refunds=charge.refunds | {intent.operation_id})
+                charges[intent.charge_reference] = _refund_attempted(charges[intent.charge_reference], intent)
             case e.RefundEvent() as refund if refund.attempt_id in intents:
                 intent = intents[refund.attempt_id]
                 charges[intent.charge_reference] = _refund_moved(charges[intent.charge_reference], intent, refund)
@@ -143,7 +152,7 @@ def evolve_charge(charge: Charge, event: e.Event) -> Charge:
     """Return a charge after one more fact that takes it back without our asking."""
     match event:
         case e.PaymentReversed():
-            return replace(charge.takes(Parts.of(event)), is_reversed=True)
+            return replace(charge.takes(Parts.of(event)), reversal=charge.reversal or event)
         case e.RefundMadeElsewhere():
             made = Elsewhere(operation_id=event.operation_id, takes=Parts.of(event))
             return replace(charge.takes(made.takes), elsewhere={**charge.elsewhere, event.reference: made})
@@ -151,8 +160,9 @@ def evolve_charge(charge: Charge, event: e.Event) -> Charge:
             returned = replace(charge.elsewhere[event.reference], takes=charge.left.nothing, returned=True)
             return replace(charge.gives(Parts.of(event)), elsewhere={**charge.elsewhere, event.reference: returned})
         case e.DisputeOpened():
-            opened = Dispute(opened=event, takes=Parts.of(event), evidence_due_by=event.evidence_due_by)
-            return _with_dispute(charge.takes(opened.takes, kept=False), opened)
+            takes = Parts.of(event)
+            opened = Dispute(opened=event, takes=takes, claimed=event.claimed, evidence_due_by=event.evidence_due_by)
+            return _with_dispute(charge.takes(takes), opened)
         case e.DisputeEvidenceDue():
             known = charge.disputes[event.reference]
             return _with_dispute(charge, replace(known, evidence_due_by=event.evidence_due_by))
@@ -163,19 +173,34 @@ def evolve_charge(charge: Charge, event: e.Event) -> Charge:
 
 def _decided(charge: Charge, known: Dispute, event: e.DisputeWon | e.DisputeLost) -> Charge:
     if known.status is DisputeStatus.OPEN:
-        charge, known = charge.gives(known.takes, kept=False), replace(known, takes=charge.left.nothing)
+        charge, known = charge.gives(known.takes), replace(known, takes=charge.left.nothing)
     decided = replace(known, evidence_due_by=None, decided_at=event.decided_at or known.decided_at)
     parts = Parts.of(event)
     if isinstance(event, e.DisputeWon):
         won = replace(decided, status=DisputeStatus.WON, takes=charge.left.nothing)
         return _with_dispute(charge.gives(parts), won)
     fee = None if event.fee_amount is None or event.fee_currency is None else (event.fee_amount, event.fee_currency)
-    lost = replace(decided, status=DisputeStatus.LOST, takes=known.takes.plus(parts), fee=fee or known.fee)
+    lost = replace(
+        decided,
+        status=DisputeStatus.LOST,
+        takes=known.takes.plus(parts),
+        claimed=known.claimed if event.claimed is None else event.claimed,
+        fee=fee or known.fee,
+    )
     return _with_dispute(charge.takes(parts), lost)
 
 
 def _with_dispute(charge: Charge, dispute: Dispute) -> Charge:
     return replace(charge, disputes={**charge.disputes, dispute.opened.reference: dispute})
+
+
+def _refund_attempted(charge: Charge, intent: e.RefundAttempted) -> Charge:
+    parts = Parts.of(intent)
+    return replace(
+        charge.takes(parts),
+        under_way=charge.under_way.plus(parts),
+        refunds=charge.refunds | {intent.operation_id},
+    )
 
 
 def _refund_moved(charge: Charge, intent: e.RefundAttempted, event: e.RefundEvent) -> Charge:
@@ -185,9 +210,11 @@ def _refund_moved(charge: Charge, intent: e.RefundAttempted, event: e.RefundEven
     parts = Parts.of(intent)
     match event:
         case e.RefundFailed():
-            return charge.gives(parts, kept=False)
+            return replace(charge.gives(parts), under_way=charge.under_way.minus(parts))
+        case e.Refunded() | e.RefundMismatched() if event.late:
+            return charge.takes(parts)
         case e.Refunded() | e.RefundMismatched():
-            return charge.takes(parts, left=event.late)
+            return replace(charge, under_way=charge.under_way.minus(parts))
         case e.RefundReturned():
             return charge.gives(parts)
     return charge

@@ -12,6 +12,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from moneyed import Money
+
 from interact_ledger.domain import events as e
 from interact_ledger.domain.answers import REFERENCE_LENGTH_MAX
 from interact_ledger.domain.charges import Charge, Parts, evolve_charge
@@ -20,7 +22,7 @@ from interact_ledger.free_text import from_outside, storable
 from interact_ledger.gateways.protocol import AfterCapture, Dispute, DisputeStatus, RefundMade
 from interact_ledger.ids import derived_id
 
-__all__ = ["dispute_id", "is_told_in", "record_after_capture"]
+__all__ = ["claim_again", "dispute_id", "is_told_in", "record_after_capture"]
 
 
 def record_after_capture(charge: Charge, after: AfterCapture, *, hold: bool) -> list[e.Event]:
@@ -39,6 +41,18 @@ def record_after_capture(charge: Charge, after: AfterCapture, *, hold: bool) -> 
         for event in new:
             charge = evolve_charge(charge, event)
     return recorded
+
+
+def claim_again(charge: Charge) -> list[e.Event]:
+    """Let what took less of a charge than was its due take what it lacks, now that more is left."""
+    claimed: list[e.Event] = []
+    lost = (dispute for dispute in charge.disputes.values() if dispute.status is DisputeStatus.LOST)
+    for dispute in sorted(lost, key=lambda dispute: (dispute.opened.opened_at, dispute.opened.reference)):
+        takes = _lacking(charge, dispute.claimed, dispute)
+        if takes.total:
+            claimed.append(_lost_event(charge, dispute, takes))
+            charge = evolve_charge(charge, claimed[-1])
+    return claimed + _reversed_again(charge)
 
 
 def is_told_in(after: AfterCapture, currency: str) -> bool:
@@ -69,8 +83,8 @@ def _told(charge: Charge, fact: RefundMade | Dispute | AfterCapture, *, hold: bo
             return _refund(charge, fact)
         case Dispute():
             return _dispute(charge, fact, hold=hold)
-        case AfterCapture(reversed_at=datetime()):
-            return _reversed(charge, fact)
+        case AfterCapture(reversed_at=datetime() as reversed_at):
+            return _reversed(charge, fact.reversal_code, reversed_at)
     return []
 
 
@@ -152,45 +166,66 @@ def _evidence_due(charge: Charge, known: Known, due_by: datetime | None) -> list
 
 
 def _lost(charge: Charge, known: Known, said: Dispute) -> list[e.Event]:
-    before = known.takes.total if known.status is DisputeStatus.LOST else Decimal(0)
-    takes = charge.kept.at_most(said.amount.amount - before, charge.captured.currency)
+    takes = _lacking(charge, said.amount.amount, known)
     if known.status is DisputeStatus.LOST and not takes.total:
         return []
-    return [
-        _event(
-            e.DisputeLost,
-            charge,
-            known.opened.operation_id,
-            known.opened.reference,
-            takes,
-            fee_amount=said.fee.amount if said.fee else None,
-            fee_currency=said.fee.currency.code if said.fee else None,
-            decided_at=said.decided_at,
-        )
-    ]
+    claimed = None if said.amount.amount == known.claimed else said.amount.amount
+    return [_lost_event(charge, known, takes, claimed=claimed, fee=said.fee, decided_at=said.decided_at)]
+
+
+def _lacking(charge: Charge, claimed: Decimal, known: Known) -> Parts:
+    before = known.takes.total if known.status is DisputeStatus.LOST else Decimal(0)
+    return charge.claimable.at_most(claimed - before, charge.captured.currency)
+
+
+def _lost_event(
+    charge: Charge,
+    known: Known,
+    takes: Parts,
+    *,
+    claimed: Decimal | None = None,
+    fee: Money | None = None,
+    decided_at: datetime | None = None,
+) -> e.Event:
+    return _event(
+        e.DisputeLost,
+        charge,
+        known.opened.operation_id,
+        known.opened.reference,
+        takes,
+        claimed=claimed,
+        fee_amount=fee.amount if fee else None,
+        fee_currency=fee.currency.code if fee else None,
+        decided_at=decided_at,
+    )
 
 
 # A failed settlement ----------------------------------------------------------------------------------------------
 
 
-def _reversed(charge: Charge, after: AfterCapture) -> list[e.Event]:
+def _reversed(charge: Charge, code: str | None, reversed_at: datetime) -> list[e.Event]:
     captured = charge.captured
-    takes = charge.kept.at_most(captured.total, captured.currency)
-    if charge.is_reversed and not takes.total:
+    takes = charge.claimable.at_most(captured.total, captured.currency)
+    if charge.reversal is not None and not takes.total:
         return []
     reversed_ = e.PaymentReversed(
         operation_id=captured.operation_id,
         attempt_id=captured.attempt_id,
         gateway=captured.gateway,
         reference=captured.reference,
-        code=from_outside(after.reversal_code or "unknown"),
+        code=from_outside(code or "unknown"),
         credit=takes.credit,
         taxes=_tax_lines(charge, takes),
         total=takes.total,
         currency=captured.currency,
-        reversed_at=after.reversed_at,
+        reversed_at=reversed_at,
     )
     return [reversed_]
+
+
+def _reversed_again(charge: Charge) -> list[e.Event]:
+    told = charge.reversal
+    return [] if told is None else _reversed(charge, told.code, told.reversed_at)
 
 
 # Events -----------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from moneyed import Money
@@ -11,11 +11,12 @@ from interact_ledger.domain import events as e
 from interact_ledger.domain import refunds as life
 from interact_ledger.domain.account import Account, Refund
 from interact_ledger.domain.charges import Charge, fold_charges
+from interact_ledger.domain.disputes import claim_again
 from interact_ledger.domain.fold import fold_refund
 from interact_ledger.domain.operations import Request
 from interact_ledger.errors import GatewayError, GatewayUnsupported, TransactionNotFound
 from interact_ledger.gateways.protocol import Found, NotFound, RefundRequest, RefundResult
-from interact_ledger.processes.attempts import TOO_LATE, Marked, can_replay, makers, proof_from, refused
+from interact_ledger.processes.attempts import TOO_LATE, Marked, can_replay, followed_by, makers, proof_from, refused
 from interact_ledger.processes.context import Context
 from interact_ledger.storage.accounts import Change, Decide, History
 
@@ -75,9 +76,7 @@ def settle_refund(context: Context, account_id: str, operation_id: str) -> Refun
     result = _look_up(context, account_id, found)
     if isinstance(result, NotFound):
         attempt_id = found.intent.attempt_id
-        context.transact(
-            account_id, lambda _, history: life.record_refund_absence(_folded(history, operation_id), attempt_id)
-        )
+        context.transact(account_id, _recording(found, lambda refund: life.record_refund_absence(refund, attempt_id)))
     elif result is not None:
         _record(context, account_id, found, result)
     return load(context, account_id, operation_id)
@@ -93,7 +92,7 @@ def hear(context: Context, account_id: str, operation_id: str, reference: str, m
         attempt = Refund(intents=(intent,))
         found = context.gateway(intent.gateway).find_refund(_refund_request(account_id, attempt))
         if isinstance(found, Found) and candidates.explain(found.result):
-            context.transact(account_id, marked(_recording(attempt, found.result)))
+            context.transact(account_id, marked(_recording_result(attempt, found.result)))
             return True
     return False
 
@@ -164,14 +163,25 @@ def _look_up(context: Context, account_id: str, present: Refund) -> RefundResult
 
 
 def _record(context: Context, account_id: str, asked: Refund, result: RefundResult) -> None:
-    context.transact(account_id, _recording(asked, result))
+    context.transact(account_id, _recording_result(asked, result))
 
 
-def _recording(asked: Refund, result: RefundResult) -> Decide:
-    def decide(_: Account, history: History) -> Sequence[e.Event]:
-        return life.record_refund_result(_folded(history, asked.operation_id), asked.intent.attempt_id, result)
+def _recording_result(asked: Refund, result: RefundResult) -> Decide:
+    attempt_id = asked.intent.attempt_id
+    return _recording(asked, lambda refund: life.record_refund_result(refund, attempt_id, result))
 
-    return decide
+
+def _recording(asked: Refund, decide: Callable[[Refund], list[e.Event]]) -> Decide:
+    """Return the decision that records what became of a refund, and what others then take of what it gave back."""
+    intent = asked.intent
+
+    def record(_: Account, history: History) -> Sequence[e.Event]:
+        return decide(_folded(history, intent.operation_id))
+
+    def claim(_: Account, history: History) -> Sequence[e.Event]:
+        return claim_again(fold_charges(history(intent.transaction_id))[intent.charge_reference])
+
+    return followed_by(record, claim)
 
 
 def _refuse_unsupported(context: Context, charge: Charge, amount: Decimal | None) -> None:

@@ -149,6 +149,17 @@ def test_each_status_of_a_dispute_is_what_it_is_and_says_since_when(bench, statu
     assert dispute.decided_at == (None if told is DisputeStatus.OPEN else NOON + timedelta(days=2))
 
 
+@pytest.mark.parametrize(
+    ("won", "status", "amount"),
+    [("0.40", DisputeStatus.LOST, "0.60"), ("1.00", DisputeStatus.WON, "1.00"), ("0.00", DisputeStatus.WON, "1.00")],
+)
+def test_of_a_dispute_that_is_won_in_part_the_rest_is_lost(bench, won, status, amount):
+    reference = settled(bench)
+    bench.books.decide_dispute(bench.books.open_dispute(reference, ONE), "won", won=won)
+    (dispute,) = left(bench, reference).disputes
+    assert (dispute.status, dispute.amount) == (status, Money(amount, "GBP"))
+
+
 def test_a_bank_that_only_asks_has_no_dispute_and_one_that_comes_back_has_two(bench):
     reference = settled(bench)
     bench.books.open_dispute(reference, kind="retrieval", reason="retrieval")

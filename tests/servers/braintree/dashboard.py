@@ -58,10 +58,11 @@ class Dashboard:
             self.tell("dispute_opened", {"dispute": dispute.document(sale)})
             return dispute.id
 
-    def decide_dispute(self, dispute_id: str, status: str) -> None:
-        """Let a dispute be `won`, `lost`, `accepted`, `expired`, … ."""
+    def decide_dispute(self, dispute_id: str, status: str, *, won: str | None = None) -> None:
+        """Let a dispute be `won`, `lost`, `accepted`, `expired`, …; `won` is how much of it, if not all."""
         with self.lock:
             sale, dispute = self.disputes[dispute_id]
+            dispute.won = won
             dispute.history.append((status, self.clock.now()))
             self.tell(f"dispute_{status}", {"dispute": dispute.document(sale)})
 

@@ -67,6 +67,8 @@ class Dispute:
     reply_by: date
     history: list[tuple[str, datetime]] = field(default_factory=list)
     """Each status, with when it came."""
+    won: str | None = None
+    """How much of it was won, if not all."""
 
     @property
     def status(self) -> str:
@@ -77,7 +79,7 @@ class Dispute:
         return {
             "id": self.id,
             "amount-disputed": f"{Decimal(self.amount):.2f}",
-            "amount-won": f"{Decimal(self.amount if self.status == 'won' else 0):.2f}",
+            "amount-won": f"{Decimal((self.won or self.amount) if self.status == 'won' else 0):.2f}",
             "created-at": self.opened_at,
             "currency-iso-code": sale.currency,
             "kind": self.kind,

@@ -51,7 +51,7 @@ def validate_won(entry: Entry, book: Book) -> Iterator[Finding]:
 
 
 def validate_lost(entry: Entry, book: Book) -> Iterator[Finding]:
-    """A dispute that is lost takes at most its claim, and what nothing took of its charge before."""
+    """A dispute that is lost takes at most its claim, and what nothing took of its charge or is about to."""
     yield from validate_breakdown(entry, book)
     dispute = book.disputes.get(entry.event["operation_id"])
     if dispute is None or dispute.charge != _charge(entry):
@@ -60,8 +60,9 @@ def validate_lost(entry: Entry, book: Book) -> Iterator[Finding]:
     before = sum(dispute.parts) if dispute.status == "lost" else 0
     if dispute.status == "lost" and entry.amount("total") <= 0:
         yield entry.finding("dispute_wrong", "is lost a second time, of nothing")
-    yield from _within_claim(entry, dispute.claimed - before, "dispute_wrong")
-    if _exceeds(entry, book.kept.get(dispute.charge, ())):
+    claimed = dispute.claimed if entry.event.get("claimed") is None else entry.amount("claimed")
+    yield from _within_claim(entry, claimed - before, "dispute_wrong")
+    if _exceeds(entry, _claimable(book, dispute.charge)):
         yield entry.finding("dispute_wrong", "takes more than is left of the charge")
 
 
@@ -81,12 +82,12 @@ def validate_returned(entry: Entry, book: Book) -> Iterator[Finding]:
 
 
 def validate_reversed(entry: Entry, book: Book) -> Iterator[Finding]:
-    """A settlement that failed takes exactly what nothing took of the charge before, and again only what came back."""
+    """A settlement that failed takes exactly what nothing took or is about to, and again only what came back."""
     yield from validate_breakdown(entry, book)
     charge = (entry.event["operation_id"], entry.event["reference"])
     if charge not in book.charges or (charge in book.reversed_charges and entry.amount("total") <= 0):
         yield entry.finding("settlement_wrong", f"{charge[1]} was not captured here, or is reversed again of nothing")
-    elif _parts(entry) != tuple(max(0, part) for part in book.kept[charge]):
+    elif _parts(entry) != tuple(max(0, part) for part in _claimable(book, charge)):
         yield entry.finding("settlement_wrong", "takes another amount than is left of the charge")
 
 
@@ -95,6 +96,12 @@ def _of_a_charge(entry: Entry, book: Book, code: str) -> Iterator[Finding]:
     gateway = book.references.get((entry.event["gateway"], entry.event["charge_reference"]))
     if _charge(entry) not in book.charges or gateway != entry.event["transaction_id"]:
         yield entry.finding(code, f"{entry.event['charge_reference']} was never captured here")
+
+
+def _claimable(book: Book, charge: tuple[str, str]) -> tuple[int, ...]:
+    """Return what no fact took of a charge, and no refund of ours is about to."""
+    kept = book.kept.get(charge, ())
+    return tuple(a - b for a, b in zip(kept, book.under_way.get(charge, ()), strict=False))
 
 
 def _within_claim(entry: Entry, claimed: int, code: str) -> Iterator[Finding]:

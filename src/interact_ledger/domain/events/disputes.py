@@ -23,7 +23,7 @@ __all__ = [
 class PaymentReversed(PaymentEvent):
     """The settlement of a captured charge failed: the money never came. What was left of it leaves the balance.
 
-    It comes again with the rest if more becomes left, by a refund that returns or a dispute that is won after all.
+    It comes again with the rest if more becomes left, by a refund that fails or returns, or a dispute that is won.
     """
 
     TOPIC = "payment-reversed"
@@ -100,11 +100,14 @@ class DisputeWon(ChargeShare):
 class DisputeLost(ChargeShare):
     """The money is gone: what was held is free, and the balance is lower by `credit`.
 
-    It takes what is left of the charge, at most what was claimed. It comes again with the rest if more becomes left.
+    It takes what is left of the charge, at most what was claimed. It comes again with the rest if more becomes left,
+    as when a refund that was under way fails.
     """
 
     TOPIC = "dispute-lost"
 
+    claimed: Amount | None = None
+    """What the gateway takes, gross, as it says it; None if that is what was claimed when the dispute was opened."""
     fee_amount: Amount | None
     """What the gateway takes for the dispute, from the seller and not from this balance."""
     fee_currency: CurrencyCode | None

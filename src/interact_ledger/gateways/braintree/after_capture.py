@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, time
+from decimal import Decimal
 from typing import Any
 
 from interact_ledger.gateways.braintree.amounts import read_money
@@ -134,10 +135,14 @@ def _takes_money(dispute: Any) -> bool:
 def _dispute(dispute: Any) -> Dispute:
     status = _DISPUTES[dispute.status]
     disputed = getattr(dispute, "amount_disputed", None)  # older documents say only `amount`
+    amount = read_money(dispute.amount if disputed is None else disputed, dispute.currency_iso_code)
+    won = read_money(getattr(dispute, "amount_won", None) or Decimal(0), dispute.currency_iso_code)
+    if status is DisputeStatus.WON and 0 < won.amount < amount.amount:
+        status, amount = DisputeStatus.LOST, amount - won  # won in part: the rest is lost
     return Dispute(
         reference=dispute.id,
         status=status,
-        amount=read_money(dispute.amount if disputed is None else disputed, dispute.currency_iso_code),
+        amount=amount,
         reason=str(dispute.reason),
         opened_at=_opened_at(dispute),
         evidence_due_by=_start_of(dispute.reply_by_date),
