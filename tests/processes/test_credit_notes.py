@@ -203,6 +203,30 @@ def test_the_note_of_a_whole_refund_is_the_whole_receipt(kit, account_id):
     assert receipt.left == gbp("0.00")
 
 
+def test_the_lines_of_a_statement_name_their_documents(kit, account_id, monkeypatch):
+    first, second = pay(kit, account_id), pay(kit, account_id, "second")
+    returned = refund(kit, account_id, first.transaction_id, gbp("6.00"), "returned")
+    kit.gateway.return_refund(returned)
+    kit.gateway.refund_in_dashboard(str(second.gateway_reference), gbp("12.00"))
+    deliver(kit)
+    kit.ledger.adjust(account_id, gbp("1.00"), "why", idempotency_key="adjust")
+    with monkeypatch.context() as patch:
+        patch.setattr(invoicing, "issue_credit_notes", lambda *_: None)
+        refund(kit, account_id, second.transaction_id, gbp("1.20"), "not numbered yet")
+    lines = kit.ledger.statement(account_id).lines
+    assert [(line.kind, line.document) for line in lines] == [
+        ("payment-captured", "interact-gb-000001"),
+        ("payment-captured", "interact-gb-000002"),
+        ("refunded", "interact-gb-CN-000001"),
+        ("refund-returned", "interact-gb-CN-000002"),
+        ("refund-made-elsewhere", "interact-gb-CN-000003"),
+        ("balance-adjusted", None),
+        ("refunded", None),
+    ]
+    (page,) = kit.ledger.statement(account_id, after=lines[1].version, limit=1).lines
+    assert page == lines[2]
+
+
 def test_credit_notes_come_in_pages(kit, account_id):
     paid = pay(kit, account_id)
     for key in "123":

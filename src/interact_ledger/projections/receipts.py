@@ -159,7 +159,7 @@ def with_what_followed(found: Receipt, charge: Charge, notes: Sequence[CreditNot
         credit_notes=tuple(notes),
         left=Money(max(charge.kept.total, Decimal(0)), found.total.currency),
         dispute=next(told, None),
-        is_reversed=charge.is_reversed,
+        is_reversed=charge.reversal is not None,
     )
 
 
