@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from moneyed import Money
 
 from interact_ledger import CreditNote, Ledger, Receipt, Settings
+from interact_ledger.domain import events as e
 from interact_ledger.domain.charges import fold_charges
 from interact_ledger.domain.disputes import record_after_capture
 from interact_ledger.domain.refunds import record_refund_result
@@ -20,7 +21,7 @@ from interact_ledger.gateways.sandbox import Fault
 from interact_ledger.ids import operation_id
 from interact_ledger.processes import invoicing, refunds
 from interact_ledger.testing import LedgerKit, ledger_kit
-from ledger_helpers import gbp, opened, pay, topics
+from ledger_helpers import events_of, gbp, opened, pay, topics
 
 
 @pytest.fixture
@@ -58,6 +59,7 @@ def total(note: CreditNote) -> tuple[str, ...]:
 def test_a_credit_note_names_the_receipt_and_says_what_was_given_back_of_each_part(kit, account_id):
     paid = pay(kit, account_id)
     reference = refund(kit, account_id, paid.transaction_id, gbp("12.01"))
+    assert due(kit) == []
     receipt = kit.ledger.receipt(paid.transaction_id)
     (note,) = receipt.credit_notes
     assert (note.credit_note_number, note.invoice_number) == ("interact-gb-CN-000001", "interact-gb-000001")
@@ -203,10 +205,30 @@ def test_the_note_of_a_whole_refund_is_the_whole_receipt(kit, account_id):
     assert receipt.left == gbp("0.00")
 
 
+def test_each_charge_of_a_transaction_has_its_own_notes(kit, account_id):
+    kit.gateway.fail_next("charge", Fault.REFUSED)
+    quote_id = kit.ledger.checkout(account_id, gbp("50.00")).quote_id
+    for _ in range(2):  # the second goes on with a new attempt
+        paid = kit.ledger.top_up(account_id, quote_id, card_token="tok_visa", idempotency_key="pay")
+    context, transaction_id = kit.ledger._context, paid.transaction_id
+    (captured,) = events_of(kit, account_id, e.PaymentCaptured)
+    attempt_id = events_of(kit, account_id, e.PaymentAttempted)[0].attempt_id
+    first = captured.model_copy(update={"reference": "pay_late", "attempt_id": attempt_id, "late": True})
+    context.transact(account_id, lambda *_: [first])
+    kit.ledger.refund(
+        account_id, transaction_id, gbp("12.00"), "why", idempotency_key="refund", charge=paid.gateway_reference
+    )
+    one, other = kit.ledger.receipts(account_id)
+    assert (one.gateway_reference, len(one.credit_notes), one.left) == (paid.gateway_reference, 1, gbp("48.00"))
+    assert (other.gateway_reference, other.credit_notes, other.left) == ("pay_late", (), gbp("60.00"))
+    assert one.credit_notes[0].invoice_number == one.invoice_number != other.invoice_number
+
+
 def test_the_lines_of_a_statement_name_their_documents(kit, account_id, monkeypatch):
     first, second = pay(kit, account_id), pay(kit, account_id, "second")
     returned = refund(kit, account_id, first.transaction_id, gbp("6.00"), "returned")
     kit.gateway.return_refund(returned)
+    deliver(kit)
     kit.gateway.refund_in_dashboard(str(second.gateway_reference), gbp("12.00"))
     deliver(kit)
     kit.ledger.adjust(account_id, gbp("1.00"), "why", idempotency_key="adjust")
