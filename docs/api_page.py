@@ -82,6 +82,10 @@ STATUSES: dict[AttemptStatus, tuple[str, str]] = {
         "Your bank is still deciding; we add the balance as soon as it agrees.",
         "Nothing: `recover()` learns of the decision. `complete` asks at once.",
     ),
+    AttemptStatus.QUEUED: (
+        "Your refund is on its way; it is made as soon as your payment has settled, mostly within a day.",
+        "Refunds only. Nothing: `run_due()` tries it every hour, for at most a week.",
+    ),
     AttemptStatus.ACTION_REQUIRED: (
         "Your bank asks you to confirm the payment.",
         (

@@ -276,6 +276,10 @@ class GatewayUnsupported(GatewayError):
     """The gateway does not have this capability."""
 
 
+class ChargeNotSettled(GatewayUnsupported):
+    """The gateway pays this back only once the charge has settled; nothing was sent. The refund waits for that."""
+
+
 class GatewayInvalidRequest(GatewayError):
     """The gateway says the request is malformed; nothing was charged. The quote is spent, so check out again."""
 

@@ -144,8 +144,9 @@ class RefundResult:
     transaction_id: str
     """The top-up."""
     status: str
-    """requested, unknown, pending, not_attempted, declined (also if it was confirmed and failed after all), succeeded
-    or mismatched (another amount was paid back: an operator decides)."""
+    """requested, unknown, pending, queued (its charge has to settle first; `run_due` tries it again), not_attempted,
+    declined (also if it was confirmed and failed after all), succeeded or mismatched (another amount was paid back: an
+    operator decides)."""
     credit: Money
     """What the balance falls by; reserved until the gateway confirms."""
     taxes: tuple[Tax, ...]
@@ -303,8 +304,8 @@ class AutoTopUpDetails:
     status: str
     """enabled, paused or disabled."""
     stopped_by: str | None
-    """Why it is paused: failures, card_refused, authentication, card_removed, cancelled, above_ceiling, mismatched; or
-    disabled: requested, account_closed."""
+    """Why it is paused: failures, card_refused, authentication, card_removed, cancelled, above_ceiling, mismatched,
+    disputed, reversed; or disabled: requested, account_closed."""
     threshold: Money
     amount: Money | None
     target: Money | None
@@ -335,8 +336,8 @@ class MonthlyRechargeDetails:
     status: str
     """enabled or disabled."""
     stopped_by: str | None
-    """Why it is disabled: card_refused, authentication, card_removed, above_ceiling, mismatched, requested,
-    account_closed."""
+    """Why it is disabled: card_refused, authentication, card_removed, above_ceiling, mismatched, disputed, reversed,
+    requested, account_closed."""
     day: int
     """The day of the month, as chosen."""
     amount: Money

@@ -148,6 +148,8 @@ def _refunds(kit: LedgerKit) -> None:
         refund = ledger.refund(account_id, pending, pounds("12.00"), "asked", idempotency_key=key)
         kit.gateway.settle(str(refund.gateway_reference), succeed=succeed)
     deliver_notices(kit)
+    unsettled = kit.top_up(account_id, pounds("20.00"), card_token="tok_settles_in_a_day").transaction_id
+    ledger.refund(account_id, unsettled, pounds("6.00"), "asked", idempotency_key="queued")
     declined = kit.top_up(account_id, pounds("20.00"), card_token="tok_refund_declined").transaction_id
     ledger.refund(account_id, declined, None, "asked", idempotency_key="declined")
 

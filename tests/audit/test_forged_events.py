@@ -242,6 +242,7 @@ FORGED = [
     (forge("refund-attempted", total="7.02"), "breakdown_wrong"),
     (forge("refund-attempted", number=2), "attempt_misplaced"),
     (forge("refund-attempted", operation_id="txn_forged"), "attempt_differs"),
+    (forge("refund-queued", attempt_id="txn_forged.1"), "attempt_unknown"),
     (forge("refund-failed", attempt_id="txn_forged.1"), "attempt_unknown"),
     (forge("refunded", attempt_id="txn_forged.1"), "attempt_unknown"),
     (forge("refunded", late=True), "refund_differs"),

@@ -98,6 +98,7 @@ def payment_commands(cli: Cli) -> Iterator[Words]:
 def sandbox_commands(cli: Cli, account: str, charge: str) -> Iterator[Words]:
     dispute = cli.json("sandbox", "dispute", charge, "--amount", "2")["reference"]
     yield "sandbox", "dispute", charge, "--amount", "1"
+    yield "sandbox", "move-evidence-date", dispute, "2030-01-01"
     yield "sandbox", "decide-dispute", dispute, "--lost"
     yield "sandbox", "refund", charge, "--amount", "1"
     yield "sandbox", "pay", account, "15"

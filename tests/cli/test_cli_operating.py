@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cli_runner import Cli
 
-from interact_ledger import Ledger, Recovered
+from interact_ledger import Ledger, Recovered, Settings
 from interact_ledger.cli import operating
 from interact_ledger.clock import SystemClock
 from interact_ledger.errors import ConfigurationError
@@ -159,9 +159,27 @@ def test_settings_are_checked_without_opening_a_ledger(cli: Cli):
     assert not Path("ledger.db").exists()
 
 
+def test_the_preferred_gateways_are_shown_and_one_that_is_not_installed_is_marked(cli: Cli):
+    settings = Settings.default().model_dump(mode="json")
+    settings["availability"]["gateways"] = ["strpie", "sandbox"]
+    Path("preferring.json").write_text(json.dumps(settings))
+    assert "strpie (not installed here), then sandbox\n" in cli.text("settings", "check", "preferring.json")
+
+
 def test_wrong_settings_name_the_file_and_the_entry(cli: Cli):
     Path("wrong.toml").write_text('price_list = "missing.toml"\n')
     for words in (("settings", "check", "wrong.toml"), ("settings", "check", "--settings", "wrong.toml")):
         error = cli.refused(*words)
         assert error["code"] == "configuration_error"
         assert "missing.toml" in error["message"]
+
+
+def test_a_program_that_appends_to_a_file_gets_a_notification_on_each_line(cli: Cli):
+    account_id = cli.account()
+    charge = cli.top_up(account_id)["gateway_reference"]
+    for amount in ("10.00", "20.00"):
+        cli.text("sandbox", "dispute", charge, "--amount", amount)
+    cli.text("sandbox", "deliver")
+    cli.text("deliver-notifications", "file", "--", "sh", "-c", "cat >> told.jsonl")
+    told = [json.loads(line) for line in Path("told.jsonl").read_text().splitlines()]
+    assert [one["data"]["total"] for one in told] == ["10.00", "20.00"]

@@ -50,11 +50,44 @@ def test_a_dispute_is_played_delivered_and_listed(cli: Cli):
     assert cli.json("balance", account_id)["total"]["amount"] == "40.00"
 
 
+def test_what_is_played_is_shown_with_its_amount(cli: Cli):
+    account_id = cli.account()
+    charge = cli.top_up(account_id)["gateway_reference"]
+    for words in (("dispute", charge), ("refund", charge), ("pay", account_id)):
+        assert "£12.00" in cli.text("sandbox", *words, *(["12"] if words[0] == "pay" else ["--amount", "12"])), words
+
+
+def test_a_bank_that_takes_evidence_until_another_date_is_played(cli: Cli):
+    account_id = cli.account()
+    dispute = cli.json("sandbox", "dispute", cli.top_up(account_id)["gateway_reference"])
+    cli.text("sandbox", "move-evidence-date", dispute["reference"], "2040-01-02T03:04:05Z")
+    cli.text("sandbox", "deliver")
+    (listed,) = cli.json("disputes", account_id)["disputes"]
+    assert listed["evidence_due_by"] == "2040-01-02T03:04:05.000000Z"
+    assert "ISO 8601" in cli.refused("sandbox", "move-evidence-date", dispute["reference"], "soon")["message"]
+
+
+def test_a_line_of_the_statement_is_found_among_the_disputes(cli: Cli):
+    account_id = cli.account()
+    charge = cli.top_up(account_id)["gateway_reference"]
+    dispute = cli.json("sandbox", "dispute", charge)["reference"]
+    cli.text("sandbox", "decide-dispute", dispute, "--lost")
+    cli.text("sandbox", "deliver")
+    *_, lost = cli.json("statement", account_id)["lines"]
+    listed = cli.text("disputes", account_id)
+    assert lost["kind"] == "dispute-lost"
+    assert lost["transaction_id"] in listed
+    assert dispute in listed
+
+
 def test_a_payment_that_nobody_asked_the_ledger_for_is_reported_by_the_audit(cli: Cli):
     account_id = cli.funded()
     cli.text("sandbox", "pay", account_id, "25")
     assert "unexplained" in cli.text("sandbox", "deliver")
-    assert "notice_unexplained" in cli.text("audit")
+    told = cli.text("audit")
+    assert "notice_unexplained" in told
+    assert "For a person to look at: 1." in told
+    assert "nothing wrong" not in told
     assert cli.json("balance", account_id)["total"]["amount"] == "50.00"
 
 

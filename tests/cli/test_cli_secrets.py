@@ -51,6 +51,7 @@ def good(cli: Cli, campaign: Path) -> dict[str, Any]:
         "card_id": "card_1",
         "refund_id": "txn_1",
         "gateway": "sandbox",
+        "until": "2030-01-01",
         "hold_id": cli.json("hold", "place", account, "5", "--reference", "r")["hold_id"],
         "file": campaign,
         "reason": "why",

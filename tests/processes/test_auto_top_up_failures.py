@@ -17,6 +17,7 @@ from automatic_helpers import (
     with_monthly_recharge,
     with_other,
 )
+from interact_ledger.domain import auto_top_up
 from interact_ledger.domain import events as e
 from interact_ledger.errors import (
     AccountNotEmpty,
@@ -281,6 +282,40 @@ def test_a_card_that_the_gateway_keeps_no_more_ends_what_charges_it_in_the_same_
     assert told[told.index("card-detached") + 1] == "auto-top-up-paused"
     assert auto(kit, account_id).stopped_by == "card_removed"
     assert kit.ledger.audit().clean
+
+
+def taken_back(kit, account_id: str, what: str) -> None:
+    """Have a payment of the account, from another card, disputed, or its settlement fail."""
+    charge = pay(kit, account_id).gateway_reference
+    getattr(kit.gateway, what)(charge)
+    for delivery in kit.gateway.notices_due():
+        kit.ledger.receive("sandbox", delivery.body, delivery.headers)
+
+
+@pytest.mark.parametrize(
+    ("what", "reason", "topic"),
+    [("open_dispute", "disputed", "dispute-opened"), ("reverse_settlement", "reversed", "payment-reversed")],
+)
+def test_a_payment_that_is_taken_back_pauses_it_in_the_same_append_until_somebody_acts(kit, what, reason, topic):
+    account_id, _ = with_auto_top_up(kit)
+    taken_back(kit, account_id, what)
+    told = topics(kit, account_id)
+    assert told[told.index(topic) + 1] == "auto-top-up-paused"
+    assert auto(kit, account_id).stopped_by == reason
+    assert due(kit, START + timedelta(days=40)) == []
+    pay(kit, account_id, key="again")
+    assert auto(kit, account_id).stopped_by == reason
+    kit.ledger.resume_auto_top_up(account_id)
+    assert auto(kit, account_id).status == "enabled"
+    assert kit.ledger.audit().clean
+
+
+def test_what_was_paused_for_declines_and_is_disputed_is_not_resumed_by_a_payment(kit):
+    account_id, _ = with_auto_top_up(kit)
+    kit.ledger._context.transact(account_id, lambda account, _: auto_top_up.pause(account, e.StopReason.FAILURES))
+    taken_back(kit, account_id, "open_dispute")
+    pay(kit, account_id, key="again")
+    assert auto(kit, account_id).stopped_by == "disputed"
 
 
 def test_removing_another_card_changes_nothing(kit):

@@ -323,10 +323,12 @@ def test_a_dispute_at_a_gateway_that_tells_of_none_is_reported_at_once(kit, acco
     reference = paid(kit, account_id)
     without = replace(kit.gateway.capabilities, tells_after_capture=False)
     monkeypatch.setattr(kit.gateway, "_capabilities", without)
-    kit.gateway.open_dispute(reference)
+    dispute = kit.gateway.open_dispute(reference)
     assert deliver(kit) == [UNEXPLAINED]
     assert available(kit, account_id) == gbp("50.00")
-    assert [finding.code for finding in kit.ledger.audit().findings] == ["notice_unexplained"]
+    (finding,) = kit.ledger.audit().findings
+    assert finding.code == "notice_unexplained"
+    assert f"dispute {dispute.reference}" in finding.message
 
 
 def test_what_was_unexplained_and_is_explained_after_all_is_reported_no_more(kit, account_id):

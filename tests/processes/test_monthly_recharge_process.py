@@ -27,7 +27,7 @@ from interact_ledger.errors import BelowMinimum, CardNotFound, InvalidAmount, In
 from interact_ledger.gateways.protocol import CardDetails, CardFunding
 from interact_ledger.gateways.sandbox import Fault
 from interact_ledger.testing import START, LedgerKit, ledger_kit
-from ledger_helpers import at_gateway, available, events_of, gbp, saved, stored, topics
+from ledger_helpers import at_gateway, available, events_of, gbp, pay, saved, stored, topics
 
 
 def months(kit: LedgerKit, account_id: str) -> list[str]:
@@ -296,6 +296,18 @@ def test_with_taxes_that_rose_above_the_ceiling_it_ends(kit):
     later = with_other(kit, settings=settings.model_copy(update={"taxes": (dearer, *settings.taxes[1:])}))
     assert [done.outcome for done in later.run_due()] == ["disabled"]
     assert monthly(kit, account_id).stopped_by == "above_ceiling"
+
+
+def test_a_dispute_ends_it_in_the_same_append(kit):
+    account_id, card_id = with_card(kit)
+    kit.ledger.enable_monthly_recharge(account_id, card_id=card_id, **MONTHLY)
+    kit.gateway.open_dispute(pay(kit, account_id).gateway_reference)
+    for delivery in kit.gateway.notices_due():
+        kit.ledger.receive("sandbox", delivery.body, delivery.headers)
+    told = topics(kit, account_id)
+    assert told[told.index("dispute-opened") + 1] == "monthly-recharge-disabled"
+    assert monthly(kit, account_id).stopped_by == "disputed"
+    assert due(kit, at("2027-01-01")) == []
 
 
 def test_removing_the_card_ends_it_in_the_same_append(kit):

@@ -14,6 +14,7 @@ from interact_ledger import RefundResult
 from interact_ledger.domain import events as e
 from interact_ledger.errors import (
     AccountNotEmpty,
+    ChargeNotSettled,
     CurrencyMismatch,
     GatewayError,
     GatewayMisconfigured,
@@ -169,6 +170,106 @@ def test_a_gateway_that_pays_back_whole_charges_only_is_asked_for_no_part(kit, a
         refund(kit, account_id, paid)
     assert (stored(kit), at_gateway(kit)) == before
     assert refund(kit, account_id, paid, None, "whole").status == "succeeded"
+
+
+# Queued until the charge has settled ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def unsettled(kit: LedgerKit, account_id: str) -> str:
+    """A top-up of £50.00, for which the card paid £60.00, and which settles within a day."""
+    return kit.top_up(account_id, gbp("50.00"), card_token="tok_settles_in_a_day").transaction_id
+
+
+def rows_of(kit: LedgerKit) -> dict[str, list[str]]:
+    return {table: sorted(map(str, rows)) for table, rows in stored(kit).items()}
+
+
+def run_due_in(kit: LedgerKit, hours: float) -> list[str]:
+    kit.clock.advance(timedelta(hours=hours))
+    return [done.outcome for done in kit.ledger.run_due() if done.kind == "queued_refund"]
+
+
+def test_a_refund_that_comes_too_early_waits_with_its_credit_reserved_and_is_paid_once(kit, account_id, unsettled):
+    queued = refund(kit, account_id, unsettled)
+    assert (queued.status, queued.gateway_reference) == ("queued", None)
+    assert balances(kit, account_id) == (50, 10)
+    assert run_due_in(kit, 0.5) == []
+    assert run_due_in(kit, 1) == ["queued"]
+    assert [one.outcome for one in kit.ledger.recover()] == []
+    assert run_due_in(kit, 0.5) == []
+    assert run_due_in(kit, 24) == ["succeeded"]
+    assert run_due_in(kit, 100) == []
+    assert (paid_back(kit), *balances(kit, account_id)) == (12, 40, 0)
+    assert refund(kit, account_id, unsettled).status == "succeeded"
+    before = rows_of(kit)
+    kit.ledger.rebuild()
+    assert rows_of(kit) == before
+    assert kit.ledger.audit().findings == ()
+
+
+def test_the_repeat_of_a_queued_refund_tries_at_once(kit, account_id, unsettled):
+    assert refund(kit, account_id, unsettled).status == refund(kit, account_id, unsettled).status == "queued"
+    kit.clock.advance(timedelta(days=1))
+    assert refund(kit, account_id, unsettled).status == "succeeded"
+    assert (paid_back(kit), *balances(kit, account_id)) == (12, 40, 0)
+
+
+def test_what_waits_is_reserved_for_it_and_an_account_is_not_closed_over_it(kit, account_id, unsettled):
+    refund(kit, account_id, unsettled, "48.00")
+    with pytest.raises(NotRefundable, match=r"12\.00 GBP can be paid back"):
+        refund(kit, account_id, unsettled, "13.00", key="more")
+    with pytest.raises(AccountNotEmpty):
+        kit.ledger.close_account(account_id, "left", idempotency_key="close")
+
+
+def test_what_does_not_settle_for_a_week_is_given_back_and_can_be_asked_for_again(kit, account_id, paid, monkeypatch):
+    def never(_):
+        raise ChargeNotSettled("has to settle first", field="amount")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(kit.gateway, "refund", never)
+        refund(kit, account_id, paid)
+        outcomes = [outcome for _ in range(100) for outcome in run_due_in(kit, 2)]
+    assert outcomes == ["queued"] * 83 + ["not_attempted"]
+    assert balances(kit, account_id) == (50, 0)
+    assert run_due_in(kit, 100) == []
+    assert refund(kit, account_id, paid).status == "succeeded"
+    assert kit.ledger.audit().findings == ()
+
+
+@pytest.mark.parametrize("fault", [Fault.BEFORE, Fault.AFTER])
+def test_a_queued_refund_whose_answer_is_lost_is_found_or_waits_again(kit, account_id, unsettled, fault):
+    refund(kit, account_id, unsettled)
+    kit.gateway.fail_next("refund", fault)
+    assert run_due_in(kit, 25) == ["unknown"]
+    kit.clock.advance(SAFE)
+    expected = "queued" if fault is Fault.BEFORE else "succeeded"
+    assert [one.outcome for one in kit.ledger.recover()] == [expected]
+    run_due_in(kit, 2)
+    assert (paid_back(kit), *balances(kit, account_id)) == (12, 40, 0)
+
+
+def test_a_queued_refund_of_what_a_dispute_took_meanwhile_ends(kit, account_id, unsettled):
+    refund(kit, account_id, unsettled, "24.00")
+    charge = kit.ledger.top_up_result(account_id, unsettled).gateway_reference
+    dispute = kit.gateway.open_dispute(charge, gbp("60.00"))
+    kit.gateway.decide_dispute(dispute.reference, won=False)
+    for delivery in kit.gateway.notices_due():
+        kit.ledger.receive("sandbox", delivery.body, delivery.headers)
+    assert balances(kit, account_id) == (20, 20)
+    assert run_due_in(kit, 25) == ["not_attempted"]
+    assert (paid_back(kit), *balances(kit, account_id)) == (0, 0, 0)
+    assert kit.ledger.audit().findings == ()
+
+
+def test_two_processes_that_try_a_queued_refund_at_once_pay_once(kit, account_id, unsettled):
+    refund(kit, account_id, unsettled)
+    kit.clock.advance(timedelta(hours=25))
+    with ThreadPoolExecutor(4) as pool:
+        for running in [pool.submit(kit.ledger.run_due) for _ in range(4)]:
+            running.result()
+    assert (paid_back(kit), *balances(kit, account_id)) == (12, 40, 0)
 
 
 # Faults -----------------------------------------------------------------------------------------------------------

@@ -95,6 +95,19 @@ def attempts(kit: Two, account_id: str) -> list[tuple[int, str]]:
     return [(attempt.number, attempt.gateway) for attempt in events_of(kit, account_id, e.PaymentAttempted)]
 
 
+def test_a_checkout_says_into_whose_fields_the_card_is_to_be_typed(kit, account_id):
+    kit.gateway.less = {"brands": frozenset({"visa"})}
+    quotes = {m: kit.ledger.checkout(account_id, gbp("20.00"), method=m) for m in (None, "visa", "maestro")}
+    assert {method: quote.gateway for method, quote in quotes.items()} == {
+        None: "first",
+        "visa": "first",
+        "maestro": "second",
+    }
+    for method, quote in quotes.items():
+        paid = kit.ledger.top_up(account_id, quote.quote_id, card_token="tok_visa", idempotency_key=f"pay {method}")
+        assert paid.gateway == quote.gateway
+
+
 def test_what_surely_reached_nobody_is_paid_at_the_other_gateway_once(kit, account_id):
     first = unreachable(kit, account_id)
     paid = kit.elsewhere(first, account_id)

@@ -62,8 +62,8 @@ class AccountAudit:
             self._shelves.check_present(book)
         except MALFORMED as error:
             yield Finding("event_unreadable", book.stream_id, None, f"a name is not what it must be: {error!r}")
-        for (gateway, notice_id), place in book.unexplained.items():
-            message = f"{gateway} told of it in {notice_id}, and nothing here explains it"
+        for (gateway, notice_id), (place, about) in book.unexplained.items():
+            message = f"{gateway} told of {about} in {notice_id}, and nothing here explains it"
             yield Finding("notice_unexplained", book.stream_id, place, message)
         if not book.money.conserved:
             yield Finding("money_not_conserved", book.stream_id, None, "credits, debits and the balance do not add up")

@@ -71,6 +71,8 @@ class Attempts:
     surely_not: bool = False
     """Whether the latest attempt surely reached nobody, so that another may follow."""
     send_before: str = ""
+    queued_until: str | None = None
+    """When a refund that waits for its charge to settle is tried next."""
     awaited_until: str | None = None
     """Until when the customer may authenticate, while that is awaited."""
     captured: set[str] = field(default_factory=set)
@@ -309,8 +311,8 @@ class Book:
     """Operation and lines of the latest purchase: a number is rented right after it."""
     customers: set[tuple[str, str]] = field(default_factory=set)
     """Gateway and the customer's id there."""
-    unexplained: dict[tuple[str, str], int] = field(default_factory=dict)
-    """Notices that nothing explains by now, by gateway and their id: where they stand."""
+    unexplained: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
+    """Notices that nothing explains by now, by gateway and their id: where they stand, and what they are about."""
     references: dict[tuple[str, str], str] = field(default_factory=dict)
     """The operation of each gateway's reference."""
 

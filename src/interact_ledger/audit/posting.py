@@ -157,6 +157,12 @@ def _refund_attempted(book: Book, entry: Entry) -> None:
     _under_way(book, intent, 1)
 
 
+def _refund_queued(book: Book, entry: Entry) -> None:
+    refund = book.open_refunds.get(entry.event["operation_id"])
+    if refund is not None:
+        refund.queued_until = moment(entry.event["next_try_at"])
+
+
 def _refund_failed(book: Book, entry: Entry) -> None:
     _end_refund(book, entry, surely_not=entry.event["outcome"] == "not_attempted")
     intent = book.refund_intents.get(entry.event["attempt_id"])
@@ -196,7 +202,7 @@ def _end_refund(book: Book, entry: Entry, *, surely_not: bool) -> None:
     refund = book.open_refunds.pop(entry.event["operation_id"], None)
     if refund is not None:
         book.money.held -= refund.credit
-        refund.undecided, refund.surely_not = False, surely_not
+        refund.undecided, refund.surely_not, refund.queued_until = False, surely_not, None
 
 
 def _take(book: Book, intent: RefundIntent | None, times: int) -> None:
@@ -293,7 +299,8 @@ def _notice_received(book: Book, entry: Entry) -> None:
 
 
 def _notice_unexplained(book: Book, entry: Entry) -> None:
-    book.unexplained[entry.event["gateway"], entry.event["notice_id"]] = entry.version
+    about = f"{entry.event['subject']} {entry.event['about']}"
+    book.unexplained[entry.event["gateway"], entry.event["notice_id"]] = entry.version, about
 
 
 def _customer_linked(book: Book, entry: Entry) -> None:
@@ -528,6 +535,7 @@ POSTINGS: Mapping[str, Posting] = MappingProxyType(
         "capture-mismatched": _payment_moved,
         "refund-requested": _refund_requested,
         "refund-attempted": _refund_attempted,
+        "refund-queued": _refund_queued,
         "refund-failed": _refund_failed,
         "refunded": _refunded,
         "refund-mismatched": _refunded,

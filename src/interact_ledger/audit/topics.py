@@ -64,6 +64,7 @@ TOPICS: Mapping[str, Topic] = MappingProxyType(
         "refund-attempted": Topic(("operation_id", "transaction_id"), command=True),
         "refund-retried": _REFUND_STEP,
         "refund-pending": _REFUND_STEP,
+        "refund-queued": _REFUND_STEP,
         "refund-unknown": _REFUND_STEP,
         "refund-failed": _REFUND_STEP,
         "refunded": _REFUND_STEP,

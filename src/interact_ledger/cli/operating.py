@@ -136,7 +136,9 @@ def audit(session: Session) -> Answer:
     with session.output.progress("Auditing") as on_progress:
         report = session.records.audit(on_progress)
     checked = f"{report.events:,} events (accounts: {report.accounts:,})"
-    if report.clean:
+    if report.clean and report.attention:
+        verdict = plain_text(f"Sound: {checked}. For a person to look at: {len(report.attention):,}.", "yellow")
+    elif report.clean:
         verdict = plain_text(f"Sound: nothing wrong in {checked}.", "green")
     else:
         verdict = plain_text(f"NOT SOUND: {len(report.integrity):,} findings in {checked}.", "bold red")
@@ -183,12 +185,19 @@ def check_settings(
         record(checked.seller),
         facts(
             {"price list": f"{prices.version}: {len(prices.messages)} message and {len(prices.numbers)} number prices"}
+            | {"gateways": _preferred(checked.availability.gateways)}
         ),
         listing(currencies, title="top-up limits"),
         listing(checked.availability.methods, title="payment methods"),
         listing(checked.taxes, title="taxes", none="No taxes."),
     ]
     return Answer(as_document(checked), shown)
+
+
+def _preferred(names: Sequence[str]) -> str | None:
+    """Say which gateways come first; one that is not installed may be misspelt, or another machine's."""
+    installed = gateway_names()
+    return ", then ".join(name if name in installed else f"{name} (not installed here)" for name in names) or None
 
 
 def _described(name: str, environ: dict[str, str]) -> dict[str, Any]:
@@ -224,7 +233,7 @@ def _hand_to(program: Sequence[str], event: CloudEvent) -> None:
     from cloudevents.core.formats.json import JSONFormat
 
     try:
-        ran = subprocess.run(program, input=JSONFormat().write(event), check=False)  # noqa: S603 - the caller's own
+        ran = subprocess.run(program, input=JSONFormat().write(event) + b"\n", check=False)  # noqa: S603 - the caller's own
     except OSError as error:
         raise InvalidRequest(f"cannot be run: {error.strerror}", field="program") from None
     if ran.returncode:

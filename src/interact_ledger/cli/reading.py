@@ -130,19 +130,8 @@ def statement(
 def disputes(session: Session, account_id: AccountId) -> Answer:
     """List an account's disputes, open and decided."""
     found = session.records.disputes(account_id)
-    rows = [
-        {
-            "dispute": f"{item.gateway_reference} of {item.transaction_id}",
-            "status": item.status,
-            "reason": item.reason,
-            "claimed": item.claimed,
-            "held": item.held,
-            "lost": item.lost,
-            "evidence_due_by": item.evidence_due_by,
-        }
-        for item in found
-    ]
-    return Answer({"disputes": as_document(found)}, [listing(rows, none="No disputes.")])
+    shown = [part for item in found for part in (plain_text(""), record(item))][1:]
+    return Answer({"disputes": as_document(found)}, shown or [plain_text("No disputes.", "dim")])
 
 
 @command(reading, "history", panel=PANEL)

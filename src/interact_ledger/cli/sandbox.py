@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 from moneyed import Money
 
-from interact_ledger.cli.arguments import AccountId, Amount, money
-from interact_ledger.cli.documents import as_document
+from interact_ledger.cli.arguments import AccountId, Amount, moment, money
+from interact_ledger.cli.documents import as_document, fields_of
 from interact_ledger.cli.output import Answer
 from interact_ledger.cli.running import command, group
 from interact_ledger.cli.session import Session
@@ -26,6 +26,9 @@ ObjectReference = Annotated[
     str, typer.Argument(metavar="REFERENCE", help="The gateway's reference of the payment, saving or refund.")
 ]
 ChargeReference = Annotated[str, typer.Argument(metavar="CHARGE", help="The gateway's reference of the payment.")]
+DisputeReference = Annotated[
+    str, typer.Argument(metavar="DISPUTE", help="The gateway's reference of the dispute; disputes shows it.")
+]
 CardReference = Annotated[
     str, typer.Argument(metavar="CARD", help="The gateway's reference of the saved card; sandbox chargeable lists it.")
 ]
@@ -90,11 +93,23 @@ def dispute(
 @command(sandbox, "decide-dispute")
 def decide_dispute(
     session: Session,
-    reference: Annotated[str, typer.Argument(metavar="DISPUTE", help="The gateway's reference of the dispute.")],
+    reference: DisputeReference,
     lost: Annotated[bool, typer.Option("--lost", help="The customer keeps the money; won if left out.")] = False,
 ) -> Answer:
     """Play the card network that decides a dispute; run sandbox deliver afterwards."""
     return _said(session.sandbox.decide_dispute(reference, won=not lost))
+
+
+@command(sandbox, "move-evidence-date")
+def move_evidence_date(
+    session: Session,
+    reference: DisputeReference,
+    until: Annotated[str, typer.Argument(metavar="MOMENT", help="The new date, ISO 8601; UTC.")],
+) -> Answer:
+    """Play the bank that takes evidence until another date; run sandbox deliver afterwards."""
+    evidence_due_by = moment(until, "until")
+    assert evidence_due_by is not None, "the argument is required"
+    return _said(session.sandbox.move_evidence_date(reference, evidence_due_by))
 
 
 @command(sandbox, "refund")
@@ -175,10 +190,9 @@ def _card_token(session: Session, reference: str) -> str:
 
 
 def _said(result: object) -> Answer:
-    said = as_document(result)
-    return Answer(said, [record(said)])
+    return Answer(as_document(result), [record(result)])
 
 
 def _state(result: ChargeResult | CardResult | RefundResult) -> Answer:
-    said = {"state": type(result).__name__} | as_document(result)
-    return Answer(said, [record(said)])
+    said = {"state": type(result).__name__} | (fields_of(result) or {})
+    return Answer(as_document(said), [record(said)])

@@ -23,7 +23,7 @@ LOCALE = "en_GB"
 
 STYLES = {
     **dict.fromkeys(("open", "succeeded", "saved", "removed", "charged"), "green"),
-    **dict.fromkeys(("requested", "pending", "unknown", "action_required", "suspended", "unpaid"), "yellow"),
+    **dict.fromkeys(("requested", "pending", "queued", "unknown", "action_required", "suspended", "unpaid"), "yellow"),
     **dict.fromkeys(("declined", "mismatched", "closed"), "red"),
 }
 

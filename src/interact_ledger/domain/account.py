@@ -51,6 +51,8 @@ class AttemptStatus(StrEnum):
     REQUESTED = "requested"
     UNKNOWN = "unknown"
     PENDING = "pending"
+    QUEUED = "queued"
+    """Surely not attempted yet, and to be tried again by itself: a refund whose charge has to settle first."""
     ACTION_REQUIRED = "action_required"
     NOT_ATTEMPTED = "not_attempted"
     DECLINED = "declined"
@@ -141,6 +143,8 @@ class Refund:
     """How often the latest attempt may have been sent."""
     status: AttemptStatus = AttemptStatus.REQUESTED
     reference: str | None = None
+    queued: e.RefundQueued | None = None
+    """That its charge had to settle first, as it was said last."""
     failure: e.RefundFailed | e.RefundReturned | None = None
     paid: tuple[e.Refunded | e.RefundMismatched, ...] = ()
     """What was paid back and did not return."""
@@ -159,7 +163,7 @@ class Refund:
     @property
     def is_over(self) -> bool:
         """Whether nothing is left to ask the gateway."""
-        return self.status not in UNDECIDED
+        return self.status not in {*UNDECIDED, AttemptStatus.QUEUED}
 
     @property
     def reserved(self) -> Decimal:

@@ -24,6 +24,8 @@ class AgendaKind(StrEnum):
     """Have the gateway forget a card."""
     REFUND = "refund"
     """Bring a refund to its true end."""
+    QUEUED_REFUND = "queued_refund"
+    """Try again to pay back a charge that had not settled."""
     HOLD_EXPIRY = "hold_expiry"
     CREDIT_EXPIRY = "credit_expiry"
     NUMBER_RENT = "number_rent"
@@ -57,7 +59,10 @@ def _items(account: Account) -> Iterator[AgendaItem]:
         if card.removal_requested_at is not None:
             yield AgendaItem(AgendaKind.CARD_REMOVAL, card.card_id, card.removal_requested_at)
     for operation_id, refund in account.refunds.items():
-        yield AgendaItem(AgendaKind.REFUND, operation_id, _due(refund))
+        if refund.status is AttemptStatus.QUEUED and refund.queued is not None:
+            yield AgendaItem(AgendaKind.QUEUED_REFUND, operation_id, refund.queued.next_try_at)
+        else:
+            yield AgendaItem(AgendaKind.REFUND, operation_id, _due(refund))
     for hold in account.holds.values():
         yield AgendaItem(AgendaKind.HOLD_EXPIRY, hold.hold_id, hold.expires_at)
     for lot in account.lots.values():

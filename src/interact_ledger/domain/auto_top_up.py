@@ -37,6 +37,7 @@ __all__ = [
     "due_at",
     "enable",
     "next_operation",
+    "pause",
     "resume",
     "shortfall",
     "start",
@@ -85,12 +86,19 @@ def disable(account: Account, reason: e.StopReason) -> list[e.Event]:
     return [e.AutoTopUpDisabled(reason=reason)] if policy is not None and policy.enabled else []
 
 
+def pause(account: Account, reason: e.StopReason) -> list[e.Event]:
+    """Charge nothing more until somebody acts, also if it is paused for another reason. Repeating changes nothing."""
+    policy = account.auto_top_up
+    if policy is None or not policy.enabled or policy.paused is reason:
+        return []
+    return [e.AutoTopUpPaused(reason=reason, operation_id=None)]
+
+
 def card_removed(account: Account, card_id: str) -> list[e.Event]:
     """Stop when the card goes; no other card is charged instead."""
     policy = account.auto_top_up
-    if policy is None or not policy.enabled or policy.terms.card_id != card_id:
-        return []
-    return [e.AutoTopUpPaused(reason=e.StopReason.CARD_REMOVED, operation_id=None)]
+    uses_it = policy is not None and policy.terms.card_id == card_id
+    return pause(account, e.StopReason.CARD_REMOVED) if uses_it else []
 
 
 # When, and how much -----------------------------------------------------------------------------------------------

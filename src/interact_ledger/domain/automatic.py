@@ -10,7 +10,9 @@ from interact_ledger.domain import events as e
 from interact_ledger.domain.account import Account, TopUp
 from interact_ledger.domain.pace import Pace
 
-__all__ = ["account_closed", "card_removed", "with_consequences"]
+__all__ = ["account_closed", "card_removed", "charge_taken_back", "with_consequences"]
+
+_TAKEN_BACK = {e.DisputeOpened: e.StopReason.DISPUTED, e.PaymentReversed: e.StopReason.REVERSED}
 
 
 def with_consequences(
@@ -37,6 +39,14 @@ def with_consequences(
 def card_removed(account: Account, card_id: str) -> list[e.Event]:
     """Return what the removal of a card means; for the same append."""
     return [*auto_top_up.card_removed(account, card_id), *monthly_recharge.card_removed(account, card_id)]
+
+
+def charge_taken_back(account: Account, facts: Sequence[e.Event]) -> list[e.Event]:
+    """Return what facts about a captured charge mean; for the same append. Refunds mean nothing for what is agreed."""
+    reason = next((_TAKEN_BACK[type(fact)] for fact in facts if type(fact) in _TAKEN_BACK), None)
+    if reason is None:
+        return []
+    return [*auto_top_up.pause(account, reason), *monthly_recharge.disable(account, reason)]
 
 
 def account_closed(account: Account) -> list[e.Event]:

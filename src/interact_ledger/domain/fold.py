@@ -30,7 +30,7 @@ from interact_ledger.gateways.protocol import Initiator
 
 __all__ = ["FOLD_VERSION", "evolve", "fold_card_saving", "fold_refund", "fold_top_up"]
 
-FOLD_VERSION = 5
+FOLD_VERSION = 6
 """Raised whenever the fold's result changes for the same events, so that older snapshots are discarded."""
 
 
@@ -517,7 +517,12 @@ def _evolve_card_saving(saving: CardSaving | None, event: e.Event) -> CardSaving
 def _evolve_refund(refund: Refund | None, event: e.Event) -> Refund | None:
     if isinstance(event, e.RefundAttempted):
         known = refund or Refund(intents=())
-        return Refund(intents=(*known.intents, event), paid=known.paid, told_references=known.told_references)
+        return Refund(
+            intents=(*known.intents, event),
+            queued=known.queued,
+            paid=known.paid,
+            told_references=known.told_references,
+        )
     if refund is None:
         return None
     match event:
@@ -525,6 +530,8 @@ def _evolve_refund(refund: Refund | None, event: e.Event) -> Refund | None:
             return replace(refund, tries=refund.tries + 1)
         case e.RefundPending():
             return replace(refund, status=AttemptStatus.PENDING, reference=event.reference)
+        case e.RefundQueued():
+            return replace(refund, status=AttemptStatus.QUEUED, queued=event)
         case e.RefundUnknown():
             return replace(refund, status=AttemptStatus.UNKNOWN)
         case e.RefundFailed():

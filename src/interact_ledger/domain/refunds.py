@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from interact_ledger.domain import events as e
@@ -27,12 +27,20 @@ from interact_ledger.money import minor_unit, minor_units, plain, round_card
 __all__ = [
     "attempt_refund_again",
     "charge_to_refund",
+    "leave_queue",
+    "queue_refund",
     "record_refund_absence",
     "record_refund_result",
     "refundable",
     "request_refund",
     "send_refund_again",
 ]
+
+
+TRIED_EVERY = timedelta(hours=1)
+"""How often a refund is tried whose charge has to settle first, which mostly takes less than a day."""
+QUEUED_AT_MOST = timedelta(days=7)
+"""What has not settled by then needs a person."""
 
 
 def charge_to_refund(charges: Mapping[str, Charge], reference: str | None) -> Charge:
@@ -99,6 +107,22 @@ def attempt_refund_again(account: Account, refund: Refund, charge: Charge, send_
     return [_attempted(account, refund.operation_id, charge, refund.intent.total, number, send_before)]
 
 
+def queue_refund(refund: Refund, attempt_id: str, why: str) -> list[e.Event]:
+    """Let a refund wait of whose latest attempt a try did nothing, since its charge has to settle first."""
+    if attempt_id != refund.intent.attempt_id or refund.is_over or refund.status is AttemptStatus.QUEUED:
+        return []
+    if refund.tries > 1:
+        return record_refund_result(refund, attempt_id, NotAttempted(why=why))
+    return [_waits(refund, why)]
+
+
+def leave_queue(refund: Refund) -> list[e.Event]:
+    """End the attempt that waits, so that another may follow."""
+    if refund.status is not AttemptStatus.QUEUED or refund.queued is None:
+        return []
+    return [_failed(refund.intent, "not_attempted", refund.queued.why)]
+
+
 def send_refund_again(refund: Refund, now: datetime) -> list[e.Event]:
     """Mean to send an undecided attempt once more under its key; nothing once it is decided or too late."""
     return [e.RefundRetried(**_fields(refund.intent))] if may_be_sent_again(refund, now) else []
@@ -106,9 +130,9 @@ def send_refund_again(refund: Refund, now: datetime) -> list[e.Event]:
 
 def record_refund_absence(refund: Refund, attempt_id: str) -> list[e.Event]:
     """Record that an attempt surely did nothing: the gateway knows none of it, after it could last be sent."""
-    if attempt_id != refund.intent.attempt_id or refund.is_over:
+    if attempt_id != refund.intent.attempt_id or refund.is_over or refund.status is AttemptStatus.QUEUED:
         return []
-    return [_failed(refund.intent, "not_attempted", "the gateway knows of no such refund")]
+    return [_not_sent(refund, "the gateway knows of no such refund")]
 
 
 def record_refund_result(refund: Refund, attempt_id: str, result: RefundResult) -> list[e.Event]:
@@ -125,7 +149,7 @@ def record_refund_result(refund: Refund, attempt_id: str, result: RefundResult) 
     paid = refund.paid_by(attempt_id)
     if paid is not None:
         return [_returned(paid, result)] if isinstance(result, Declined) else []
-    if refund.is_over or intent is not refund.intent:
+    if refund.is_over or refund.status is AttemptStatus.QUEUED or intent is not refund.intent:
         return []
     match result:
         case Pending(reference=reference) if refund.status is not AttemptStatus.PENDING:
@@ -133,7 +157,7 @@ def record_refund_result(refund: Refund, attempt_id: str, result: RefundResult) 
         case Declined(raw_code=raw_code):
             return [_failed(intent, "declined", raw_code, reason=result.reason, reference=result.reference)]
         case NotAttempted(why=why) if refund.tries == 1:
-            return [_failed(intent, "not_attempted", why)]
+            return [_not_sent(refund, why)]
         case Unknown(why=why) | NotAttempted(why=why) if refund.status is AttemptStatus.REQUESTED:
             return [e.RefundUnknown(**_fields(intent), why=from_outside(why))]
     return []
@@ -220,6 +244,18 @@ def _returned(paid: e.Refunded | e.RefundMismatched, declined: Declined) -> e.Re
         reason=declined.reason,
         detail=from_outside(declined.raw_code),
     )
+
+
+def _not_sent(refund: Refund, why: str) -> e.Event:
+    """What waited once goes on waiting: nobody repeats its command."""
+    return _waits(refund, why) if refund.queued is not None else _failed(refund.intent, "not_attempted", why)
+
+
+def _waits(refund: Refund, why: str) -> e.Event:
+    latest, first = refund.intent.send_before, refund.intents[0].send_before
+    if latest - first >= QUEUED_AT_MOST:
+        return _failed(refund.intent, "not_attempted", f"{why}; it was tried for {QUEUED_AT_MOST.days} days")
+    return e.RefundQueued(**_fields(refund.intent), why=from_outside(why), next_try_at=latest + TRIED_EVERY)
 
 
 def _failed(

@@ -134,17 +134,14 @@ def close(
 
 
 def _refuse_open_ends(account: Account) -> None:
-    for what, items in (
-        ("holds", account.holds),
-        ("top-ups under way", account.top_ups),
-        ("cards being saved", account.card_savings),
-        ("refunds under way", account.refunds),
-        ("open disputes", account.disputes),
-        ("saved cards", account.cards),
-        ("rented numbers", account.numbers),
+    for what, items, first in (
+        ("holds", account.holds, "settle or release them"),
+        ("top-ups under way", account.top_ups, "cancel them, or wait until they have ended"),
+        ("cards being saved", account.card_savings, "cancel that, or wait until it has ended"),
+        ("refunds under way", account.refunds, "wait until they have ended"),
+        ("open disputes", account.disputes, "wait until they are decided"),
+        ("saved cards", account.cards, "remove them"),
+        ("rented numbers", account.numbers, "release them"),
     ):
         if items:
-            raise AccountNotEmpty(
-                f"the account still has {len(items)} {what}; settle, cancel, remove or release them first",
-                field="account_id",
-            )
+            raise AccountNotEmpty(f"the account still has {len(items)} {what}; first {first}", field="account_id")

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from interact_ledger.domain import disputes as life
 from interact_ledger.domain import events as e
 from interact_ledger.domain.account import Account, AttemptStatus
+from interact_ledger.domain.automatic import charge_taken_back
 from interact_ledger.domain.charges import fold_charges
 from interact_ledger.gateways.protocol import AfterCapture, Found, NotFound
 from interact_ledger.processes import refunds, top_up
@@ -81,9 +82,10 @@ def recording(context: Context, charge: ChargeAt, after: AfterCapture) -> Decide
     """Return the decision that records what is new of it, once the charge is known as captured."""
     hold = context.settings.hold_disputed_funds
 
-    def decide(_: Account, history: History) -> Sequence[e.Event]:
+    def decide(account: Account, history: History) -> Sequence[e.Event]:
         captured = fold_charges(history(charge.transaction_id)).get(charge.reference)
-        return life.record_after_capture(captured, after, hold=hold) if captured else ()
+        facts = life.record_after_capture(captured, after, hold=hold) if captured else []
+        return [*facts, *charge_taken_back(account, facts)]
 
     return decide
 

@@ -9,18 +9,24 @@ from moneyed import Money
 
 from interact_ledger.domain import events as e
 from interact_ledger.domain import refunds as life
-from interact_ledger.domain.account import Account, Refund
+from interact_ledger.domain.account import Account, AttemptStatus, Refund
 from interact_ledger.domain.charges import Charge, fold_charges
 from interact_ledger.domain.disputes import claim_again
 from interact_ledger.domain.fold import fold_refund
 from interact_ledger.domain.operations import Request
-from interact_ledger.errors import GatewayError, GatewayUnsupported, TransactionNotFound
+from interact_ledger.errors import (
+    ChargeNotSettled,
+    GatewayError,
+    GatewayUnsupported,
+    NotRefundable,
+    TransactionNotFound,
+)
 from interact_ledger.gateways.protocol import Found, NotFound, RefundRequest, RefundResult
 from interact_ledger.processes.attempts import TOO_LATE, Marked, can_replay, followed_by, makers, proof_from, refused
 from interact_ledger.processes.context import Context
 from interact_ledger.storage.accounts import Change, Decide, History
 
-__all__ = ["hear", "load", "refund", "refundable", "settle_refund"]
+__all__ = ["hear", "load", "refund", "refundable", "settle_refund", "try_queued"]
 
 
 def refundable(context: Context, account_id: str, transaction_id: str, charge_reference: str | None) -> Decimal:
@@ -71,7 +77,7 @@ def settle_refund(context: Context, account_id: str, operation_id: str) -> Refun
         GatewayError: if the gateway cannot be asked.
     """
     found = load(context, account_id, operation_id)
-    if found.is_over:
+    if found.is_over or found.status is AttemptStatus.QUEUED:
         return found
     result = _look_up(context, account_id, found)
     if isinstance(result, NotFound):
@@ -80,6 +86,26 @@ def settle_refund(context: Context, account_id: str, operation_id: str) -> Refun
     elif result is not None:
         _record(context, account_id, found, result)
     return load(context, account_id, operation_id)
+
+
+def try_queued(context: Context, account_id: str, operation_id: str) -> Refund:
+    """Try once more to pay back what waits for its charge to settle; it is over if nothing is left to pay it from.
+
+    Raises:
+        TransactionNotFound: if the account has no such refund.
+        GatewayError: if the gateway refuses outright.
+    """
+    waiting = load(context, account_id, operation_id)
+    if waiting.status is not AttemptStatus.QUEUED:
+        return waiting
+    leave = _recording(waiting, life.leave_queue)
+    try:
+        again = followed_by(leave, _attempting_again(context, operation_id))
+        change = context.accounts.transact(account_id, context.cause, again)
+    except NotRefundable:
+        context.transact(account_id, leave)
+        return load(context, account_id, operation_id)
+    return _drive(context, account_id, operation_id, change) if change.recorded else waiting
 
 
 def hear(context: Context, account_id: str, operation_id: str, reference: str, marked: Marked) -> bool:
@@ -116,6 +142,15 @@ def _repeat(context: Context, account_id: str, operation_id: str) -> Refund:
         if resent.recorded:
             return _drive(context, account_id, operation_id, resent)
     settled = settle_refund(context, account_id, operation_id)
+    if settled.status is AttemptStatus.QUEUED:
+        return try_queued(context, account_id, operation_id)
+    change = context.accounts.transact(account_id, context.cause, _attempting_again(context, operation_id))
+    if change.recorded:
+        return _drive(context, account_id, operation_id, change)
+    return settled
+
+
+def _attempting_again(context: Context, operation_id: str) -> Decide:
     send_before = context.now() + context.settings.send_within
 
     def decide(account: Account, history: History) -> Sequence[e.Event]:
@@ -123,10 +158,7 @@ def _repeat(context: Context, account_id: str, operation_id: str) -> Refund:
         charge = fold_charges(history(present.intent.transaction_id))[present.intent.charge_reference]
         return life.attempt_refund_again(account, present, charge, send_before)
 
-    change = context.accounts.transact(account_id, context.cause, decide)
-    if change.recorded:
-        return _drive(context, account_id, operation_id, change)
-    return settled
+    return decide
 
 
 def _drive(context: Context, account_id: str, operation_id: str, opened: Change) -> Refund:
@@ -136,6 +168,10 @@ def _drive(context: Context, account_id: str, operation_id: str, opened: Change)
         return present
     try:
         result = _send(context, account_id, present)
+    except ChargeNotSettled as error:
+        attempt_id, why = present.intent.attempt_id, error.message
+        context.transact(account_id, _recording(present, lambda found: life.queue_refund(found, attempt_id, why)))
+        return load(context, account_id, operation_id)
     except GatewayError as error:
         _record(context, account_id, present, refused(error))
         raise

@@ -1,4 +1,4 @@
-"""What falls due: money comes in and is charged, holds and credit expire. Harmless when repeated or late."""
+"""What falls due: money comes in, is charged and paid back, holds and credit expire. Harmless when repeated or late."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from interact_ledger.domain.agenda import AgendaKind
 from interact_ledger.domain.operations import Request
 from interact_ledger.errors import LedgerError, StorageUnavailable
 from interact_ledger.ids import derived_id, request_fingerprint
-from interact_ledger.processes import automatic, top_up
+from interact_ledger.processes import automatic, refunds, top_up
 from interact_ledger.processes.context import Context
 from interact_ledger.storage.accounts import History
 from interact_ledger.storage.index import DueItem, due_items
@@ -28,6 +28,7 @@ MONTHS_PER_RUN_MAX = 24
 EXPIRIES = {AgendaKind.HOLD_EXPIRY: holds.expire, AgendaKind.CREDIT_EXPIRY: lots.expire}
 AUTOMATIC = (AgendaKind.AUTO_TOP_UP, AgendaKind.MONTHLY_RECHARGE, AgendaKind.CARD_EXPIRY)
 RENTS = (AgendaKind.NUMBER_RENT,)
+QUEUED = (AgendaKind.QUEUED_REFUND,)
 
 _SAID = {
     e.AutoTopUpPostponed: "postponed",
@@ -46,8 +47,8 @@ class Done:
     subject: str
     due_at: datetime
     outcome: str
-    """expired, charged, unpaid, postponed, paused, disabled or announced; for an automatic payment, its status; or why
-    nothing could be done, and will be tried again."""
+    """expired, charged, unpaid, postponed, paused, disabled or announced; for an automatic payment or a queued refund,
+    its status; or why nothing could be done, and will be tried again."""
 
 
 def run_due(
@@ -63,7 +64,7 @@ def run_due(
     """
     done: list[Done] = []
     tried: set[DueItem] = set()
-    for kinds in (tuple(EXPIRIES), AUTOMATIC, RENTS, AUTOMATIC):
+    for kinds in (tuple(EXPIRIES), AUTOMATIC, RENTS, AUTOMATIC, QUEUED):
         due = [item for item in due_items(query, kinds, now) if item not in tried]
         for count, item in enumerate(due, start=len(tried) + 1):
             done.extend(_do(context, item, now))
@@ -135,6 +136,11 @@ def _charge_month(context: Context, item: DueItem, due_at: datetime) -> Sequence
     return context.accounts.once(item.account_id, context.cause, request, decide).recorded
 
 
+def _queued_refund(context: Context, item: DueItem, _now: datetime) -> list[Done]:
+    refund = refunds.try_queued(context, item.account_id, item.subject)
+    return [_done(item, item.due_at, refund.status.value)]
+
+
 def _auto_top_up(context: Context, item: DueItem, now: datetime) -> list[Done]:
     return _automatic(context, item, automatic.start_auto_top_up(context, item.account_id, now))
 
@@ -164,6 +170,7 @@ _DOERS: Mapping[AgendaKind, Callable[[Context, DueItem, datetime], list[Done]]] 
     AgendaKind.AUTO_TOP_UP: _auto_top_up,
     AgendaKind.MONTHLY_RECHARGE: _monthly_recharge,
     AgendaKind.CARD_EXPIRY: _card_expiry,
+    AgendaKind.QUEUED_REFUND: _queued_refund,
 }
 
 

@@ -50,6 +50,8 @@ class CheckoutSummary:
     credit: Money
     """What the balance will grow by; less than the recharge where that includes tax."""
     method: str | None
+    gateway: str
+    """Into whose fields a new card is to be typed: no other takes its token. A saved card is charged where it is."""
     expires_at: datetime
     """Until when it can be charged, UTC."""
 
@@ -69,6 +71,7 @@ def checkout(query: Query, quote_id: str) -> CheckoutSummary | None:
         total=Money(row["total"], currency),
         credit=Money(row["credit"], currency),
         method=row["method"],
+        gateway=row["gateway"],
         expires_at=row["expires_at"],
     )
 

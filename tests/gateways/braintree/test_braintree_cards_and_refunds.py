@@ -8,7 +8,12 @@ import pytest
 from braintree_helpers import ACCOUNT, SEND_WITHIN, TWELVE, charged, paid, payment, refund_of, saved, saving, sent
 from moneyed import Money
 
-from interact_ledger.errors import GatewayError, GatewayInvalidRequest, GatewayMisconfigured, GatewayUnsupported
+from interact_ledger.errors import (
+    ChargeNotSettled,
+    GatewayError,
+    GatewayInvalidRequest,
+    GatewayMisconfigured,
+)
 from interact_ledger.gateways.protocol import (
     Advice,
     Cancelled,
@@ -179,10 +184,10 @@ def test_the_whole_of_what_has_not_settled_is_voided_and_found_as_paid_back(benc
     assert bench.gateway.find_refund(request) == Found(result)
 
 
-def test_a_part_of_what_has_not_settled_is_refused_and_goes_once_it_has(bench):
+def test_a_part_of_what_has_not_settled_has_to_wait_and_goes_once_it_has(bench):
     charge = paid(bench)
     request = refund_of(bench, charge, amount=HALF)
-    with pytest.raises(GatewayUnsupported):
+    with pytest.raises(ChargeNotSettled):
         bench.gateway.refund(request)
     assert bench.gateway.find_refund(request) == NotFound()
     assert sent(bench, f"PUT /transactions/{charge.reference}/void") == []
@@ -193,7 +198,7 @@ def test_a_part_of_what_has_not_settled_is_refused_and_goes_once_it_has(bench):
 def test_settlement_that_began_meanwhile_is_no_decline(bench):
     charge = paid(bench)
     bench.books.transactions[charge.reference].status = "settlement_confirmed"
-    with pytest.raises(GatewayUnsupported):
+    with pytest.raises(ChargeNotSettled):
         bench.gateway.refund(refund_of(bench, charge))
 
 

@@ -12,7 +12,7 @@ from moneyed import Money
 
 from braintree_bench import BraintreeBench, opened_bench
 from interact_ledger import Ledger, NoticeOutcome, Settings
-from interact_ledger.errors import GatewayUnsupported, NoticeRejected, NotRefundable
+from interact_ledger.errors import NoticeRejected, NotRefundable
 from interact_ledger.testing import SequentialIds
 from servers.braintree import Plan, WireFault
 from servers.braintree.webhooks import transaction_notice
@@ -101,13 +101,15 @@ def test_a_webhook_claims_nothing_by_itself(bench, ledger, account_id):
     assert ledger.receive("braintree", bench.foreign_notice().body, {})[0].outcome is NoticeOutcome.FOREIGN
 
 
-def test_a_part_is_refused_before_settlement_and_the_same_command_goes_through_after_it(bench, ledger, account_id):
+def test_a_part_is_queued_before_settlement_and_goes_through_after_it(bench, ledger, account_id):
     paid = pay(ledger, account_id, bench.books.nonce())
     how = {"amount": Money("10.00", "GBP"), "reason": "asked for", "idempotency_key": "refund"}
-    with pytest.raises(GatewayUnsupported):
-        ledger.refund(account_id, paid.transaction_id, **how)
-    assert available(ledger, account_id) == CREDIT
+    queued = ledger.refund(account_id, paid.transaction_id, **how)
+    assert queued.status == "queued"
+    assert available(ledger, account_id) == CREDIT - queued.credit
     bench.settle(paid.gateway_reference)
+    bench.clock.advance(timedelta(hours=2))
+    assert [done.outcome for done in ledger.run_due()] == ["succeeded"]
     refund = ledger.refund(account_id, paid.transaction_id, **how)
     assert refund.status == "succeeded"
     assert ledger.refund(account_id, paid.transaction_id, **how) == refund

@@ -55,6 +55,12 @@ def test_what_is_no_key_is_refused_by_name_and_never_repeated(environ, field):
         assert not value or value not in str(refused.value)
 
 
+@pytest.mark.parametrize("environ", [{}, {KEY_NAME: " "}])
+def test_a_key_that_is_missing_is_said_to_be_missing(environ):
+    with pytest.raises(GatewayMisconfigured, match="is not set"):
+        StripeGateway.from_env(environ)
+
+
 @pytest.mark.parametrize("arguments", [{"api_key": "pk_1"}, {"api_key": None}, {"webhook_secrets": ["pk_1"]}])
 def test_the_constructor_refuses_the_same(arguments):
     with pytest.raises(GatewayMisconfigured):

@@ -82,7 +82,9 @@ def validate_returned(entry: Entry, book: Book) -> Iterator[Finding]:
     yield entry.finding("refund_returned", f"{entry.event['reference']} failed: {entry.event['detail']}")
 
 
-BEFORE = dict.fromkeys(("refund-retried", "refund-pending", "refund-unknown", "refund-failed"), validate_fact) | {
+BEFORE = dict.fromkeys(
+    ("refund-retried", "refund-pending", "refund-queued", "refund-unknown", "refund-failed"), validate_fact
+) | {
     "refund-requested": validate_request,
     "refund-attempted": validate_attempt,
     "refunded": validate_refunded,

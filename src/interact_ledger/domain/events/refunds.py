@@ -15,6 +15,7 @@ __all__ = [
     "RefundFailed",
     "RefundMismatched",
     "RefundPending",
+    "RefundQueued",
     "RefundRequested",
     "RefundRetried",
     "RefundReturned",
@@ -77,6 +78,16 @@ class RefundPending(RefundEvent):
     TOPIC = "refund-pending"
 
     reference: str
+
+
+class RefundQueued(RefundEvent):
+    """Nothing is paid back yet, for sure: the charge has to settle first. What is reserved stays so until it is tried
+    again."""
+
+    TOPIC = "refund-queued"
+
+    why: str
+    next_try_at: UtcTime
 
 
 class RefundUnknown(RefundEvent):

@@ -10,7 +10,7 @@ What the protocol leaves to a gateway, here:
   arrive, and `Cancelled` from then on.
 - Past `send_before` nothing is sent: an attempt that this process may have got through is `Unknown`, any other is
   `NotAttempted`.
-- A part of a charge is paid back only once the charge has settled; until then `refund` raises `GatewayUnsupported`,
+- A part of a charge is paid back only once the charge has settled; until then `refund` raises `ChargeNotSettled`,
   and the same refund may be asked for again. The whole of it is paid back at any time, by voiding the charge if it
   has not settled.
 """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from interact_ledger.errors import GatewayInvalidRequest, GatewayUnsupported
+from interact_ledger.errors import ChargeNotSettled, GatewayInvalidRequest
 from interact_ledger.gateways.braintree.calls import Absent, AnswerLost, NotSent
 from interact_ledger.gateways.braintree.connection import Verbs
 from interact_ledger.gateways.braintree.declines import LOOK_IT_UP, NOT_SETTLED
@@ -46,7 +46,7 @@ class Refunds(Verbs):
         """Refund what has settled, or void the whole of what has not, unless this attempt already did.
 
         Raises:
-            GatewayUnsupported: for a part of a charge that has not settled; ask again once it has.
+            ChargeNotSettled: for a part of a charge that has not settled; ask again once it has.
             GatewayInvalidRequest: if there is no such charge, or not in this currency.
         """
         params = refund_params(request, request_keys=self._connection.request_keys)
@@ -115,8 +115,8 @@ class Refunds(Verbs):
         return refused_request(codes)
 
 
-def _not_settled() -> GatewayUnsupported:
-    return GatewayUnsupported(
+def _not_settled() -> ChargeNotSettled:
+    return ChargeNotSettled(
         "a part of a charge is paid back only once the charge has settled, mostly within a day; ask again then",
         field="amount",
     )

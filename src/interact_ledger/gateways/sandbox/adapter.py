@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Self
 
 from interact_ledger.clock import Clock, SystemClock
-from interact_ledger.errors import GatewayError, GatewayInvalidRequest
+from interact_ledger.errors import ChargeNotSettled, GatewayError, GatewayInvalidRequest
 from interact_ledger.gateways.protocol import (
     AfterCapture,
     Begun,
@@ -222,8 +222,12 @@ class SandboxGateway(SandboxNetwork):
         Raises:
             GatewayInvalidRequest: if there is no such payment, the amount cannot be paid back in its currency, or
                 the attempt had other parameters before.
+            ChargeNotSettled: if the payment cannot be paid back yet.
         """
-        wanted = refund_intent(request, self._paid(request), self._now())
+        payment, now = self._paid(request), self._now()
+        if now < payment.moved_at + script_of(payment.token).settles_in:
+            raise ChargeNotSettled("the payment has to settle first", field="charge_reference")
+        wanted = refund_intent(request, payment, now)
         return self._send("refund", wanted, request.send_before, self._pay_back, refund_result)
 
     def find_refund(self, request: RefundRequest) -> Found[RefundResult] | NotFound | Indeterminate:

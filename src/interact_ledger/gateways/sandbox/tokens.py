@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -68,6 +69,8 @@ class Script:
     """Paying with the saved card on the merchant's initiative."""
     refunding: Step = SUCCEED
     """Paying back what was paid with it."""
+    settles_in: timedelta = timedelta(0)
+    """How long after its capture a payment can be paid back."""
     fault: Fault | None = None
     """What befalls the request that confirms with the token."""
     notices: int = 1
@@ -190,6 +193,11 @@ def _refund_troubles() -> dict[str, Script]:
             description="Succeeds; a refund of it stays pending until `settle` pays or declines it.",
             card=_card("visa", "7726"),
             refunding=PEND,
+        ),
+        "tok_settles_in_a_day": Script(
+            description="Succeeds; a refund of it has to wait for a day.",
+            card=_card("visa", "4012"),
+            settles_in=timedelta(days=1),
         ),
         "tok_refund_declined": Script(
             description="Succeeds; a refund of it is declined.",

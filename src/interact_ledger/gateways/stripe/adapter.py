@@ -91,6 +91,8 @@ class StripeGateway(Charges, Cards, Refunds, AfterCaptures):
             GatewayMisconfigured: if the key is missing, or either is not what it should be.
         """
         api_key = environ.get(API_KEY, "").strip()
+        if not api_key:
+            raise GatewayMisconfigured("is not set", field=API_KEY)
         _check_api_key(api_key, API_KEY)
         secrets = [secret.strip() for secret in environ.get(WEBHOOK_SECRETS, "").split(",") if secret.strip()]
         _check_webhook_secrets(secrets, WEBHOOK_SECRETS)
