@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from exercised import attention_account, exercise
 from tampering import Tampered
 
+from exercised import attention_account, exercise
 from interact_ledger.testing import ledger_kit
 
 

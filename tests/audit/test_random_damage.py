@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from exercised import exercise
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from exercised import exercise
 from interact_ledger.audit import AuditReport, Folded, audit
 from interact_ledger.testing import START, ledger_kit
 

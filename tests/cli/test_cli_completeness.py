@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -36,6 +36,23 @@ def test_every_verb_of_the_ledger_has_a_command():
     )
     called = {verb for verb in verbs() if any(f"{ledger}.{verb}(" in source for ledger in ("ledger", "records"))}
     assert verbs() - called == set(WITHOUT_A_COMMAND)
+
+
+@pytest.mark.parametrize("parameter", ["idempotency_key", "top_up_at_once"])
+def test_whatever_takes_it_as_a_verb_takes_it_as_a_command(parameter):
+    takes_it = {verb for verb in verbs() if parameter in inspect.signature(getattr(Ledger, verb)).parameters}
+    modules = (accounts, automatic, operating, payments, reading, spending)
+    functions = [f for module in modules for _, f in inspect.getmembers(module, inspect.isfunction)]
+    passing = {verb for verb in takes_it for function in functions if _passes(function, verb, parameter)}
+    assert passing == takes_it
+
+
+def _passes(function: Callable[..., object], verb: str, parameter: str) -> bool:
+    """Say whether a command's function calls a verb with what its operator gave for a parameter."""
+    option = {"idempotency_key": "key", "top_up_at_once": "top_up_at_once"}[parameter]
+    words = " ".join(inspect.getsource(function).split())
+    call = words.partition(f"session.ledger.{verb}(")[2]
+    return f"{parameter}=" in call and option in inspect.signature(function).parameters
 
 
 def test_the_reference_page_is_current():

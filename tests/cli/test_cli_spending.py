@@ -107,3 +107,23 @@ def test_a_card_number_in_a_reference_is_refused_and_not_repeated(cli: Cli):
     assert ran.exit_code == 2
     assert "card_number_refused" in ran.stderr
     assert "4111" not in ran.stderr
+
+
+@pytest.mark.parametrize("what", ["message", "number", "campaign", "settle"])
+def test_an_auto_top_up_is_charged_at_once_if_that_is_asked_for(cli: Cli, campaign: Path, what: str):
+    account_id = cli.account()
+    card = cli.top_up(account_id, "--save-card", amount="20")["saved_card"]["card_id"]
+    held = cli.json("hold", "place", account_id, "1", "--reference", "night")["hold_id"]
+    cli.text(
+        *("automatic", "enable-top-up", account_id, "--threshold", "20", "--amount", "25", "--max-per-month", 3),
+        *("--card", card, "--ceiling", "60", "--consent", "yes", "--given-by", "me", "--given-at", "2026-01-02"),
+    )
+    words = {
+        "message": ("spend", "message", account_id, "GB", "--segments", 1),
+        "number": ("spend", "number", account_id, "+442071234567", "GB"),
+        "campaign": ("spend", "campaign", account_id, campaign, "GB"),
+        "settle": ("hold", "settle", account_id, held, "GB", "--segments", 1),
+    }[what]
+    bought = cli.json(*words, "--top-up-at-once")
+    assert len(cli.json("receipts", account_id)["receipts"]) == 2
+    assert bought["balance"] == cli.json("balance", account_id)["available"]

@@ -69,7 +69,7 @@ def test_it_charges_what_falls_due_and_ends_cleanly_when_it_is_told_to(cli: Cli,
     assert (process.returncode, complaints) == (0, "")
     (done, stopped) = documents(printed)
     assert [one["outcome"] for one in done["done"]] == ["succeeded"]
-    assert stopped == {"stopped": True}
+    assert stopped == {"stopped": True, "cut_short": False}
 
 
 def test_it_waits_for_a_database_that_cannot_be_used(cli: Cli, monkeypatch: pytest.MonkeyPatch):
@@ -105,8 +105,34 @@ def test_a_signal_in_the_middle_of_a_run_ends_it_after_what_is_being_done(cli: C
             done.append(number)
             told(number, 5)
 
-    repeatedly(run, 60)
+    assert repeatedly(run, 60)
     assert done == [0, 1]
+
+
+def test_a_signal_during_the_last_thing_to_do_loses_nothing_that_is_to_be_told(cli: Cli):
+    from interact_ledger.cli.watching import repeatedly
+
+    told_of = []
+
+    def run(told) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        told(1, 1)
+        told_of.append("the only thing")
+
+    assert not repeatedly(run, 60)
+    assert told_of == ["the only thing"]
+
+
+def test_ending_with_more_to_do_is_told(cli: Cli, monkeypatch: pytest.MonkeyPatch):
+    from interact_ledger import Ledger
+
+    def run_due(_self: Ledger, *, on_progress) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        on_progress(1, 2)
+
+    monkeypatch.setattr(Ledger, "run_due", run_due)
+    assert cli.json("run-due", "--watch") == {"stopped": True, "cut_short": True}
+    assert "more to do" in cli.text("run-due", "--watch")
 
 
 @pytest.mark.parametrize("every", ["0", "-1", "86401", "nan"])

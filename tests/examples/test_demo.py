@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from moneyed import Money
 
+from chapters import CHAPTERS
 from interact_ledger.testing import ledger_kit
 from telling import NotAsToldError, Teller, shown
 
@@ -71,8 +72,9 @@ def test_the_same_story_is_told_over_a_vendors_own_library(story, gateway):
         check=False,
     )
     assert run.returncode == 0, run.stderr
-    for name in ("Captured by the gateway", "Verdict", "Total", "Balance"):
+    for name in ("Captured by the gateway", "Verdict", "Total", "Balance", "run_due", "Held", "Closing"):
         assert list(facts(run.stdout, name)) == list(facts(story, name))
+    assert ("sends no webhook" in run.stdout) is (gateway == "braintree")
 
 
 def test_one_message_leaves_the_exact_rest(story):
@@ -81,8 +83,40 @@ def test_one_message_leaves_the_exact_rest(story):
 
 
 def test_every_chapter_is_told(story):
-    assert len(re.findall(r"^\d+\. ", story, re.MULTILINE)) == 14
-    assert list(facts(story, "Verdict")) == ["clean"]
+    assert len(re.findall(r"^\d+\. ", story, re.MULTILINE)) == len(CHAPTERS) == 22
+    assert (list(facts(story, "Findings")), list(facts(story, "Verdict"))) == (["0"], ["clean"])
+
+
+def test_what_was_agreed_to_is_charged_once_when_it_is_due(story):
+    assert list(facts(story, "run_due"))[:2] == ["auto_top_up: succeeded", "nothing was due"]
+    assert list(facts(story, "Before the day")) == ["nothing was due"]
+    assert list(facts(story, "On the day")) == ["monthly_recharge: succeeded"]
+
+
+def test_the_waits_after_a_decline_double_until_the_third(story):
+    tried = re.findall(r"^  \d\d \w{3} (\d\d:\d\d)  declined  (.+)$", story, re.MULTILINE)
+    assert tried == [("00:07", "05 Mar 06:07"), ("06:07", "05 Mar 18:07"), ("18:07", "paused: failures")]
+
+
+def test_granted_credit_goes_first_and_what_is_left_of_it_expires(story):
+    assert next(facts(story, "100 messages later")) == "£1.75 granted, £92.2175 purchased"
+    assert next(facts(story, "A week later")) == "£0.00 granted, £92.2175 purchased"
+
+
+def test_a_dispute_that_is_lost_takes_what_was_held_and_one_that_is_won_nothing(story):
+    assert list(facts(story, "Held"))[-2:] == ["£20.00", "£20.00"]
+    assert list(facts(story, "Lost")) == ["£20.00", "£0.00"]
+
+
+def test_what_was_not_delivered_is_delivered_the_next_time(story):
+    assert next(facts(story, "Delivered")) == "3, then: the mail server is away"
+    told = re.findall(r"^  customer-\d +([a-z_]+)$", story, re.MULTILINE)
+    assert len(told) == 8
+    assert told[-1] == "low_balance"
+
+
+def test_card_testers_are_refused(story):
+    assert "card_attempt_refused" in next(facts(story, "The next one"))
 
 
 def test_a_pipe_gets_no_colours(story):
@@ -104,9 +138,10 @@ def test_no_color_is_respected_where_colours_are_forced():
 def test_the_ledger_stays_and_can_be_read(story, database):
     with closing(sqlite3.connect(database)) as connection:
         closing_balance = connection.execute(
-            "SELECT total FROM statement_lines ORDER BY recorded_at DESC, version DESC"
+            "SELECT total FROM statement_lines JOIN accounts USING (account_id) WHERE owner = 'customer-1'"
+            " ORDER BY statement_lines.version DESC"
         ).fetchone()[0]
-    assert f"£{closing_balance}" == "£102.4675"
+    assert f"£{closing_balance}" == "£58.9675"
 
 
 def test_a_figure_that_is_not_as_told_stops_the_story():

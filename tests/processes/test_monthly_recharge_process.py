@@ -207,12 +207,17 @@ def test_an_account_that_moves_to_another_zone_is_charged_once_for_each_month(ol
 
 
 @pytest.mark.parametrize(
-    "token", ["tok_later_insufficient_funds", "tok_later_declined_off_session", "tok_later_authentication_required"]
+    ("token", "reason"),
+    [
+        ("tok_later_insufficient_funds", "card_refused"),
+        ("tok_later_declined_off_session", "card_refused"),
+        ("tok_later_authentication_required", "authentication"),
+    ],
 )
-def test_a_card_that_cannot_pay_ends_it_in_the_same_append(kit, token):
+def test_a_card_that_cannot_pay_ends_it_in_the_same_append(kit, token, reason):
     account_id = with_monthly_recharge(kit, token)
     assert due(kit, at("2026-12-01")) == ["declined"]
-    assert (monthly(kit, account_id).status, monthly(kit, account_id).stopped_by) == ("disabled", "card_refused")
+    assert (monthly(kit, account_id).status, monthly(kit, account_id).stopped_by) == ("disabled", reason)
     declined = topics(kit, account_id).index("payment-declined")
     assert topics(kit, account_id)[declined + 1] == "monthly-recharge-disabled"
     assert due(kit, at("2027-12-01")) == []

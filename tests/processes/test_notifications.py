@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from cloudevents.core.formats.json import JSONFormat
 
-from automatic_helpers import MONTHLY, with_auto_top_up
+from automatic_helpers import MONTHLY, with_auto_top_up, with_monthly_recharge
 from interact_ledger import Message
 from interact_ledger.errors import InvalidAmount, InvalidRequest
 from interact_ledger.gateways.sandbox import Fault
@@ -85,6 +85,39 @@ def test_automatic_payments_tell_of_the_first_failure_of_a_pause_and_of_what_end
     assert (paused[0], paused[1]["reason"]) == ("interact_ledger.auto_top_up_paused", "failures")
     assert (ended[0], ended[1]["reason"]) == ("interact_ledger.monthly_recharge_disabled", "card_refused")
     assert kit.ledger.audit().clean
+
+
+@pytest.mark.parametrize("token", ["tok_later_authentication_required", "tok_later_action_required"])
+def test_an_auto_top_up_that_wants_its_owner_is_told_once_with_why_and_with_no_next_try(kit, token):
+    account_id, _ = with_auto_top_up(kit, token)
+    kit.ledger.adjust(account_id, gbp("-10.00"), "spent", idempotency_key="down")
+    kit.ledger.run_due()
+    ((kind, data),) = told(kit)
+    assert (kind, data["reason"]) == ("interact_ledger.auto_top_up_paused", "authentication")
+    payment = kit.ledger.top_up_result(account_id, data["transaction_id"])
+    assert (payment.status, payment.decline_advice) in {("declined", "customer_present"), ("action_required", None)}
+    assert kit.ledger.audit().clean
+
+
+def test_a_monthly_recharge_that_wants_its_owner_is_told_while_it_can_be_completed(kit):
+    with_monthly_recharge(kit, "tok_later_action_required")
+    kit.clock.set(START + timedelta(days=10))
+    kit.ledger.run_due()
+    ((kind, data),) = told(kit)
+    assert (kind, data["expires_at"]) == ("interact_ledger.monthly_recharge_action_required", "2026-12-03T10:30:00Z")
+    kit.clock.advance(timedelta(hours=2))
+    kit.ledger.recover()
+    ((kind, data),) = told(kit)
+    assert (kind, data["reason"]) == ("interact_ledger.monthly_recharge_disabled", "authentication")
+    assert kit.ledger.audit().clean
+
+
+def test_a_monthly_recharge_that_is_declined_for_want_of_its_owner_says_so(kit):
+    with_monthly_recharge(kit, "tok_later_authentication_required")
+    kit.clock.set(START + timedelta(days=10))
+    kit.ledger.run_due()
+    ((kind, data),) = told(kit)
+    assert (kind, data["reason"]) == ("interact_ledger.monthly_recharge_disabled", "authentication")
 
 
 def test_a_cap_that_is_reached_is_told_and_an_unreached_gateway_is_not(kit):

@@ -27,9 +27,7 @@ _BY_TOPIC: Mapping[str, tuple[str, Callable[[Entry], Mapping[str, Any] | None]]]
     "refund-made-elsewhere": ("refund_done", lambda entry: _refund(entry, "claimed")),
     "auto-top-up-failed": (
         "auto_top_up_failed",
-        lambda entry: (
-            _fields(entry, "next_try_at", transaction_id="operation_id") if entry.event["failures"] == 1 else None
-        ),
+        lambda entry: _fields(entry, "next_try_at", transaction_id="operation_id"),
     ),
     "auto-top-up-paused": (
         "auto_top_up_paused",
@@ -70,14 +68,27 @@ def _fields(entry: Entry, *same: str, **renamed: str) -> dict[str, Any]:
 
 def told(entry: Entry, book: Book, before: Signals) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield the kind of each thing that should be told of an event, and what must be said of it."""
-    if entry.topic in _BY_TOPIC:
+    if entry.topic in _BY_TOPIC and not _is_told_otherwise(entry, book):
         kind, of = _BY_TOPIC[entry.topic]
         about = of(entry)
         if about is not None:
             yield kind, about
+    if entry.topic == "payment-action-required" and _is_monthly(entry, book):
+        yield "monthly_recharge_action_required", _fields(entry, "expires_at", transaction_id="operation_id")
     after = Signals.of(book)
     if before.standing not in {"", "suspended"} and after.standing == "suspended":
         yield "account_suspended", {"balance": book.money.balance}
     threshold = book.low_balance_threshold
     if threshold is not None and after.available < threshold <= before.available:
         yield "low_balance", {"available": after.available, "threshold": threshold}
+
+
+def _is_told_otherwise(entry: Entry, book: Book) -> bool:
+    """A failure is told if it is the first in a row and leads to another try; one that leads to none is a pause."""
+    is_paused = book.auto_top_up is not None and book.auto_top_up.paused
+    return entry.topic == "auto-top-up-failed" and (entry.event["failures"] != 1 or is_paused)
+
+
+def _is_monthly(entry: Entry, book: Book) -> bool:
+    top_up = book.top_ups.get(entry.event["operation_id"])
+    return top_up is not None and top_up.initiator == "recurring"

@@ -28,6 +28,7 @@ __all__ = [
     "Reference",
     "Segments",
     "TextOption",
+    "TopUpAtOnce",
     "TransactionId",
     "duration",
     "from_terminal",
@@ -73,6 +74,9 @@ Segments: TypeAlias = Annotated[
 Quantity: TypeAlias = Annotated[int, typer.Option("--quantity", metavar="N", help="How many times it is sent.")]
 Reference: TypeAlias = Annotated[
     str, typer.Option("--reference", metavar="NAME", help="Your own name for it, to give it back by.")
+]
+TopUpAtOnce: TypeAlias = Annotated[
+    bool, typer.Option("--top-up-at-once", help="Charge an auto top-up that this makes due before returning.")
 ]
 
 _DURATION = TypeAdapter(timedelta)

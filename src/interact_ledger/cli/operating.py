@@ -62,11 +62,11 @@ def run_due(
         float, typer.Option("--every", metavar="SECONDS", help="How long --watch waits after each run.")
     ] = WATCH_SECONDS,
 ) -> Answer:
-    """Do all that has fallen due: charge automatic payments and numbers, expire holds, number invoices.
+    """Do all that has fallen due: charge automatic payments and numbers, expire holds and credit, issue documents.
 
     May be run from cron, by several machines at once, or after days: what was done is not done again. With --watch
     only runs that did something are told, each as one document with --json, and a database that cannot be reached is
-    waited for.
+    waited for. A signal ends it between two charges.
     """
     if not 0 < every <= WATCH_SECONDS_MAX:
         raise InvalidRequest(f"must be more than 0 and at most {WATCH_SECONDS_MAX} seconds", field="--every")
@@ -74,17 +74,23 @@ def run_due(
         with session.output.progress("Doing what is due") as on_progress:
             return _done(session.ledger.run_due(on_progress=on_progress))
 
-    def run(on_progress: Callable[[int, int], None]) -> None:
+    def run(may_stop: Callable[[int, int], None]) -> None:
+        def told(done: int, of: int) -> None:
+            on_progress(done, of)
+            may_stop(done, of)
+
         try:
-            done = session.ledger.run_due(on_progress=on_progress)
+            with session.output.progress("Doing what is due") as on_progress:
+                done = session.ledger.run_due(on_progress=told)
         except (Busy, StorageUnavailable) as error:
             session.output.error(error.code, error.field, error.message)
         else:
             if done:
                 session.output.answer(_done(done), None)
 
-    repeatedly(run, every)
-    return Answer({"stopped": True}, [plain_text("Stopped.")])
+    cut_short = repeatedly(run, every)
+    said = "Stopped, with more to do. What the last run did is in the histories." if cut_short else "Stopped."
+    return Answer({"stopped": True, "cut_short": cut_short}, [plain_text(said)])
 
 
 def _done(done: Sequence[Done]) -> Answer:
@@ -190,6 +196,7 @@ def check_settings(
         listing(currencies, title="top-up limits"),
         listing(checked.availability.methods, title="payment methods"),
         listing(checked.taxes, title="taxes", none="No taxes."),
+        listing([checked.card_testing], title="card testing"),
     ]
     return Answer(as_document(checked), shown)
 

@@ -22,6 +22,7 @@ from interact_ledger.cli.arguments import (
     Reference,
     Segments,
     TextOption,
+    TopUpAtOnce,
     TransactionId,
     duration,
     money,
@@ -112,11 +113,14 @@ def spend_message(
     segments: Segments = None,
     quantity: Quantity = 1,
     reference: Reference = "message",
+    top_up_at_once: TopUpAtOnce = False,
     key: Key = None,
 ) -> Answer:
     """Buy one message, or the same one many times."""
     item = Message(reference, destination, text=text, segments=segments, quantity=quantity)
-    return _purchase(session.ledger.spend(account_id, item, idempotency_key=session.key_or_new(key)))
+    return _purchase(
+        session.ledger.spend(account_id, item, idempotency_key=session.key_or_new(key), top_up_at_once=top_up_at_once)
+    )
 
 
 @command(spend, "number")
@@ -127,22 +131,32 @@ def spend_number(
     country: Country,
     kind: NumberKind = "local",
     reference: Reference = "number",
+    top_up_at_once: TopUpAtOnce = False,
     key: Key = None,
 ) -> Answer:
     """Rent a phone number: its set-up and its first month now, then each month."""
     item = Number(reference, number, country, kind)
-    return _purchase(session.ledger.spend(account_id, item, idempotency_key=session.key_or_new(key)))
+    return _purchase(
+        session.ledger.spend(account_id, item, idempotency_key=session.key_or_new(key), top_up_at_once=top_up_at_once)
+    )
 
 
 @command(spend, "campaign")
 def spend_campaign(
-    session: Session, account_id: AccountId, file: CampaignFile, destination: Destination, key: Key = None
+    session: Session,
+    account_id: AccountId,
+    file: CampaignFile,
+    destination: Destination,
+    top_up_at_once: TopUpAtOnce = False,
+    key: Key = None,
 ) -> Answer:
     """Buy a file of messages, all or nothing; each line can be given back by its reference, such as line-12."""
     name = session.key_or_new(key)
     with session.output.progress("Buying"):
         items = read_campaign(file, destination)
-        return _purchase(session.ledger.spend_many(account_id, items, idempotency_key=name))
+        return _purchase(
+            session.ledger.spend_many(account_id, items, idempotency_key=name, top_up_at_once=top_up_at_once)
+        )
 
 
 @command(spend, "reverse")
@@ -202,6 +216,7 @@ def settle(
     segments: Segments = None,
     quantity: Quantity = 1,
     reference: Reference = "message",
+    top_up_at_once: TopUpAtOnce = False,
     key: Key = None,
 ) -> Answer:
     """Buy messages out of a hold; what they do not take stays reserved."""
@@ -210,7 +225,11 @@ def settle(
         items = read_campaign(file, destination)
     else:
         items = [Message(reference, destination, text=text, segments=segments, quantity=quantity)]
-    return _purchase(session.ledger.settle(account_id, hold_id, items, idempotency_key=session.key_or_new(key)))
+    return _purchase(
+        session.ledger.settle(
+            account_id, hold_id, items, idempotency_key=session.key_or_new(key), top_up_at_once=top_up_at_once
+        )
+    )
 
 
 @command(hold, "release")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import FrameType
 
 __all__ = ["Stop", "repeatedly"]
@@ -17,22 +17,28 @@ class Stop(Exception):
     """Whoever started the command wants it to end."""
 
 
-def repeatedly(run: Callable[[Callable[[int, int], None]], None], every_seconds: float) -> None:
+def repeatedly(run: Callable[[Callable[[int, int], None]], None], every_seconds: float) -> bool:
     """Run something again and again until SIGTERM or SIGINT, which never cuts short what is being done.
+
+    Returns whether the last run was ended while there was more to do.
 
     Args:
         run: called with what it calls after each thing that it did; there it ends, if it is to.
         every_seconds: how long to wait after each run.
     """
-    with _stopped_by_signals() as stopped, suppress(Stop):
+    with _stopped_by_signals() as stopped:
 
-        def told(_done: int, _of: int) -> None:
-            if stopped.is_set():
+        def told(done: int, of: int) -> None:
+            if stopped.is_set() and done < of:
                 raise Stop
 
-        while not stopped.is_set():
-            run(told)
-            stopped.wait(every_seconds)
+        try:
+            while not stopped.is_set():
+                run(told)
+                stopped.wait(every_seconds)
+        except Stop:
+            return True
+        return False
 
 
 @contextmanager

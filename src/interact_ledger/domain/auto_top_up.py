@@ -229,6 +229,7 @@ def _pause_of(operation_id: str) -> Callable[[e.StopReason], e.Event]:
 
 
 def _failed(policy: AutoTopUp, declined: e.PaymentDeclined, pace: Pace, now: datetime) -> list[e.Event]:
+    """Count a decline. Where only a person can mend it the pause stands first: nobody is told of a try to come."""
     failures = policy.failures + 1
     next_try_at = now + pace.after_failures(failures)
     failed = e.AutoTopUpFailed(operation_id=declined.operation_id, failures=failures, next_try_at=next_try_at)
@@ -239,8 +240,8 @@ def _failed(policy: AutoTopUp, declined: e.PaymentDeclined, pace: Pace, now: dat
         case Advice.LATER:
             return [failed, paused(e.StopReason.FAILURES)]
         case Advice.CUSTOMER_PRESENT:
-            return [failed, paused(e.StopReason.AUTHENTICATION)]
-    return [failed, paused(e.StopReason.CARD_REFUSED)]
+            return [paused(e.StopReason.AUTHENTICATION), failed]
+    return [paused(e.StopReason.CARD_REFUSED), failed]
 
 
 def _unsent(policy: AutoTopUp, pace: Pace, now: datetime) -> e.Event:

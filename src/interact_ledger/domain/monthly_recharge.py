@@ -16,6 +16,7 @@ from interact_ledger.domain.calendar import due_in_month, month_after, month_of
 from interact_ledger.domain.pace import Pace
 from interact_ledger.domain.standing import refuse_closed
 from interact_ledger.errors import AutomaticPaymentNotFound
+from interact_ledger.gateways.protocol import Advice
 from interact_ledger.ids import derived_id
 
 __all__ = [
@@ -200,6 +201,8 @@ def after_payment(account: Account, top_up: TopUp, fact: e.Event, pace: Pace, no
     if policy is None or not policy.enabled or policy.latest != intent.operation_id:
         return []
     match fact:
+        case e.PaymentDeclined(advice=Advice.CUSTOMER_PRESENT):
+            return [_disabled(e.StopReason.AUTHENTICATION, intent.operation_id)]
         case e.PaymentDeclined():
             return [_disabled(e.StopReason.CARD_REFUSED, intent.operation_id)]
         case e.CaptureMismatched():

@@ -14,6 +14,7 @@ from pydantic_core import from_json, to_json
 
 from interact_ledger.domain import events as e
 from interact_ledger.domain.account import Account, Standing
+from interact_ledger.gateways.protocol import Initiator
 from interact_ledger.tables import ColumnType, Query, RowChange, Table
 
 __all__ = ["NOTIFICATIONS", "Notification", "notifications_of", "rows"]
@@ -40,7 +41,7 @@ class Notification:
     """The event, by its position in the account's history."""
     kind: str
     """refund_done, dispute_opened, account_suspended, low_balance, auto_top_up_failed, auto_top_up_paused,
-    auto_top_up_capped, monthly_recharge_disabled or card_expiring."""
+    auto_top_up_capped, monthly_recharge_action_required, monthly_recharge_disabled or card_expiring."""
     recorded_at: datetime
     data: Mapping[str, Any]
     """What it is about; amounts as decimal text in the account's currency."""
@@ -60,7 +61,7 @@ _BY_EVENT: Mapping[type[e.Event], tuple[str, Callable[[Any], Said | None]]] = {
     ),
     e.AutoTopUpFailed: (
         "auto_top_up_failed",
-        lambda event: _first(event.failures, transaction_id=event.operation_id, next_try_at=event.next_try_at),
+        lambda event: {"transaction_id": event.operation_id, "next_try_at": event.next_try_at},
     ),
     e.AutoTopUpPaused: (
         "auto_top_up_paused",
@@ -104,11 +105,6 @@ _BY_EVENT: Mapping[type[e.Event], tuple[str, Callable[[Any], Said | None]]] = {
 }
 
 
-def _first(failures: int, **said: Any) -> Said | None:
-    """Tell of the first failure in a row; what follows the last one is told as a pause."""
-    return said if failures == 1 else None
-
-
 def rows(recorded: e.Recorded, before: Account | None, after: Account | None) -> Iterator[RowChange]:
     """Yield a row for each thing to be told of an event."""
     if before is None or after is None:
@@ -140,13 +136,31 @@ def notifications_of(query: Query, events: Sequence[tuple[str, int]]) -> list[No
 
 
 def _to_be_told(event: e.Event, before: Account, after: Account) -> Iterator[tuple[str, Said]]:
-    if type(event) in _BY_EVENT:
+    if type(event) in _BY_EVENT and not _is_told_otherwise(event, after):
         kind, of = _BY_EVENT[type(event)]
         said = of(event)
         if said is not None:
             yield kind, said
+    if isinstance(event, e.PaymentActionRequired) and _is_monthly(event.operation_id, after):
+        yield (
+            "monthly_recharge_action_required",
+            {"transaction_id": event.operation_id, "expires_at": event.expires_at},
+        )
     if before.standing is not Standing.SUSPENDED and after.standing is Standing.SUSPENDED:
         yield "account_suspended", {"balance": after.balance}
     threshold = after.low_balance_threshold
     if threshold is not None and after.available < threshold <= before.available:
         yield "low_balance", {"available": after.available, "threshold": threshold}
+
+
+def _is_told_otherwise(event: e.Event, after: Account) -> bool:
+    """Tell of the first failure in a row, if there is going to be another try; else the pause is told, and says why."""
+    policy = after.auto_top_up
+    is_paused = policy is not None and policy.paused is not None
+    return isinstance(event, e.AutoTopUpFailed) and (event.failures > 1 or is_paused)
+
+
+def _is_monthly(operation_id: str, after: Account) -> bool:
+    """Say whether nobody was there when a payment was set off. An auto top-up that waits is told of as a pause."""
+    top_up = after.top_ups.get(operation_id)
+    return top_up is not None and top_up.intent.initiator is Initiator.RECURRING

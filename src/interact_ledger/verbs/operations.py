@@ -42,8 +42,7 @@ class OperationVerbs(Verbs):
     def run_due(
         self, now: datetime | None = None, *, on_progress: Callable[[int, int], None] = silently
     ) -> list[schedule.Done]:
-        """Do all that has fallen due: charge automatic payments and rented numbers, expire holds, number invoices and
-        credit notes.
+        """Do all that has fallen due: charge automatic payments and numbers, expire holds and credit, issue documents.
 
         Harmless when repeated, late, or run by several processes at once. What a gateway or one account stands in the
         way of is told in the outcome, and tried again by the next run.
