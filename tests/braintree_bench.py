@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -116,16 +116,27 @@ class BraintreeOthers:
         self._books.update_card(token, last_4="0077", expires=("07", "2044"), debit="Yes")
         return CardDetails(brand="visa", last_four="0077", expiry_month=7, expiry_year=2044, funding=CardFunding.DEBIT)
 
+    def delete_customer(self, customer_id: str) -> str:
+        self._books.delete_customer(customer_id)
+        return customer_id
+
 
 class BraintreeBench:
     """The adapter under test with the server that it talks to."""
 
-    def __init__(self, server: BraintreeServer, clock: MovableClock, gateway: BraintreeGateway) -> None:
+    def __init__(
+        self,
+        server: BraintreeServer,
+        clock: MovableClock,
+        gateway: BraintreeGateway,
+        restarted: Callable[[], BraintreeGateway],
+    ) -> None:
         self.server = server
         self.books = server.books
         self.others = BraintreeOthers(server.books)
         self.clock = clock
         self.gateway = gateway
+        self.restarted = restarted
 
     @property
     def secrets(self) -> Collection[str]:
@@ -217,4 +228,6 @@ def opened_bench(**changes: Any) -> Iterator[BraintreeBench]:
     with BraintreeServer(clock, {account: currency for currency, account in accounts.items()}) as server:
         _WatchedGateway.server = server
         gateway = gateway_at(server.port, clock, _WatchedGateway, merchant_accounts=accounts, **changes)
-        yield BraintreeBench(server, clock, gateway)
+        yield BraintreeBench(
+            server, clock, gateway, lambda: gateway_at(server.port, clock, merchant_accounts=accounts, **changes)
+        )

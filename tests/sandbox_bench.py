@@ -65,6 +65,10 @@ class SandboxOthers:
         card = self._server.update_card(token, last_four="0077", expiry_month=7, expiry_year=2044)
         return replace(card.details, last_four="0077", expiry_month=7, expiry_year=2044)
 
+    def delete_customer(self, customer_id: str) -> str:
+        self._server.delete_customer(customer_id)
+        return customer_id
+
 
 class SandboxBench:
     """A sandbox, or an adapter around it that is under test in its place."""
@@ -74,6 +78,13 @@ class SandboxBench:
         self.clock = clock
         self.gateway: Gateway = gateway or server
         self.others = SandboxOthers(server)
+
+    def restarted(self) -> Gateway:
+        """Return another sandbox with the same memory, which is its server."""
+        again = type(self.server)(clock=self.clock)
+        again._memory.close()
+        again._memory = self.server._memory
+        return again
 
     @property
     def secrets(self) -> Collection[str]:

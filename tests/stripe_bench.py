@@ -105,6 +105,10 @@ class StripeOthers:
         self._server.update_card(token, last4="0077", exp_month=7, exp_year=2044, funding="debit")
         return CardDetails(brand="visa", last_four="0077", expiry_month=7, expiry_year=2044, funding=CardFunding.DEBIT)
 
+    def delete_customer(self, customer_id: str) -> str:
+        self._server.delete_customer(customer_id)
+        return customer_id
+
 
 class StripeBench:
     """One adapter and its server."""
@@ -116,6 +120,9 @@ class StripeBench:
         self.gateway: Gateway = _Calls(gateway or adapter(server, clock), self._call_ended)
         self._acknowledged: set[str] = set()
         self._lookups_available = True
+
+    def restarted(self) -> Gateway:
+        return adapter(self.server, self.clock)
 
     @property
     def secrets(self) -> Collection[str]:

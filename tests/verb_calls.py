@@ -209,6 +209,7 @@ CALLS: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "release_number": _on(number=NUMBER.number),
     "recover": lambda s: {"on_progress": _told},
     "run_due": lambda s: {"now": s.kit.clock.now(), "on_progress": _told},
+    "look_again": lambda s: {"since": s.kit.clock.now(), "gateway": "sandbox", "on_progress": _told},
     "deliver_notifications": lambda s: {"subscriber": "mailer", "handle": _taken, "on_progress": _told},
     "rebuild": lambda s: {"on_progress": _told},
     "audit": lambda s: {"on_progress": _told},

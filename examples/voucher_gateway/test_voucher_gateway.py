@@ -93,6 +93,9 @@ class VoucherBench:
             for reason, trouble in TROUBLES.items():
                 self.office.sell(CODES[reason], currency, 10**12, trouble)
 
+    def restarted(self) -> VoucherGateway:
+        return VoucherGateway(self.office, SECRET, self.clock)
+
     @property
     def lookups_available(self) -> bool:
         return self.office.can_be_asked

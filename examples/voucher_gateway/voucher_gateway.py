@@ -60,6 +60,7 @@ CAPABILITIES = Capabilities(
     partial_refunds=False,
     refunds_before_settlement=False,
     tells_after_capture=False,
+    sends_every_notice=True,
     replay_window=timedelta(days=3650),
     settles_within=timedelta(seconds=30),
     lookup_lag=timedelta(0),

@@ -15,6 +15,7 @@ from interact_ledger.pricing.availability import PaymentMethod
 from interact_ledger.pricing.campaign_file import read_campaign
 from interact_ledger.pricing.catalogue import Item, Message, Number
 from interact_ledger.pricing.estimator import Estimate, ItemEstimate
+from interact_ledger.processes.look_again import LookedAgain, News, Unanswered
 from interact_ledger.processes.notices import NoticeOutcome, ReceivedNotice
 from interact_ledger.processes.recovery import Recovered
 from interact_ledger.processes.schedule import Done
@@ -70,9 +71,11 @@ __all__ = [
     "Ledger",
     "LedgerError",
     "LedgerReplica",
+    "LookedAgain",
     "Message",
     "MonthlyRechargeDetails",
     "MovableClock",
+    "News",
     "NoticeOutcome",
     "Number",
     "PaymentMethod",
@@ -91,6 +94,7 @@ __all__ = [
     "SystemClock",
     "Tax",
     "TopUpResult",
+    "Unanswered",
     "__version__",
     "read_campaign",
 ]

@@ -37,7 +37,9 @@ LedgerError
 ├── GatewayError                   about a gateway, and not about money (money results are values)
 │   ├── GatewayMisconfigured
 │   ├── GatewayUnsupported
+│   │   └── ChargeNotSettled
 │   ├── GatewayInvalidRequest
+│   ├── GatewayCustomerGone
 │   └── NoticeRejected
 ├── ConfigurationError             settings, price list or storage address cannot be used
 │   └── SchemaTooNew
@@ -65,10 +67,12 @@ __all__ = [
     "CardNotFound",
     "CardNumberRefused",
     "CardRemoved",
+    "ChargeNotSettled",
     "ConfigurationError",
     "CorruptLog",
     "CredentialRefused",
     "CurrencyMismatch",
+    "GatewayCustomerGone",
     "GatewayError",
     "GatewayInvalidRequest",
     "GatewayMisconfigured",
@@ -282,6 +286,13 @@ class ChargeNotSettled(GatewayUnsupported):
 
 class GatewayInvalidRequest(GatewayError):
     """The gateway says the request is malformed; nothing was charged. The quote is spent, so check out again."""
+
+
+class GatewayCustomerGone(GatewayError):
+    """The account's customer was deleted at the gateway; nothing was done. Repeat the request, with a new card.
+
+    Its saved cards are gone with it. Another customer takes its place once nothing else of the account is open there.
+    """
 
 
 class NoticeRejected(GatewayError):

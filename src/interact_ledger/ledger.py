@@ -18,7 +18,16 @@ from interact_ledger.gateways.discovery import gateway_from_env
 from interact_ledger.gateways.protocol import Gateway
 from interact_ledger.ids import IdSource, RandomIds
 from interact_ledger.processes.context import Context
-from interact_ledger.projections import accounts, checkouts, credit_notes, disputes, notifications, receipts, statement
+from interact_ledger.projections import (
+    accounts,
+    at_gateways,
+    checkouts,
+    credit_notes,
+    disputes,
+    notifications,
+    receipts,
+    statement,
+)
 from interact_ledger.settings import Settings
 from interact_ledger.storage.accounts import Accounts, Cause
 from interact_ledger.storage.books import Books
@@ -48,6 +57,7 @@ TABLES = (
     statement.STATEMENT_LINES,
     notifications.NOTIFICATIONS,
     disputes.DISPUTES,
+    at_gateways.AT_GATEWAYS,
 )
 READERS = (
     accounts.rows,
@@ -57,6 +67,7 @@ READERS = (
     statement.rows,
     notifications.rows,
     disputes.rows,
+    at_gateways.rows,
 )
 
 

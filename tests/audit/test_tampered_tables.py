@@ -32,6 +32,7 @@ KEYS = {
     "statement_lines": ("account_id", "version"),
     "notifications": ("account_id", "version", "kind"),
     "disputes": ("account_id", "version", "dispute_id"),
+    "at_gateways": ("account_id", "version"),
 }
 """By table: the columns that say which row it is; changing one makes a missing and a surplus row."""
 

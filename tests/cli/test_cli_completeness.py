@@ -183,6 +183,7 @@ def other_commands(cli: Cli) -> Iterator[Words]:
         yield name, account
     for name in ("recover", "run-due", "migrate", "rebuild", "audit", "gateways"):
         yield (name,)
+    yield "look-again", "--days", 2, "--gateway", "sandbox"
     yield "deliver-notifications", "mailer", "true"
     yield "settings", "check"
     for name in ("tokens", "captured", "chargeable"):

@@ -174,6 +174,20 @@ def test_wrong_settings_name_the_file_and_the_entry(cli: Cli):
         assert "missing.toml" in error["message"]
 
 
+def test_looking_again_tells_what_is_new(cli: Cli):
+    account_id = cli.account()
+    paid = cli.top_up(account_id)
+    cli.text("sandbox", "refund", paid["gateway_reference"])
+    assert cli.json("look-again", "--days", 1)["charges"] == 0
+    shown = cli.text("look-again", "--days", 1, "--gateway", "sandbox")
+    assert "refund-made-elsewhere" in shown
+    assert account_id in shown
+    assert "Looked at 1 charges, and at the cards of 0 accounts." in shown
+    again = cli.json("look-again", "--days", 1, "--gateway", "sandbox")
+    assert (again["charges"], again["news"], again["complete"]) == (1, [], True)
+    assert cli.refused("look-again", "--days", 0)["field"] == "--days"
+
+
 def test_a_program_that_appends_to_a_file_gets_a_notification_on_each_line(cli: Cli):
     account_id = cli.account()
     charge = cli.top_up(account_id)["gateway_reference"]

@@ -67,6 +67,7 @@ def good(cli: Cli, campaign: Path) -> dict[str, Any]:
         "given_by": "me",
         "given_at": "2026-01-02T03:04:05Z",
         "day": 1,
+        "days": 1,
     }
 
 

@@ -10,7 +10,11 @@ from interact_ledger.gateways.protocol import Capabilities
 from interact_ledger.gateways.sandbox import SandboxGateway
 from interact_ledger.gateways.stripe import StripeGateway
 
-LACKING: dict[str, set[str]] = {"braintree": {"refunds_before_settlement"}, "sandbox": set(), "stripe": set()}
+LACKING: dict[str, set[str]] = {
+    "braintree": {"refunds_before_settlement", "sends_every_notice"},
+    "sandbox": set(),
+    "stripe": set(),
+}
 """By the name of its entry point, the capabilities that a gateway declares not to have."""
 
 

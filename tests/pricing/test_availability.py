@@ -26,6 +26,7 @@ def capabilities(currencies, brands, countries=None):
         partial_refunds=True,
         refunds_before_settlement=True,
         tells_after_capture=True,
+        sends_every_notice=True,
         replay_window=timedelta(hours=24),
         settles_within=timedelta(minutes=5),
         lookup_lag=timedelta(minutes=1),

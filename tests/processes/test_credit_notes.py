@@ -81,6 +81,14 @@ def test_a_refund_made_in_the_dashboard_gets_one(kit, account_id):
     assert total(note) == ("5.00", "1.00", "6.00")
 
 
+def test_a_refund_made_in_the_dashboard_that_no_notice_told_of_gets_one_once_it_is_looked_for(kit, account_id):
+    paid = pay(kit, account_id)
+    kit.gateway.refund_in_dashboard(str(paid.gateway_reference), gbp("6.00"))
+    kit.ledger.look_again(kit.clock.now(), gateway="sandbox")
+    assert due(kit) == []
+    assert numbers(kit, account_id) == ["interact-gb-CN-000001"]
+
+
 def test_a_refund_made_elsewhere_of_what_was_lost_before_gets_none_and_neither_does_its_return(kit, account_id):
     paid = pay(kit, account_id)
     charge = str(paid.gateway_reference)

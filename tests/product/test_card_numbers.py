@@ -89,6 +89,7 @@ FREE: dict[tuple[str, str], Call] = {
     ("top_up", "idempotency_key"): lambda r, text: r.kit.ledger.top_up(
         r.account, r.quote, idempotency_key=text, card_id=r.card
     ),
+    ("look_again", "gateway"): lambda r, text: r.kit.ledger.look_again(r.kit.clock.now(), gateway=text),
     ("top_up_elsewhere", "gateway"): lambda r, text: r.kit.ledger.top_up_elsewhere(
         r.account, r.paid, gateway=text, card_token="tok_visa"
     ),

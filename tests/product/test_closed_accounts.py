@@ -125,6 +125,7 @@ READING: dict[str, Callable[[Ledger, Closed], object]] = {
 OF_NO_ACCOUNT = {
     *("audit", "open", "from_env", "open_account", "on_behalf_of", "receive", "recover", "run_due", "rebuild", "close"),
     "deliver_notifications",
+    "look_again",
 }
 
 

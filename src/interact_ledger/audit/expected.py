@@ -69,6 +69,8 @@ class Shelves:
         if entry.topic == "payment-captured":
             place = (entry.stream_id, entry.version, entry.event["operation_id"])
             self._walks["receipts"].expect(place, *_receipt(entry, book))
+        if entry.topic in _AT_GATEWAYS:
+            self._walks["at_gateways"].expect((entry.stream_id, entry.version), *_at_gateway(entry))
         for kind, about in sorted(told(entry, book, signals)):
             place = (entry.stream_id, entry.version, kind)
             self._walks["notifications"].expect(place, entry.recorded_at, {**about, "currency": book.currency})
@@ -158,6 +160,14 @@ def _line(entry: Entry, book: Book, before: Parts, after: Parts) -> tuple[Any, .
         after.granted,
         after.pending,
     )
+
+
+_AT_GATEWAYS = {"payment-captured": "charge", "card-saved": "card"}
+
+
+def _at_gateway(entry: Entry) -> tuple[Any, ...]:
+    event = entry.event
+    return event["gateway"], _AT_GATEWAYS[entry.topic], event["operation_id"], event["reference"], entry.recorded_at
 
 
 def _receipt(entry: Entry, book: Book) -> tuple[Any, ...]:

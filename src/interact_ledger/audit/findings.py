@@ -125,6 +125,7 @@ _TABLES = {
     "statement_lines": "the statements",
     "notifications": "what customers should be told of",
     "disputes": "the list of disputes",
+    "at_gateways": "the list of charges and cards at gateways",
 }
 
 

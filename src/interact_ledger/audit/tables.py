@@ -93,6 +93,12 @@ ROWS: Mapping[str, Rows] = MappingProxyType(
             (str, int, str),
             {"transaction_id": _TEXT},
         ),
+        "at_gateways": Rows(
+            "SELECT account_id, version, gateway, kind, operation_id, reference, recorded_at FROM at_gateways"
+            " ORDER BY 1, 2",
+            (str, int),
+            {"gateway": _TEXT, "kind": _TEXT, "operation_id": _TEXT, "reference": _TEXT, "recorded_at": _TIME},
+        ),
         "agenda": Rows(
             "SELECT stream_id, kind, subject, due_at FROM agenda ORDER BY 1, 2, 3", (str, str, str), {"due_at": _TIME}
         ),

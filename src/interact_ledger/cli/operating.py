@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +20,7 @@ from interact_ledger.cli.running import EXIT_FINDING, EXIT_REQUEST, command, gro
 from interact_ledger.cli.session import Session
 from interact_ledger.cli.text import facts, listing, plain_text, record, words
 from interact_ledger.cli.watching import repeatedly
+from interact_ledger.clock import SystemClock
 from interact_ledger.errors import Busy, InvalidRequest, LedgerError, NotDelivered, StorageUnavailable
 from interact_ledger.gateways.discovery import gateway_from_env, gateway_names
 from interact_ledger.processes.recovery import Recovered
@@ -36,6 +38,7 @@ settings = group("Check the settings.")
 PANEL = "Operating"
 WATCH_SECONDS = 5.0
 WATCH_SECONDS_MAX = 86_400
+DAYS_MAX = 3660
 NOT_DUE_YET = "not due yet"
 """The outcome of what recovery left alone, because its sender may still be at it."""
 
@@ -95,6 +98,32 @@ def run_due(
 
 def _done(done: Sequence[Done]) -> Answer:
     return Answer({"done": as_document(done)}, [listing(_undertakings(done), none="Nothing was due.")])
+
+
+@command(operating, "look-again", panel=PANEL)
+def look_again(
+    session: Session,
+    days: Annotated[float, typer.Option("--days", metavar="N", help="How far back, by when they were recorded.")],
+    gateway: Annotated[
+        str | None, typer.Option("--gateway", metavar="ID", help="This one, though it notices everything.")
+    ] = None,
+) -> Answer:
+    """Look at recent charges and cards for what their gateways sent no notice of; never charges.
+
+    Asks each gateway that does not notice everything. What could not be looked at is listed, and looked at by the
+    next run that goes as far back. The exit code is 0 all the same.
+    """
+    if not 0 < days <= DAYS_MAX:
+        raise InvalidRequest(f"must be more than 0 and at most {DAYS_MAX}", field="--days")
+    since = SystemClock().now() - timedelta(days=days)
+    with session.output.progress("Looking again") as on_progress:
+        looked = session.ledger.look_again(since, gateway=gateway, on_progress=on_progress)
+    counted = f"Looked at {looked.charges:,} charges, and at the cards of {looked.accounts:,} accounts."
+    shown: list[RenderableType] = [listing(looked.news, none="Nothing new."), plain_text(counted)]
+    if not looked.is_complete:
+        shown.append(listing(looked.unanswered, title="could not be looked at"))
+        shown.append(plain_text(f"Not looked at: {len(looked.unanswered) + looked.not_reached:,}.", "yellow"))
+    return Answer({"complete": looked.is_complete, **as_document(looked)}, shown)
 
 
 @command(operating, "deliver-notifications", panel=PANEL)

@@ -12,7 +12,8 @@ the three rules on which the safety of money rests:
 3. **Nothing is sent after `send_before`.** Check it immediately before each request that can charge.
 
 Money results are values. Exceptions (`GatewayMisconfigured`, `GatewayUnsupported`, `GatewayInvalidRequest`,
-`NoticeRejected` of `interact_ledger.errors`) are for what is not about money. Tokens never show in a `repr`.
+`GatewayCustomerGone`, `NoticeRejected` of `interact_ledger.errors`) are for what is not about money. Tokens never
+show in a `repr`.
 All amounts are gross `moneyed.Money` in the currency's minor unit as ISO 4217 has it; an adapter owns the
 exponent and step in which its gateway wants them. All times are aware UTC datetimes.
 """
@@ -462,6 +463,9 @@ class Capabilities:
     """Whether what was captured and is not settled yet can be paid back, in part too if `partial_refunds`."""
     tells_after_capture: bool
     """Whether it tells of disputes, of refunds made elsewhere and of failed settlements: `find_after_capture`."""
+    sends_every_notice: bool
+    """Whether a notice follows whatever others do there to a charge or to a kept card. If not, the ledger's
+    `look_again` looks at recent ones by itself."""
     replay_window: timedelta
     """How long repeating an attempt's id is safe; zero if the gateway has no such keys. An attempt is only repeated
     where this covers `send_within`, the clocks' allowed difference and the safe delay together."""
@@ -494,12 +498,17 @@ class Gateway(Protocol):
     def link_customer(self, account_id: str) -> str:
         """Return the gateway's id for the account's customer, creating it if need be; idempotent by account.
 
+        One that was deleted there is never returned: another is created, under an id of its own or the same one.
         Raises `GatewayError` if that cannot be done; nothing chargeable depends on it yet.
         """
         ...
 
     def begin(self, request: ChargeRequest) -> Begun | NotAttempted | Unknown | None:
-        """Create what can later be charged, or return None where the gateway has no such step. Idempotent."""
+        """Create what can later be charged, or return None where the gateway has no such step. Idempotent.
+
+        As `charge` and `save`, raises `GatewayCustomerGone` if this call did nothing because the customer was surely
+        deleted; the ledger then links another.
+        """
         ...
 
     def charge(self, request: ChargeRequest, source: PaymentSource) -> ChargeResult:

@@ -10,16 +10,20 @@ from interact_ledger.domain import events as e
 from interact_ledger.domain.account import Account, AttemptStatus, CardSaving
 from interact_ledger.domain.fold import fold_card_saving
 from interact_ledger.domain.operations import Request
-from interact_ledger.errors import GatewayError, GatewayUnsupported, MethodNotOffered, TransactionNotFound
+from interact_ledger.errors import (
+    GatewayCustomerGone,
+    GatewayError,
+    GatewayUnsupported,
+    MethodNotOffered,
+    TransactionNotFound,
+)
 from interact_ledger.gateways.protocol import (
     ActionRequired,
-    CardDetails,
     CardRequest,
     CardResult,
     Forgotten,
     Found,
     Gateway,
-    Indeterminate,
     NewCard,
     NotAttempted,
     NotFound,
@@ -28,6 +32,7 @@ from interact_ledger.gateways.protocol import (
 from interact_ledger.pricing.availability import choose_gateway
 from interact_ledger.processes.attempts import TOO_LATE, Marked, can_replay, makers, may_yet_come, proof_from, refused
 from interact_ledger.processes.context import Context
+from interact_ledger.processes.kept_cards import replace_customer
 from interact_ledger.storage.accounts import Change, Decide, History
 
 __all__ = [
@@ -37,7 +42,6 @@ __all__ = [
     "forget",
     "gateway_to_save_at",
     "hear",
-    "hear_of_cards",
     "remove_card",
     "save_card",
     "settle_saving",
@@ -139,28 +143,6 @@ def hear(context: Context, account_id: str, operation_id: str, reference: str, m
     return False
 
 
-def hear_of_cards(context: Context, account_id: str, gateway_id: str, marked: Marked) -> bool:
-    """Look up all cards that an account has saved at a gateway, and record what became of them with a notice's mark.
-
-    Returns whether each could be looked up.
-    """
-    gateway = context.gateway(gateway_id)
-    account = context.accounts.load(account_id)
-    told: dict[str, CardDetails | None] = {}
-    for card in account.cards.values():
-        if card.gateway == gateway_id:
-            found = gateway.find_saved_card(SavedCard(card.token), context.customer_at(account_id, gateway))
-            if isinstance(found, Indeterminate):
-                return False
-            told[card.card_id] = found.result if isinstance(found, Found) else None
-
-    def decide(present: Account, _: History) -> Sequence[e.Event]:
-        return [event for card_id, details in told.items() for event in life.record_card(present, card_id, details)]
-
-    context.transact(account_id, marked(decide))
-    return True
-
-
 def cancel_saving(context: Context, account_id: str, operation_id: str) -> Progress:
     """Call a saving off, unless it is over; a card that was saved meanwhile is kept, and can be removed."""
     context.transact(account_id, lambda _, history: life.cancel_saving(_folded(history, operation_id)))
@@ -234,6 +216,8 @@ def _drive(context: Context, account_id: str, operation_id: str, opened: Change,
         result = _save(context, account_id, gateway, saving, card)
     except GatewayError as error:
         _record(context, account_id, saving, refused(error))
+        if isinstance(error, GatewayCustomerGone):
+            replace_customer(context, account_id, gateway)
         raise
     _record(context, account_id, saving, result)
     return _progress(context, account_id, operation_id, result)

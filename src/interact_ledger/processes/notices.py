@@ -25,6 +25,7 @@ from interact_ledger.processes import cards, disputes, refunds, top_up
 from interact_ledger.processes.attempts import Marked, followed_by, unmarked
 from interact_ledger.processes.context import Context
 from interact_ledger.processes.disputes import ChargeAt
+from interact_ledger.processes.kept_cards import hear_of_cards
 from interact_ledger.storage.accounts import Decide, History
 from interact_ledger.storage.books import Books
 from interact_ledger.storage.index import account_of_customer, operation_at
@@ -239,10 +240,10 @@ def _hear(context: Context, whose: _Whose, gateway_id: str, notice: Notice, mark
     """Look up what a notice is about and record what is new with its mark; say whether it could be looked up."""
     account_id, operation_id = whose
     if operation_id is None:
-        return cards.hear_of_cards(context, account_id, gateway_id, marked)
+        return hear_of_cards(context, account_id, gateway_id, marked)
     first = context.accounts.start_of(account_id, operation_id).event
     if notice.subject is NoticeSubject.CARD and not isinstance(first, e.CardSavingRequested):
-        return cards.hear_of_cards(context, account_id, gateway_id, marked)
+        return hear_of_cards(context, account_id, gateway_id, marked)
     hear = _BY_FIRST_EVENT.get(type(first))
     charge = _charge(account_id, gateway_id, first, notice)
     if charge is None or not disputes.is_told(context, gateway_id):

@@ -26,7 +26,14 @@ from interact_ledger.domain.automatic import with_consequences
 from interact_ledger.domain.cards import usable_card
 from interact_ledger.domain.fold import fold_top_up
 from interact_ledger.domain.operations import Request
-from interact_ledger.errors import CardRemoved, GatewayError, GatewayUnsupported, InvalidRequest, TransactionNotFound
+from interact_ledger.errors import (
+    CardRemoved,
+    GatewayCustomerGone,
+    GatewayError,
+    GatewayUnsupported,
+    InvalidRequest,
+    TransactionNotFound,
+)
 from interact_ledger.gateways.protocol import (
     ActionRequired,
     Begun,
@@ -54,6 +61,7 @@ from interact_ledger.processes.attempts import (
 )
 from interact_ledger.processes.checkout import refuse_gateway
 from interact_ledger.processes.context import Context
+from interact_ledger.processes.kept_cards import replace_customer
 from interact_ledger.storage.accounts import Change, Decide, History
 
 __all__ = ["Progress", "cancel", "drive", "hear", "settle", "top_up", "top_up_elsewhere"]
@@ -287,6 +295,8 @@ def drive(context: Context, account_id: str, operation_id: str, opened: Change, 
     except (GatewayError, CardRemoved) as error:
         _record(context, account_id, attempt, refused(error))
         _finish(context, account_id, operation_id)
+        if isinstance(error, GatewayCustomerGone):
+            replace_customer(context, account_id, gateway)
         raise
     _record(context, account_id, attempt, result)
     progress = _finish(context, account_id, operation_id)

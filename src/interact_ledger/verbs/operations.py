@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from interact_ledger.errors import InvalidRequest
 from interact_ledger.processes import invoicing, notifications, recovery, schedule
+from interact_ledger.processes.look_again import LookedAgain, look_again
 from interact_ledger.storage.rebuild import rebuild
 from interact_ledger.verbs.base import Verbs, aware, named, progress, silently
 
@@ -64,6 +65,43 @@ class OperationVerbs(Verbs):
         done = schedule.run_due(self._context, self._query, until, told)
         invoicing.issue_due(self._context, self._books, self._query)
         return done
+
+    def look_again(
+        self,
+        since: datetime,
+        *,
+        gateway: str | None = None,
+        on_progress: Callable[[int, int], None] = silently,
+    ) -> LookedAgain:
+        """Look at what was captured, and at cards kept, since a moment, for what their gateways sent no notice of.
+
+        Of each charge: refunds, disputes and a failed settlement that are not known here. Of each account that paid
+        or saved a card since then: whether its cards are still kept, and as what. Harmless when repeated or run by
+        several processes at once; it never charges, saves or pays back. Costs a request for each charge and card.
+
+        Args:
+            since: by when they were recorded here.
+            gateway: look at this one; if None, at each that does not notice everything (`sends_every_notice`).
+            on_progress: called with how many are done, of how many.
+
+        Raises:
+            InvalidRequest: if `since` is in the future, or the ledger was opened without the gateway.
+            Busy, StorageUnavailable: if the database cannot be used.
+        """
+        told = progress(on_progress)
+        start = aware(since, "since")
+        if start > self._context.now():
+            raise InvalidRequest("is in the future", field="since")
+        capabilities = self._context.capabilities()
+        if gateway is not None:
+            named(gateway=gateway)
+            if gateway not in capabilities:
+                raise InvalidRequest("is none that the ledger was opened with", field="gateway")
+        untelling = [gateway_id for gateway_id, can in capabilities.items() if not can.sends_every_notice]
+        self._log.follow()
+        looked = look_again(self._context, self._query, [gateway] if gateway else untelling, start, told)
+        invoicing.issue_due(self._context, self._books, self._query)
+        return looked
 
     def deliver_notifications(
         self,

@@ -22,9 +22,7 @@ class TestBraintree(GatewayConformance):
     lacks: ClassVar[frozenset[Behaviour | DeclineReason | Elsewhere]] = frozenset(
         {Behaviour.ASKS_CUSTOMER, DeclineReason.AUTHENTICATION_FAILED}
     )
-    untold: ClassVar[frozenset[Elsewhere]] = frozenset(
-        {Elsewhere.REFUND, Elsewhere.PAYMENT, Elsewhere.CARD_DETACHED, Elsewhere.CARD_UPDATED}
-    )
+    untold: ClassVar[frozenset[Elsewhere]] = frozenset({*Elsewhere} - {Elsewhere.DISPUTE, Elsewhere.REVERSAL})
 
     notice_too_old = PAST + FUTURE
 

@@ -7,7 +7,7 @@ from braintree_helpers import charged, payment
 from moneyed import Money
 
 from braintree_bench import BraintreeBench
-from interact_ledger.errors import GatewayInvalidRequest, GatewayMisconfigured
+from interact_ledger.errors import GatewayCustomerGone, GatewayInvalidRequest, GatewayMisconfigured
 from interact_ledger.gateways.braintree import declines
 from interact_ledger.gateways.braintree.results import refused_request
 from interact_ledger.gateways.protocol import Advice, Declined, DeclineReason, Found
@@ -101,7 +101,13 @@ def test_a_validation_error_that_is_about_the_merchant(code):
         refused_request([code])
 
 
-@pytest.mark.parametrize("codes", [["91565"], ["81503", "91510"], []])
+@pytest.mark.parametrize("code", ["91510", "91705", "93105"])
+def test_a_validation_error_that_is_about_a_customer_who_is_gone(code):
+    with pytest.raises(GatewayCustomerGone):
+        refused_request([code])
+
+
+@pytest.mark.parametrize("codes", [["91565"], ["81503", "91565"], []])
 def test_any_other_validation_error_is_an_invalid_request(codes):
     with pytest.raises(GatewayInvalidRequest):
         refused_request(codes)

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,8 @@ class Killing:
             assert self._ended(server, at)["signal"] == signal.SIGKILL
             clock = server.books.clock
             assert isinstance(clock, MovableClock)
-            yield BraintreeBench(server, clock, gateway_at(server.port, clock))
+            again = partial(gateway_at, server.port, clock)
+            yield BraintreeBench(server, clock, again(), again)
 
     def opened(self, bench: BraintreeBench, after: timedelta) -> AbstractContextManager[Kit]:
         """Open the ledger that was left behind, so long after the beginning."""

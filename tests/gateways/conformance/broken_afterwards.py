@@ -258,6 +258,7 @@ class ReadsTheYearInTwoDigits(Broken):
 @breaks(
     "a_card_that_is_gone_or_anothers_is_not_found",
     "a_card_that_somebody_detached_is_not_found",
+    "the_cards_of_a_deleted_customer_are_not_found",
 )
 class RemembersEveryCard(Broken):
     """A card that is gone is told as if it were kept."""

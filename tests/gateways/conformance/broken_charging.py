@@ -50,6 +50,7 @@ FOR_EVER = timedelta(days=3650)
     "repeating_a_charge_after_a_fault_converges_on_one",
     "the_same_attempt_twice_is_one_charge",
     "what_is_cancelled_before_it_is_charged_cannot_be_charged_any_more",
+    "a_charge_is_found_after_a_restart",
 )
 class KeyPerCall(BeginsNothing):
     """A key for each call, and none for the attempt: every repeat charges again."""
@@ -100,6 +101,9 @@ class KeyPerCall(BeginsNothing):
     "what_left_another_charge_is_not_told",
     "what_left_is_told_exactly_in_every_currency",
     "what_others_do_to_a_charge_is_noticed_with_its_reference",
+    "a_charge_is_found_after_a_restart",
+    "after_a_deleted_customer_another_is_linked",
+    "for_a_deleted_customer_nothing_is_charged_or_saved_and_that_is_said",
 )
 class KeyPerAccount(BeginsNothing):
     """One key for all that an account ever pays."""
@@ -265,6 +269,7 @@ class StopsEarly(Broken):
     "a_customer_is_linked_once_and_alone",
     "another_customers_card_is_not_forgotten",
     "another_customers_saved_card_never_pays",
+    "after_a_deleted_customer_another_is_linked",
 )
 class OneCustomerForAll(Broken):
     """All accounts share one customer, and with it their cards."""

@@ -41,3 +41,14 @@ class NoCardPends(Broken):
     """Its bench has no card that pends, and nobody pinned that."""
 
     without_cards = frozenset({"pends"})
+
+
+@breaks(
+    "whether_every_deed_is_noticed_is_declared",
+)
+class SaysItTellsLess(Broken):
+    """It sends a notice of everything, and declares that it does not."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return replace(super().capabilities, sends_every_notice=False)

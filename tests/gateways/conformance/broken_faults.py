@@ -56,6 +56,7 @@ class LostIsNotAttempted(Broken):
     "a_charge_whose_answer_is_lost_is_unknown",
     "a_charge_whose_answer_was_lost_is_found",
     "repeating_a_charge_after_a_fault_converges_on_one",
+    "a_lost_answer_is_one_charge_after_a_restart",
 )
 class RaisesWhenLost(Broken):
     """A lost answer is an error of the gateway's, as if it had refused."""

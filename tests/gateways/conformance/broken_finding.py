@@ -59,6 +59,7 @@ class BegunIsNothing(Broken):
     "every_look_up_that_fails_is_indeterminate",
     "looking_up_changes_nothing",
     "what_was_begun_and_never_charged_is_found_as_begun",
+    "a_charge_is_found_after_a_restart",
 )
 class FindsByReferenceOnly(Broken):
     """Without the reference, which a crash can lose, nothing is found."""

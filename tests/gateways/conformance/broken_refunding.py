@@ -46,6 +46,7 @@ FOR_EVER = timedelta(days=3650)
     "refunding_after_a_fault_converges_on_one_refund",
     "refunds_made_elsewhere_are_told_beside_ours",
     "two_equal_parts_are_two_refunds",
+    "the_same_refund_after_a_restart_is_one_refund",
 )
 class PaysBackAPennyLess(Broken):
     """It keeps a penny of each refund, and says so."""

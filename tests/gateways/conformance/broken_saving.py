@@ -216,6 +216,7 @@ def _pounds(amount: Any) -> Any:
     "a_saving_that_asks_the_customer_goes_on_or_is_called_off",
     "a_saving_whose_answer_is_lost_is_unknown_and_then_found",
     "the_same_saving_twice_keeps_one_card",
+    "the_same_saving_after_a_restart_keeps_one_card",
 )
 class SavesUnderNewKeys(Broken):
     """Saving has no key of its own."""
@@ -326,6 +327,7 @@ class LostSavingIsNotAttempted(Broken):
     "nothing_is_saved_at_or_after_send_before",
     "the_same_saving_twice_keeps_one_card",
     "what_others_do_to_a_card_is_noticed_with_its_customer",
+    "the_cards_of_a_deleted_customer_are_not_found",
 )
 class SavesUndeclared(Broken):
     """It saves cards, and its capabilities say that it does not."""

@@ -110,6 +110,12 @@ def test_cancelling_a_saving_that_never_arrived_stops_whoever_still_means_to(ben
     assert bench.saved_cards() == []
 
 
+def test_cancelling_a_saving_that_never_arrived_ends_it_when_the_customer_was_deleted(bench):
+    request = saving(bench)
+    bench.server.delete_customer(request.customer_id)
+    assert bench.gateway.cancel_save(request) == Cancelled()
+
+
 def test_completing_what_never_was_says_so(bench):
     assert isinstance(bench.gateway.complete_save(saving(bench)), NotAttempted)
 

@@ -8,7 +8,7 @@ import pytest
 from moneyed import Money
 from stripe_helpers import TWELVE, charge, paid, payment, saved
 
-from interact_ledger.errors import GatewayInvalidRequest
+from interact_ledger.errors import GatewayCustomerGone, GatewayInvalidRequest, GatewayMisconfigured
 from interact_ledger.gateways.protocol import (
     ActionRequired,
     Advice,
@@ -236,6 +236,13 @@ def test_cancelling_what_was_never_begun_stops_whoever_still_means_to(bench):
     assert bench.captured() == []
 
 
+def test_cancelling_what_nobody_can_begin_any_more_makes_nothing(bench):
+    request = payment(bench)
+    bench.clock.set(request.send_before + timedelta(minutes=4))
+    assert bench.gateway.cancel(request) == Cancelled()
+    assert bench.server.state.payments == {}
+
+
 def test_cancelling_finds_what_was_begun_without_an_answer(bench):
     bench.server.faults.add("POST", "/v1/payment_intents", Fault.ERROR_AFTER)
     assert isinstance(bench.gateway.begin(payment(bench)), Unknown)
@@ -317,3 +324,35 @@ def test_a_customer_is_made_once_and_bears_nothing_but_our_account(bench):
     assert exchange.asked.key == "acct_7:customer"
     assert adapter(bench.server, bench.clock).link_customer("acct_7") == first
     assert len(bench.server.state.customers) == 1
+
+
+# A customer that is not there ------------------------------------------------------------------------------------
+
+
+def test_a_deleted_customer_is_told_apart_and_nothing_is_created(bench):
+    request = payment(bench)
+    bench.server.delete_customer(request.customer_id)
+    for call in (lambda: bench.gateway.begin(request), lambda: bench.gateway.charge(request, NewCard("pm_card_visa"))):
+        with pytest.raises(GatewayCustomerGone):
+            call()
+    assert bench.server.state.payments == {}
+
+
+def test_a_customer_of_another_account_is_not_taken_for_deleted(bench):
+    """With another account's key nobody is known, and every account would be given a new customer."""
+    with pytest.raises(GatewayMisconfigured):
+        bench.gateway.begin(payment(bench, customer_id="cus_elsewhere"))
+
+
+@pytest.mark.parametrize("fault", [Fault.UNAVAILABLE, Fault.GARBAGE_AFTER, Fault.NONSENSE_AFTER])
+def test_a_customer_who_cannot_be_looked_up_is_not_taken_for_deleted(bench, fault):
+    request = payment(bench)
+    bench.server.delete_customer(request.customer_id)
+    bench.server.faults.add("GET", "/v1/customers/[^/]+", fault, times=None)
+    assert isinstance(bench.gateway.begin(request), NotAttempted)
+
+
+def test_cancelling_what_was_never_begun_ends_it_when_the_customer_was_deleted(bench):
+    request = payment(bench)
+    bench.server.delete_customer(request.customer_id)
+    assert bench.gateway.cancel(request) == Cancelled()

@@ -26,6 +26,7 @@ class Dashboard:
     clock: Clock
     lock: threading.RLock
     merchant_accounts: dict[str, str]
+    customers: set[str]
     vault: dict[str, Vaulted]
     transactions: dict[str, Transaction]
     disputes: dict[str, tuple[Transaction, Dispute]]
@@ -96,6 +97,13 @@ class Dashboard:
     def delete_in_dashboard(self, token: str) -> None:
         with self.lock:
             del self.vault[token]
+
+    def delete_customer(self, customer_id: str) -> None:
+        """Delete a customer, and its cards with it."""
+        with self.lock:
+            self.customers.discard(customer_id)
+            for token in [token for token, card in self.vault.items() if card.customer_id == customer_id]:
+                del self.vault[token]
 
     def update_card(self, token: str, **changes: Any) -> None:
         """Let the account updater put a card right, which is told by a report alone."""

@@ -30,7 +30,7 @@ _MESSAGES = {"authentication_required": "Your card was declined. This transactio
 
 def new_payment(state: State, form: Object) -> Object:
     amount, currency = _amount(state, form), form["currency"]
-    state.known(state.customers, form["customer"], "customer", "customer", 400)
+    state.present_customer(form["customer"])
     name = state.new_id("pi")
     payment = {
         "id": name,
@@ -137,7 +137,7 @@ def cancel_payment(state: State, payment: Object, form: Object) -> Object:
 
 
 def new_saving(state: State, form: Object) -> Object:
-    state.known(state.customers, form["customer"], "customer", "customer", 400)
+    state.present_customer(form["customer"])
     name = state.new_id("seti")
     saving = {
         "id": name,

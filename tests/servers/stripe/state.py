@@ -78,6 +78,11 @@ class State:
         except KeyError:
             raise missing(what, name, param, status) from None
 
+    def present_customer(self, name: str) -> None:
+        """Refuse a customer that never was, or was deleted: that one can only be looked at."""
+        if self.known(self.customers, name, "customer", "customer", 400).get("deleted"):
+            raise missing("customer", name, "customer", 400)
+
     # Cards ------------------------------------------------------------------------------------------------------
 
     def new_method(self, script: Script) -> Object:

@@ -89,6 +89,7 @@ class BraintreeGateway(Charges, Cards, Refunds, AfterCaptures):
             partial_refunds=True,
             refunds_before_settlement=False,
             tells_after_capture=True,
+            sends_every_notice=False,  # none of what is done in the Control Panel
             replay_window=REPLAY_WINDOW if request_keys else timedelta(0),
             settles_within=SETTLES_WITHIN,
             lookup_lag=LOOKUP_LAG,

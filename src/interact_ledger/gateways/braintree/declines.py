@@ -11,6 +11,7 @@ from interact_ledger.gateways.protocol import Advice, DeclineReason
 __all__ = [
     "ALREADY_REFUNDED",
     "CUSTOMER_EXISTS",
+    "CUSTOMER_GONE",
     "DUPLICATE",
     "LOOK_IT_UP",
     "MISCONFIGURED_ERRORS",
@@ -28,6 +29,7 @@ Decline: TypeAlias = tuple[DeclineReason, Advice]
 
 # Codes of validation errors: the request did nothing.
 CUSTOMER_EXISTS = "91609"
+CUSTOMER_GONE = frozenset({"91510", "91705", "93105"})
 TOKEN_IN_USE = "91719"  # noqa: S105 - the code of an error, and no password
 NOT_SETTLED = frozenset({"91504", "91506", "91574"})
 """Too late to void and too early to refund."""

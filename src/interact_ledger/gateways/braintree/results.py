@@ -11,10 +11,11 @@ from typing import Any
 
 from moneyed import Money
 
-from interact_ledger.errors import GatewayInvalidRequest, GatewayMisconfigured
+from interact_ledger.errors import GatewayCustomerGone, GatewayInvalidRequest, GatewayMisconfigured
 from interact_ledger.gateways.braintree.amounts import read_money
 from interact_ledger.gateways.braintree.calls import AnswerLost
 from interact_ledger.gateways.braintree.declines import (
+    CUSTOMER_GONE,
     DUPLICATE,
     MISCONFIGURED_ERRORS,
     MISCONFIGURED_RESPONSES,
@@ -180,7 +181,7 @@ def refused_request(codes: list[str]) -> Declined:
     """Return what validation errors mean, none of which did anything.
 
     Raises:
-        GatewayMisconfigured, GatewayInvalidRequest
+        GatewayMisconfigured, GatewayInvalidRequest, GatewayCustomerGone
     """
     if REQUEST_KEYS_OFF in codes:
         raise GatewayMisconfigured(
@@ -190,6 +191,8 @@ def refused_request(codes: list[str]) -> Declined:
     wrong = MISCONFIGURED_ERRORS.intersection(codes)
     if wrong:
         raise GatewayMisconfigured(f"Braintree refuses the merchant account ({', '.join(sorted(wrong))})")
+    if CUSTOMER_GONE.intersection(codes):
+        raise GatewayCustomerGone("was deleted at Braintree", field="customer_id")
     decline = declined_by_error(codes)
     if decline is None:
         raise GatewayInvalidRequest(f"Braintree refuses the request ({', '.join(codes) or 'without a code'})")

@@ -50,6 +50,7 @@ class Elsewhere(StrEnum):
     PAYMENT = "payment"
     CARD_DETACHED = "card_detached"
     CARD_UPDATED = "card_updated"
+    CUSTOMER_DELETED = "customer_deleted"
 
 
 class Fault(StrEnum):
@@ -139,6 +140,10 @@ class Others(Protocol):
         """Let the network renew a saved card; returns its new details, read from the gateway's own figures."""
         ...
 
+    def delete_customer(self, customer_id: str) -> str | None:
+        """Delete a customer of ours with its cards; returns its id."""
+        ...
+
 
 class Bench(Protocol):
     """An adapter under test with the server that it talks to; a new one for each test, with nothing in it.
@@ -150,6 +155,10 @@ class Bench(Protocol):
     @property
     def gateway(self) -> Gateway:
         """The adapter under test."""
+        ...
+
+    def restarted(self) -> Gateway:
+        """Return the adapter as a process that was just started has it: made anew, for the same server."""
         ...
 
     @property

@@ -48,15 +48,16 @@ class Declared(Scenarios):
 
     def test_every_look_up_that_fails_is_indeterminate(self, bench: Bench) -> None:
         can, charge = bench.gateway.capabilities, paid(bench)
-        lookups: dict[str, Callable[[], object]] = {"find_charge": lambda: bench.gateway.find_charge(payment(bench))}
+        request, to_save, to_refund = payment(bench), saving(bench), refund_of(bench, charge)
+        lookups: dict[str, Callable[[], object]] = {"find_charge": lambda: bench.gateway.find_charge(request)}
         if can.saves_without_charging:
-            lookups["find_card"] = lambda: bench.gateway.find_card(saving(bench))
+            lookups["find_card"] = lambda: bench.gateway.find_card(to_save)
         if can.refunds:
-            lookups["find_refund"] = lambda: bench.gateway.find_refund(refund_of(bench, charge))
+            lookups["find_refund"] = lambda: bench.gateway.find_refund(to_refund)
         if can.tells_after_capture:
             lookups["find_after_capture"] = lambda: bench.gateway.find_after_capture(charge.reference)
         if can.saves_cards:
-            kept, customer_id = saved(bench), payment(bench).customer_id
+            kept, customer_id = saved(bench), request.customer_id
             lookups["find_saved_card"] = lambda: bench.gateway.find_saved_card(kept, customer_id)
         bench.lookups_available = False
         for name, look in lookups.items():

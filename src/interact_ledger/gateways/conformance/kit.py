@@ -11,6 +11,7 @@ from interact_ledger.gateways.conformance.amounts import Amounts
 from interact_ledger.gateways.conformance.bench import Bench
 from interact_ledger.gateways.conformance.cancelling import Cancelling
 from interact_ledger.gateways.conformance.charging import Charging
+from interact_ledger.gateways.conformance.customers import Customers
 from interact_ledger.gateways.conformance.declared import Declared
 from interact_ledger.gateways.conformance.faults import Faults
 from interact_ledger.gateways.conformance.finding import Finding
@@ -19,6 +20,7 @@ from interact_ledger.gateways.conformance.noticing import Noticing
 from interact_ledger.gateways.conformance.noticing_others import NoticingOthers
 from interact_ledger.gateways.conformance.outcomes import Outcomes
 from interact_ledger.gateways.conformance.refunding import Refunding
+from interact_ledger.gateways.conformance.restarts import Restarts
 from interact_ledger.gateways.conformance.saving import Saving, SavingAlone
 from interact_ledger.gateways.conformance.secrecy import Secrecy
 from interact_ledger.gateways.conformance.threads import Threads
@@ -37,10 +39,12 @@ class GatewayConformance(
     Refunding,
     Afterwards,
     KeptCards,
+    Customers,
     Faults,
     Noticing,
     NoticingOthers,
     Threads,
+    Restarts,
     Secrecy,
     Declared,
 ):

@@ -47,6 +47,7 @@ class NoticingOthers(Scenarios):
         deeds: dict[Elsewhere, Callable[[str], object | None]] = {
             Elsewhere.CARD_UPDATED: others.update_card,
             Elsewhere.CARD_DETACHED: others.detach_card,
+            Elsewhere.CUSTOMER_DELETED: lambda _token: others.delete_customer(customer_id),
         }
         kept = saved(bench)
         for kind, deed in deeds.items():
@@ -68,6 +69,11 @@ class NoticingOthers(Scenarios):
         )
         ours = [notice for notice in notices if notice.operation_id is not None]
         hold(Rule.AUTHENTIC, not ours, f"a payment by hand is taken for one of ours: {ours!r}")
+
+    def test_whether_every_deed_is_noticed_is_declared(self, bench: Bench) -> None:
+        says, untold = bench.gateway.capabilities.sends_every_notice, sorted(self.untold)
+        agree = says is not bool(untold)
+        hold(Rule.DECLARED, agree, f"sends_every_notice is {says}, and `untold` names {untold!r}")
 
     def _noticed(
         self, bench: Bench, kind: Elsewhere, result: object | None, fits: Callable[[Notice], bool]

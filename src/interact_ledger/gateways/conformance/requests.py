@@ -20,6 +20,7 @@ from interact_ledger.gateways.protocol import (
     ChargeRequest,
     ChargeResult,
     Found,
+    Gateway,
     Initiator,
     NewCard,
     NotAttempted,
@@ -49,6 +50,7 @@ __all__ = [
     "saved",
     "saving",
     "seconds",
+    "send",
     "told",
     "unsupported",
     "usual_amount",
@@ -134,13 +136,18 @@ def begun(bench: Bench, request: ChargeRequest) -> ChargeRequest:
 
 def begin_and_charge(bench: Bench, request: ChargeRequest, source: PaymentSource) -> ChargeResult:
     """Begin and charge, as the ledger does each time that it sends an attempt."""
-    match bench.gateway.begin(request):
+    return send(bench.gateway, request, source)
+
+
+def send(gateway: Gateway, request: ChargeRequest, source: PaymentSource) -> ChargeResult:
+    """Begin and charge through an adapter, be it the bench's or another."""
+    match gateway.begin(request):
         case NotAttempted() | Unknown() as failed:
             return failed
         case Begun(reference=reference):
-            return bench.gateway.charge(replace(request, reference=reference), source)
+            return gateway.charge(replace(request, reference=reference), source)
         case None:
-            return bench.gateway.charge(request, source)
+            return gateway.charge(request, source)
 
 
 def paid(bench: Bench, request: ChargeRequest | None = None, source: PaymentSource | None = None) -> Succeeded:

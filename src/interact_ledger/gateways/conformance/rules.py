@@ -102,6 +102,10 @@ class Rule(Enum):
         "protocol, `find_after_capture`: all that left a captured charge again, whoever made it, and nothing else",
         "credit stays although the bank took its money back, or is taken back although nothing left",
     )
+    CUSTOMER = (
+        "protocol, `GatewayCustomerGone`: a deleted customer is told apart, and `link_customer` creates another",
+        "whoever was deleted in the dashboard, by mistake or not, can never pay again",
+    )
     KEPT = (
         "protocol, `find_saved_card`: the card's present details; NotFound if it is surely kept no more",
         "a good card is dropped and its automatic payments stop, or one that is gone is charged for ever",

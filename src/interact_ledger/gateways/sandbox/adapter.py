@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Self
 
@@ -111,6 +112,7 @@ class SandboxGateway(SandboxNetwork):
             partial_refunds=True,
             refunds_before_settlement=True,
             tells_after_capture=True,
+            sends_every_notice=True,
             replay_window=replay_window,
             settles_within=settles_within,
             lookup_lag=lookup_lag,
@@ -134,10 +136,11 @@ class SandboxGateway(SandboxNetwork):
     # The protocol -----------------------------------------------------------------------------------------------
 
     def link_customer(self, account_id: str) -> str:
-        """Return the customer's id, which follows from the account's."""
+        """Return the customer's id, which follows from the account's, and from how many of its were deleted."""
         if self._queued_fault("link_customer"):
             raise GatewayError("the sandbox could not be reached")
-        return derived("cus", account_id)
+        ids = (derived("cus", account_id, *filter(None, [number])) for number in count())
+        return next(customer_id for customer_id in ids if not self._memory.is_deleted(customer_id))
 
     def begin(self, request: ChargeRequest) -> Begun | NotAttempted | Unknown:
         """Create an unconfirmed payment, which nobody can pay before `charge` confirms it.

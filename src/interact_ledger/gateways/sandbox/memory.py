@@ -57,6 +57,7 @@ _TABLES = (
         occurred_at TEXT NOT NULL, charge_reference TEXT, customer_id TEXT,
         copies INTEGER NOT NULL, acknowledged INTEGER NOT NULL DEFAULT 0
     )""",
+    "CREATE TABLE IF NOT EXISTS deleted_customers (customer_id TEXT PRIMARY KEY)",
     """CREATE TABLE IF NOT EXISTS tries (
         kind TEXT NOT NULL, attempt_id TEXT NOT NULL, verb TEXT NOT NULL, PRIMARY KEY (kind, attempt_id, verb)
     )""",
@@ -331,6 +332,16 @@ class Memory:
     def cards(self) -> list[KeptCard]:
         """Return the saved cards that can be charged, oldest first."""
         return [_card(row) for row in self._rows("SELECT * FROM cards WHERE NOT forgotten ORDER BY number")]
+
+    # Customers
+
+    def delete_customer(self, customer_id: str) -> None:
+        """Remember that a customer was deleted."""
+        self._rows("INSERT OR IGNORE INTO deleted_customers VALUES (?)", customer_id)
+
+    def is_deleted(self, customer_id: str) -> bool:
+        """Say whether a customer was deleted."""
+        return bool(self._rows("SELECT 1 FROM deleted_customers WHERE customer_id = ?", customer_id))
 
     # Notices
 

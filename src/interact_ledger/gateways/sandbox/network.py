@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from interact_ledger.clock import Clock
-from interact_ledger.errors import GatewayInvalidRequest
+from interact_ledger.errors import GatewayCustomerGone, GatewayInvalidRequest
 from interact_ledger.gateways.protocol import Found, Indeterminate, NotAttempted, NotFound, Unknown
 from interact_ledger.gateways.sandbox.memory import Intent, Kind
 from interact_ledger.gateways.sandbox.tokens import Fault, Status, script_of
@@ -66,6 +66,8 @@ class SandboxNetwork(SandboxWorld):
         with self._memory.transaction():
             known = self._repeated(wanted)
             intent = _continued(known, wanted)
+            if known is None and send_before is not None:
+                self._refuse_deleted(wanted.customer_id)
             if send_before is not None and self._now() >= send_before and _would_change(verb, known):
                 return self._not_sent(verb, wanted.kind, wanted.attempt_id, "send_before has passed")
             fault = self._queued_fault(verb) or _scripted_fault(verb, intent)
@@ -77,6 +79,10 @@ class SandboxNetwork(SandboxWorld):
 
             reference = known.reference if known else None
             return self._over_network(verb, wanted.kind, wanted.attempt_id, fault, act, reference=reference)
+
+    def _refuse_deleted(self, customer_id: str | None) -> None:
+        if customer_id is not None and self._memory.is_deleted(customer_id):
+            raise GatewayCustomerGone("was deleted at the sandbox", field="customer_id")
 
     def _over_network(
         self,

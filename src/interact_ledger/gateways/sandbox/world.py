@@ -158,6 +158,15 @@ class SandboxWorld(SandboxServer):
             self._forget(card)
             self._announce_card(card)
 
+    def delete_customer(self, customer_id: str) -> None:
+        """Play a person who deletes a customer at the gateway, with its cards."""
+        with self._memory.transaction():
+            self._memory.delete_customer(customer_id)
+            for card in self._memory.cards():
+                if card.customer_id == customer_id:
+                    self._forget(card)
+            self._tell(NoticeSubject.CARD, derived("gone", customer_id), None, customer_id)
+
     def update_card(
         self,
         card_token: str,

@@ -22,6 +22,7 @@ from interact_ledger.gateways.stripe.charges import Charges
 from interact_ledger.gateways.stripe.connection import Connection
 from interact_ledger.gateways.stripe.notices import verified_notice
 from interact_ledger.gateways.stripe.refunds import Refunds
+from interact_ledger.gateways.stripe.requests import LOOKUP_LAG, SETTLES_WITHIN
 from interact_ledger.gateways.stripe.results import BRANDS
 
 __all__ = ["StripeGateway"]
@@ -42,9 +43,10 @@ _CAPABILITIES = Capabilities(
     partial_refunds=True,
     refunds_before_settlement=True,
     tells_after_capture=True,
+    sends_every_notice=True,
     replay_window=timedelta(hours=23),  # Stripe forgets a key after 24 hours at the earliest
-    settles_within=timedelta(minutes=2),
-    lookup_lag=timedelta(minutes=1),
+    settles_within=SETTLES_WITHIN,
+    lookup_lag=LOOKUP_LAG,
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from interact_ledger.errors import GatewayInvalidRequest, GatewayMisconfigured
+from interact_ledger.errors import GatewayInvalidRequest
 from interact_ledger.gateways.protocol import (
     Cancelled,
     CardDetails,
@@ -25,10 +25,8 @@ from interact_ledger.gateways.stripe.results import Object, card_decline, card_d
 from interact_ledger.gateways.stripe.understanding import (
     MISSING,
     Verbs,
-    found_or_new,
     invalid,
     looked_up,
-    new_id,
     reference_of,
     refuse_empty,
     understood,
@@ -48,7 +46,7 @@ class Cards(Verbs):
                 with another card.
         """
         refuse_empty(card.token, "card")
-        reference = request.reference or new_id(self._savings.create(request, request.send_before))
+        reference = request.reference or self._new_id(self._savings, request, request.send_before)
         if not isinstance(reference, str):
             return reference
         said = self._savings.confirm(request, reference, saving_confirmation(card))
@@ -68,7 +66,7 @@ class Cards(Verbs):
 
     def cancel_save(self, request: CardRequest) -> CardResult:
         """Cancel the SetupIntent; if none can be found, as `cancel`."""
-        reference = request.reference or found_or_new(self._savings, request)
+        reference = request.reference or self._to_cancel(self._savings, request)
         return self._cancelled_saving(request, reference) if isinstance(reference, str) else reference
 
     def find_card(self, request: CardRequest) -> Found[CardResult] | NotFound | Indeterminate:
@@ -109,11 +107,7 @@ class Cards(Verbs):
 
     def _missing_from(self, customer_id: str) -> NotFound | Indeterminate:
         """Make sure that this is the account that has the customer, be it a deleted one."""
-        refuse_empty(customer_id, "customer_id")
-        sent = self._connection.send(lambda v1: v1.customers.retrieve(customer_id))
-        if isinstance(sent, Refusal) and sent.code == MISSING:
-            raise GatewayMisconfigured("Stripe does not know the card's customer; is the key another's?")
-        known = isinstance(sent, Answer) and sent.body.get("id") == customer_id
+        known = self._customer_is_deleted(customer_id) is not None
         return NotFound() if known else Indeterminate(why="the card's customer could not be looked up")
 
     def _saved(self, request: CardRequest, reference: str, said: Object | NotAttempted | Unknown) -> CardResult:

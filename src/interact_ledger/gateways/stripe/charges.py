@@ -19,16 +19,14 @@ from interact_ledger.gateways.protocol import (
     Unknown,
 )
 from interact_ledger.gateways.stripe.connection import Answer, Refusal
-from interact_ledger.gateways.stripe.requests import key, new_customer, payment_confirmation
+from interact_ledger.gateways.stripe.requests import Parameters, key, new_customer, payment_confirmation
 from interact_ledger.gateways.stripe.results import Object, charge_result
 from interact_ledger.gateways.stripe.understanding import (
     MISSING,
     Verbs,
-    found_or_new,
     id_of,
     invalid,
     looked_up,
-    new_id,
     refuse_empty,
     understood,
 )
@@ -40,19 +38,20 @@ class Charges(Verbs):
     """The verbs about charges."""
 
     def link_customer(self, account_id: str) -> str:
-        """Return the id of the account's Customer; a repeat within a day gets the same one.
+        """Return the id of the account's Customer; a repeat within a day gets the same one, unless it was deleted.
 
         Raises:
             GatewayError: if it could not be created.
         """
-        params, options = new_customer(account_id), {"idempotency_key": key(account_id, "customer")}
-        sent = self._connection.send(lambda v1: v1.customers.create(params=params, options=options))
-        if isinstance(sent, Refusal):
-            raise invalid(sent, "account_id")
-        customer_id = understood(sent.body, id_of) if isinstance(sent, Answer) else sent
-        if not isinstance(customer_id, str):
-            raise GatewayError(f"Stripe could not be asked for a customer: {customer_id.why}")
-        return customer_id
+        step, params = "customer", new_customer(account_id)
+        while True:
+            sent = self._create_customer(params, key(account_id, step))
+            customer_id = understood(sent.body, id_of) if isinstance(sent, Answer) else sent
+            if not isinstance(customer_id, str):
+                raise GatewayError(f"Stripe could not be asked for a customer: {customer_id.why}")
+            if not isinstance(sent, Answer) or not sent.replayed or not self._is_deleted(customer_id):
+                return customer_id
+            step = f"customer after {customer_id}"
 
     def begin(self, request: ChargeRequest) -> Begun | NotAttempted | Unknown:
         """Create an unconfirmed PaymentIntent. Its client secret is told to nobody before it is needed.
@@ -60,8 +59,9 @@ class Charges(Verbs):
         Raises:
             GatewayInvalidRequest: for an amount that Stripe does not take, or if the attempt was begun with other
                 parameters.
+            GatewayCustomerGone: if the customer was deleted.
         """
-        made = new_id(self._payments.create(request, request.send_before))
+        made = self._new_id(self._payments, request, request.send_before)
         return Begun(reference=made) if isinstance(made, str) else made
 
     def charge(self, request: ChargeRequest, source: PaymentSource) -> ChargeResult:
@@ -72,7 +72,7 @@ class Charges(Verbs):
                 was charged to another card.
         """
         refuse_empty(source.token, "source")
-        reference = request.reference or new_id(self._payments.create(request, request.send_before))
+        reference = request.reference or self._new_id(self._payments, request, request.send_before)
         if not isinstance(reference, str):
             return reference
         said = self._payments.confirm(request, reference, payment_confirmation(request, source))
@@ -94,13 +94,26 @@ class Charges(Verbs):
         If none can be found, one is created and cancelled under the attempt's own key, so that whoever still means to
         begin the attempt gets that one.
         """
-        reference = request.reference or found_or_new(self._payments, request)
+        reference = request.reference or self._to_cancel(self._payments, request)
         if not isinstance(reference, str):
             return reference
         said = self._payments.cancel(reference)
         if isinstance(said, Refusal):
             raise invalid(said, "reference")
         return _charge_result(request, reference, said)
+
+    def _create_customer(self, params: Parameters, idempotency_key: str) -> Answer | NotAttempted | Unknown:
+        options = {"idempotency_key": idempotency_key}
+        sent = self._connection.send(lambda v1: v1.customers.create(params=params, options=options))
+        if isinstance(sent, Refusal):
+            raise invalid(sent, "account_id")
+        return sent
+
+    def _is_deleted(self, customer_id: str) -> bool:
+        deleted = self._customer_is_deleted(customer_id)
+        if deleted is None:
+            raise GatewayError("Stripe could not be asked for a customer")
+        return deleted
 
 
 def _charge_result(request: ChargeRequest, reference: str, said: Object | NotAttempted | Unknown) -> ChargeResult:

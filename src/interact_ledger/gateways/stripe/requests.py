@@ -24,7 +24,10 @@ __all__ = [
     "ATTEMPT",
     "LASTS_AT_MOST",
     "LOOKED_BACK",
+    "LOOKUP_LAG",
+    "NOTHING_COMES_AFTER",
     "OPERATION",
+    "SETTLES_WITHIN",
     "Parameters",
     "key",
     "new_customer",
@@ -44,6 +47,11 @@ LASTS_AT_MOST = timedelta(days=30)
 """How long before its `send_before` an attempt can have begun."""
 LOOKED_BACK = LASTS_AT_MOST + timedelta(days=1)
 """How long before its `send_before` its object can have been made, whatever the difference of clocks."""
+
+SETTLES_WITHIN = timedelta(minutes=2)
+LOOKUP_LAG = timedelta(minutes=1)
+NOTHING_COMES_AFTER = SETTLES_WITHIN + LOOKUP_LAG + timedelta(minutes=1)
+"""How long after its `send_before` an attempt that is not there is nowhere; a sender's clock may be a minute behind."""
 
 _OFF_SESSION = {Initiator.UNSCHEDULED: "one_off", Initiator.RECURRING: "recurring"}
 
