@@ -19,7 +19,16 @@ from interact_ledger.gateways.protocol import Advice, CardFunding, DeclineReason
 from interact_ledger.gateways.sandbox import SANDBOX_TOKENS
 from interact_ledger.ledger import TABLES
 from interact_ledger.pricing import availability, configuration, limits, price_list, taxes
-from interact_ledger.projections import accounts, at_gateways, checkouts, disputes, notifications, receipts, statement
+from interact_ledger.projections import (
+    accounts,
+    at_gateways,
+    checkouts,
+    credit_notes,
+    disputes,
+    notifications,
+    receipts,
+    statement,
+)
 from interact_ledger.storage import index
 from interact_ledger.tables import Table
 from writing import (
@@ -55,6 +64,7 @@ EVENT_FILES = [
         "automatic",
         "credit",
         "invoices",
+        "credit_notes",
     )
 ]
 """In the order in which somebody would read them."""
@@ -272,7 +282,8 @@ def tokens_page() -> list[str]:
 
 def documented(table: Table) -> tuple[ModuleType, str]:
     """Return the module that declares a table, and the text that stands below the declaration."""
-    for module in (accounts, checkouts, receipts, statement, notifications, disputes, at_gateways, index):
+    readers = (accounts, checkouts, receipts, credit_notes, statement, notifications, disputes, at_gateways)
+    for module in (*readers, index):
         body = ast.parse(inspect.getsource(module)).body
         for node, after in zip(body, [*body[1:], None], strict=True):
             declares = isinstance(node, ast.Assign) and getattr(module, ast.unparse(node.targets[0]), None) is table

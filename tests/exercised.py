@@ -364,3 +364,6 @@ def _open_ends(kit: LedgerKit) -> None:
     ledger.refund(account_id, paid, pounds("1.20"), "asked", idempotency_key="open refund")
     kit.gateway.settle(str(unnumbered.gateway_reference))
     process.settle(ledger._context, account_id, unnumbered.transaction_id)  # captured; killed before its invoice
+    kit.gateway.fail_next("refund", Fault.AFTER)
+    unanswered = ledger.refund(account_id, paid, pounds("2.40"), "asked", idempotency_key="killed refund")
+    refunds.settle_refund(ledger._context, account_id, unanswered.refund_id)  # paid back; killed before its credit note

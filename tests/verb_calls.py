@@ -188,6 +188,8 @@ CALLS: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "balance": _on(at=None, version=None),
     "receipt": lambda s: {"transaction_id": s.paid},
     "receipts": _on(after=0, limit=10),
+    "credit_note": lambda s: {"credit_note_id": s.kit.ledger.credit_notes(s.account)[0].credit_note_id},
+    "credit_notes": _on(after=0, limit=10),
     "statement": _on(start=None, end=None, after=0, limit=10),
     "history": _on(after=0, limit=10),
     "estimate": _on(items=[ONE_SEGMENT]),

@@ -18,7 +18,16 @@ from interact_ledger.gateways.discovery import gateway_from_env
 from interact_ledger.gateways.protocol import Gateway
 from interact_ledger.ids import IdSource, RandomIds
 from interact_ledger.processes.context import Context
-from interact_ledger.projections import accounts, at_gateways, checkouts, disputes, notifications, receipts, statement
+from interact_ledger.projections import (
+    accounts,
+    at_gateways,
+    checkouts,
+    credit_notes,
+    disputes,
+    notifications,
+    receipts,
+    statement,
+)
 from interact_ledger.settings import Settings
 from interact_ledger.storage.accounts import Accounts, Cause
 from interact_ledger.storage.books import Books
@@ -43,6 +52,8 @@ TABLES = (
     receipts.RECEIPTS,
     receipts.INVOICES,
     receipts.INVOICES_DUE,
+    credit_notes.CREDIT_NOTES,
+    credit_notes.CREDIT_NOTES_DUE,
     statement.STATEMENT_LINES,
     notifications.NOTIFICATIONS,
     disputes.DISPUTES,
@@ -52,6 +63,7 @@ READERS = (
     accounts.rows,
     checkouts.rows,
     receipts.rows,
+    credit_notes.rows,
     statement.rows,
     notifications.rows,
     disputes.rows,

@@ -25,7 +25,7 @@ class LedgerReplica(ReadingVerbs):
     A read is never staler than was allowed at opening: it raises `ReplicaTooFarBehind` where the standby is further
     behind, or cannot show that it is not. What a customer has just done may be missing within that bound, so decide
     nothing about money on it, and let who has just paid read from the primary. Nothing is migrated and nothing is
-    written: a receipt is there once its invoice was numbered on the primary. Safe to share between threads.
+    written: a receipt or credit note is there once it was numbered on the primary. Safe to share between threads.
     """
 
     _log: ReplicaLog
@@ -79,5 +79,5 @@ class LedgerReplica(ReadingVerbs):
     ) -> None:
         self.close()
 
-    def _issue_invoices(self, account_id: str) -> None:
+    def _give_due_numbers(self, account_id: str) -> None:
         """Leave it to the primary."""

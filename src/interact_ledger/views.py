@@ -30,6 +30,7 @@ __all__ = [
     "AutoTopUpDetails",
     "AutomaticPayments",
     "CardSavingResult",
+    "CreditNote",
     "DisputeDetails",
     "GrantedCredit",
     "HoldResult",
@@ -192,6 +193,38 @@ class DisputeDetails:
     gateway: str
     gateway_reference: str
     """The gateway's id of the dispute."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditNote:
+    """What a refund took back of a payment, in writing; it names the receipt."""
+
+    credit_note_id: str
+    credit_note_number: str
+    """Gapless per seller, in a series of its own: the seller's id, CN and a number from 1."""
+    issued_at: datetime
+    cancellation_number: str | None
+    """The document of the same series that cancels it, if the refund came back: the receipt holds again."""
+    cancelled_at: datetime | None
+    seller_name: str
+    seller_address: tuple[str, ...]
+    seller_tax_number: str | None
+    account_id: str
+    version: int
+    """The refund, by its position in the account's history; pass it as `after` for the credit notes that follow."""
+    transaction_id: str
+    """The receipt's."""
+    invoice_number: str
+    """The receipt's."""
+    refund_id: str
+    credit: Money
+    """What the balance fell by."""
+    taxes: tuple[Tax, ...]
+    """What was given back of each tax."""
+    total: Money
+    """What the customer got back."""
+    gateway_reference: str
+    """The gateway's id of the refund."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -166,6 +166,16 @@ def number_an_invoice_in_an_account(t: Tampered) -> None:
     t.append(t.event("spent")[0], "invoice-issued", issued)
 
 
+def give_a_credit_note_in_an_account(t: Tampered) -> None:
+    issued = t.state(*t.event("credit-note-issued"))["event"]
+    t.append(t.event("spent")[0], "credit-note-issued", issued)
+
+
+def spend_in_a_book_of_credit_notes(t: Tampered) -> None:
+    spent = t.state(*t.event("spent"))["event"]
+    t.append(t.event("credit-note-issued")[0], "spent", spent)
+
+
 def spend_in_an_invoice_book(t: Tampered) -> None:
     spent = t.state(*t.event("spent"))["event"]
     t.append(t.event("invoice-issued")[0], "spent", spent)
@@ -202,6 +212,8 @@ LOG = [
     (spend_before_the_opening, "event_misplaced"),
     (number_an_invoice_in_an_account, "event_misplaced"),
     (spend_in_an_invoice_book, "event_misplaced"),
+    (give_a_credit_note_in_an_account, "event_misplaced"),
+    (spend_in_a_book_of_credit_notes, "event_misplaced"),
     (start_a_stream_of_bytes, "event_misplaced"),
 ]
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from tampering import Tampered
 from test_forged_automatic_payments import FORGED as AUTOMATIC
+from test_forged_credit_notes import FORGED as CREDIT_NOTES
 from test_forged_events import FORGED
 from test_tampered_logs import LOG
 
@@ -26,6 +27,8 @@ KEYS = {
     "receipts": ("transaction_id", "version", "account_id"),
     "invoices": ("transaction_id", "seller_id", "number"),
     "invoices_due": ("transaction_id", "reference"),
+    "credit_notes": ("document_id", "seller_id", "number"),
+    "credit_notes_due": ("account_id", "version"),
     "statement_lines": ("account_id", "version"),
     "notifications": ("account_id", "version", "kind"),
     "disputes": ("account_id", "version", "dispute_id"),
@@ -201,7 +204,8 @@ def test_a_database_that_is_busy_is_no_finding(exercised_file):
 
 def test_every_code_is_found_by_some_test():
     by_table = {f"{table}_{what}" for table in KEYS for what in ("missing", "surplus", "differs")}
-    tried = {code for _, code in (*LOG, *FORGED)} | {code for _, code, _ in AUTOMATIC} | by_table | ATTENTION
+    tried = {code for _, code in (*LOG, *FORGED, *CREDIT_NOTES)} | {code for _, code, _ in AUTOMATIC}
+    tried |= by_table | ATTENTION
     tried |= {"snapshots_differs", "snapshots_surplus", "fold_differs"}
     tried |= {"copy_differs"}  # by the tests of a log that is kept elsewhere
     assert tried - {"operations_differs", "operation_steps_differs", "gateway_customers_differs"} == set(CODES)

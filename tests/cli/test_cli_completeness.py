@@ -176,7 +176,10 @@ def spending_commands(cli: Cli, campaign: Path) -> Iterator[Words]:
 def other_commands(cli: Cli) -> Iterator[Words]:
     account = cli.account()
     yield "receipt", cli.top_up(account, "--save-card")["transaction_id"]
-    for name in ("balance", "receipts", "statement", "history"):
+    refunded = cli.top_up(account)["transaction_id"]
+    cli.text("payment", "refund", account, refunded, "--reason", "why", "--key", "credited")
+    yield "credit-note", cli.json("credit-notes", account)["credit_notes"][0]["credit_note_id"]
+    for name in ("balance", "receipts", "credit-notes", "statement", "history"):
         yield name, account
     for name in ("recover", "run-due", "migrate", "rebuild", "audit", "gateways"):
         yield (name,)

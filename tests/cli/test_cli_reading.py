@@ -57,6 +57,31 @@ def test_a_receipt_by_its_transaction_and_all_of_an_account(cli: Cli):
     assert transaction_id in cli.text("receipts", account_id)
 
 
+def test_a_receipt_shows_its_credit_notes_which_are_found_by_their_own_ids_too(cli: Cli):
+    account_id = cli.account()
+    transaction_id = cli.top_up(account_id)["transaction_id"]
+    assert "credit notes" not in cli.text("receipt", transaction_id)
+    cli.text("payment", "refund", account_id, transaction_id, "--amount", "12", "--reason", "why")
+    receipt = cli.json("receipt", transaction_id)
+    (note,) = receipt["credit_notes"]
+    assert (receipt["left"], receipt["dispute"], receipt["is_reversed"]) == (pounds("48.00"), None, False)
+    assert (note["credit_note_number"], note["credit"]) == ("interact-gb-CN-000001", pounds("10.00"))
+    assert cli.json("credit-note", note["credit_note_id"]) == note
+    assert cli.json("credit-notes", account_id) == {"credit_notes": [note]}
+    assert cli.json("credit-notes", account_id, "--after", str(note["version"])) == {"credit_notes": []}
+    assert cli.refused("credit-note", "crn_unknown")["field"] == "credit_note_id"
+    for shown in (
+        cli.text("receipt", transaction_id),
+        cli.text("credit-notes", account_id),
+        cli.text("credit-note", note["credit_note_id"]),
+    ):
+        assert note["credit_note_id"] in shown
+        assert "interact-gb-CN-000001" in shown
+        assert "interact-gb-000001" in shown
+        assert "£12.00" in shown
+    assert "No credit notes." in cli.text("credit-notes", cli.account())
+
+
 def test_a_statement_adds_up_to_the_last_digit(cli: Cli):
     account_id = spent(cli)
     statement = cli.json("statement", account_id)

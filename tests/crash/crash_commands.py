@@ -13,9 +13,10 @@ from moneyed import Money
 from interact_ledger import Message, Number
 from interact_ledger.domain.events import CardSaved
 from interact_ledger.errors import NumberNotFound
+from interact_ledger.gateways.protocol import Refunded
 from interact_ledger.gateways.sandbox import Fault
 from interact_ledger.ids import operation_id
-from interact_ledger.processes import top_up
+from interact_ledger.processes import refunds, top_up
 from interact_ledger.testing import LedgerKit, SequentialIds
 
 Call = Callable[[], Any]
@@ -122,6 +123,22 @@ def hear_everything(kit: LedgerKit) -> None:
     assert receive(kit)()
     for delivery in kit.gateway.notices_due():
         kit.gateway.acknowledge(delivery.notice_id)
+
+
+def refund_without_credit_note(kit: LedgerKit) -> None:
+    """Pay back as a process does that is killed before it gives the credit note its number."""
+    kit.gateway.fail_next("refund", Fault.AFTER)
+    unknown = refund(kit)()
+    assert unknown.status == "unknown"
+    refunds.settle_refund(kit.ledger._context, account_id(kit), unknown.refund_id)
+
+
+def refund_elsewhere_and_return_it(kit: LedgerKit) -> None:
+    """Pay £12.00 back in the dashboard, tell the ledger of it, and have the customer's bank send it back."""
+    made = kit.gateway.refund_in_dashboard(_payment_reference(kit), Money("12", "GBP"))
+    assert isinstance(made, Refunded)
+    assert receive(kit)()
+    kit.gateway.return_refund(made.reference)
 
 
 def receive(kit: LedgerKit) -> Call:

@@ -44,6 +44,7 @@ class State(NamedTuple):
     cards: int
     numbers: int
     invoices: int
+    credit_notes: int
     standing: str
 
 
@@ -68,6 +69,8 @@ class Scene:
     """How many payments it comes to."""
     refunded: str = "0"
     """How much is paid back of them."""
+    credit_notes: int = 0
+    """How many credit notes and cancellations of credit notes it comes to."""
     cards: int = 0
     """How many saved cards there are in the end."""
     numbers: int = 0
@@ -93,6 +96,7 @@ class Scene:
             cards=self.cards,
             numbers=self.numbers,
             invoices=self.captures,
+            credit_notes=self.credit_notes,
             standing=self.standing,
         )
 
@@ -111,7 +115,7 @@ SAVING_WAITS = (do.fund, done(save_waiting))
 charging = partial(Scene, captures=1, cards=1)
 """A scene that ends with one payment, and with its card saved."""
 told = partial(charging, request=do.receive)
-refunding = partial(charging, request=do.refund, moved="-10", refunded="12")
+refunding = partial(charging, request=do.refund, moved="-10", refunded="12", credit_notes=1)
 recovering = partial(Scene, killed=do.recover, after=PROVEN)
 """A scene in which recovery is killed, not the request that it ends."""
 recovering_charge = partial(charging, **recovering.keywords)
@@ -223,6 +227,12 @@ NOTICES = (
         request=do.receive,
         over=EXPIRED,
     ),
+    charging(
+        name="the notices of a refund made elsewhere that came back",
+        prepare=(*PAID, do.refund_elsewhere_and_return_it),
+        request=do.receive,
+        credit_notes=2,
+    ),
     Scene(
         name="the notices of a saving that was authenticated",
         prepare=(*SAVING_WAITS, do.authenticate_saving),
@@ -237,6 +247,7 @@ NOTICES = (
         prepare=(*PAID, do.refund_in_the_dashboard),
         moved="-10",
         refunded="12",
+        credit_notes=1,
     ),
 )
 RECOVERIES = (
@@ -335,6 +346,11 @@ SCHEDULE = (
         captures=2,
         cards=2,
     ),
+    refunding(
+        name="the numbering of a credit note",
+        prepare=(*PAID, do.refund_without_credit_note),
+        request=do.run_due,
+    ),
 )
 AUTOMATIC = (
     scheduled(
@@ -376,6 +392,7 @@ def state_of(kit: LedgerKit) -> State:
     balance = kit.ledger.balance(account_id)
     payments = kit.gateway.captured()
     [invoices] = kit.ledger._log.query("SELECT COUNT(*) AS count FROM invoices")
+    [credit_notes] = kit.ledger._log.query("SELECT COUNT(*) AS count FROM credit_notes")
     return State(
         available=balance.available.amount,
         held=balance.held.amount,
@@ -386,6 +403,7 @@ def state_of(kit: LedgerKit) -> State:
         cards=len(kit.ledger.cards(account_id)),
         numbers=len(kit.ledger.numbers(account_id)),
         invoices=invoices["count"],
+        credit_notes=credit_notes["count"],
         standing=kit.ledger.account(account_id).standing,
     )
 

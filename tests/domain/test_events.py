@@ -47,7 +47,7 @@ def all_subclasses(cls: type[Event]) -> Iterator[type[Event]]:
 ABSTRACT = {
     *(e.OperationEvent, e.OperationStarted, e.PaymentEvent, e.CardSavingEvent, e.Purchase, e.RefundEvent),
     e.ConsentGiven,
-    *(e.ChargeEvent, e.ChargeShare),
+    *(e.ChargeEvent, e.ChargeShare, e.CreditNoteEntry),
 }
 
 

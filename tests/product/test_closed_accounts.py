@@ -32,6 +32,7 @@ class Closed:
     hold: str
     saving: str
     refund: str
+    credit_note: str
 
 
 @pytest.fixture
@@ -42,6 +43,7 @@ def closed(kit: LedgerKit) -> Closed:
     paid = ledger.top_up(account_id, used_quote, card_token="tok_visa", idempotency_key="paid").transaction_id
     spend = ledger.spend(account_id, ONE_SEGMENT, idempotency_key="spend").transaction_id
     refund = ledger.refund(account_id, paid, gbp("0.01"), "why", idempotency_key="refund").refund_id
+    (credit_note,) = ledger.credit_notes(account_id)
     hold = ledger.hold(account_id, gbp("5.00"), "r", idempotency_key="hold").hold_id
     ledger.release(account_id, hold, idempotency_key="release")
     saving = ledger.save_card(account_id, "tok_visa", idempotency_key="other").saving_id
@@ -53,7 +55,8 @@ def closed(kit: LedgerKit) -> Closed:
     ledger.close_account(
         account_id, "moved away", idempotency_key="close", paid_out=gbp("59.95"), payout_reference="bank-1"
     )
-    return Closed(kit, account_id, card, quote, used_quote, paid, spend, hold, saving, refund)
+    noted = credit_note.credit_note_id
+    return Closed(kit, account_id, card, quote, used_quote, paid, spend, hold, saving, refund, noted)
 
 
 KEY = {"idempotency_key": "k"}
@@ -105,6 +108,8 @@ READING: dict[str, Callable[[Ledger, Closed], object]] = {
     "payment_methods": lambda ledger, c: ledger.payment_methods(c.id),
     "receipt": lambda ledger, c: ledger.receipt(c.paid),
     "receipts": lambda ledger, c: ledger.receipts(c.id),
+    "credit_note": lambda ledger, c: ledger.credit_note(c.credit_note),
+    "credit_notes": lambda ledger, c: ledger.credit_notes(c.id),
     "refundable": lambda ledger, c: ledger.refundable(c.id, c.paid),
     "refund_result": lambda ledger, c: ledger.refund_result(c.id, c.refund),
     "statement": lambda ledger, c: ledger.statement(c.id),
@@ -165,13 +170,13 @@ def test_recovery_and_the_schedule_leave_a_closed_account_alone(closed):
     assert (stored(closed.kit), at_gateway(closed.kit)) == before
 
 
-FOUND_WITHOUT_ACCOUNT = {"accounts", "audit", "receipt", "checkout_summary"}
+FOUND_WITHOUT_ACCOUNT = {"accounts", "audit", "receipt", "credit_note", "checkout_summary"}
 
 
 @pytest.mark.parametrize("verb", sorted((COMMANDS.keys() | READING.keys()) - FOUND_WITHOUT_ACCOUNT))
 def test_an_unknown_account_is_not_found_by_any_verb(closed, verb):
     before = stored(closed.kit), at_gateway(closed.kit)
-    unknown = Closed(closed.kit, "unknown", *["unknown"] * 8)
+    unknown = Closed(closed.kit, "unknown", *["unknown"] * 9)
     with pytest.raises(AccountNotFound) as refused:
         (COMMANDS | READING)[verb](closed.kit.ledger, unknown)
     assert refused.value.field == "account_id"

@@ -230,7 +230,7 @@ def test_a_role_that_may_not_see_the_receiver_reads_only_what_was_just_committed
 
 def test_a_replica_writes_nothing_not_even_an_invoice_number(pkit, replica, monkeypatch):
     account_id = opened(pkit).account_id
-    monkeypatch.setattr(type(pkit.ledger), "_number_invoices", lambda *_: None)
+    monkeypatch.setattr(type(pkit.ledger), "_give_numbers", lambda *_: None)
     transaction_id = pay(pkit, account_id).transaction_id
     until(lambda: replica.account(account_id).version == pkit.ledger.account(account_id).version)
     assert replica.receipts(account_id) == []

@@ -19,6 +19,7 @@ NOT_FOUND = {
     "card_id": x.CardNotFound,
     "transaction_id": x.TransactionNotFound,
     "refund_id": x.TransactionNotFound,
+    "credit_note_id": x.TransactionNotFound,
     "saving_id": x.TransactionNotFound,
     "hold_id": x.HoldNotFound,
     "number": x.NumberNotFound,
@@ -82,6 +83,9 @@ def test_a_listing_shows_only_the_accounts_own(kit: LedgerKit, scene: Scene, str
     receipts = {account: {r.transaction_id for r in ledger.receipts(account)} for account in (mine, others)}
     assert receipts[mine].isdisjoint(receipts[others])
     assert {r.account_id for account in (mine, others) for r in ledger.receipts(account)} == {mine, others}
+    notes = {account: {n.credit_note_id for n in ledger.credit_notes(account)} for account in (mine, others)}
+    assert notes[mine]
+    assert notes[others] == set()
     lines = {account: {line.transaction_id for line in ledger.statement(account).lines} for account in (mine, others)}
     assert lines[mine].isdisjoint(lines[others])
     for account in (mine, others):
@@ -95,10 +99,11 @@ def test_the_same_key_on_two_accounts_names_two_operations(kit: LedgerKit, scene
     assert available(kit, scene.account) == first
 
 
-def test_a_sellers_invoice_book_is_no_account(kit: LedgerKit, scene: Scene):
+@pytest.mark.parametrize("topic", ["invoice-issued", "credit-note-issued"])
+def test_a_sellers_book_is_no_account(kit: LedgerKit, scene: Scene, topic: str):
     (book,) = {
         row["originator_id"]
-        for row in kit.ledger._log.query("SELECT originator_id FROM stored_events WHERE topic='invoice-issued'")
+        for row in kit.ledger._log.query("SELECT originator_id FROM stored_events WHERE topic=?", [topic])
     }
     for verb in sorted(verb for verb in verbs() if "account_id" in annotations(verb)):
         before = stored(kit), at_gateway(kit)

@@ -16,6 +16,8 @@ from interact_ledger.gateways.sandbox import SandboxGateway
 from interact_ledger.testing import LedgerKit
 
 NOON = datetime(2027, 3, 1, 12, tzinfo=UTC)
+NONE_DUE = ["invoices_due", "credit_notes_due"]
+"""The tables that are empty once everything has its number."""
 HASTY = Settings.default().model_copy(update={"command_deadline": timedelta(seconds=1)})
 """Gives up on a locked database after a second."""
 
@@ -40,6 +42,7 @@ def put_through_its_paces(kit: LedgerKit) -> str:
     kit.clock.advance(timedelta(days=40))
     ledger.recover()
     ledger.run_due()
+    ledger.refund(account_id, paid.transaction_id, gbp("1.20"), "asked", idempotency_key="refund")
     kit.gateway.open_dispute(str(paid.gateway_reference), gbp("6.00"))
     told = kit.gateway.notices_due()[-1]
     ledger.receive("sandbox", told.body, told.headers)

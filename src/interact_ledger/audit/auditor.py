@@ -15,6 +15,7 @@ from interact_ledger.audit.across import across_streams
 from interact_ledger.audit.amounts import decimal
 from interact_ledger.audit.book import Book, Money
 from interact_ledger.audit.books import GATEWAY_PREFIX, SELLER_PREFIX, GatewayAudit, SellerAudit
+from interact_ledger.audit.credit_notes import CREDIT_NOTES_PREFIX, CreditNoteAudit, notes_within_receipts
 from interact_ledger.audit.entries import EVENTS_SQL, MALFORMED, Entry, StreamReader, purchase_finder
 from interact_ledger.audit.expected import Shelves
 from interact_ledger.audit.findings import Finding, Findings
@@ -71,6 +72,7 @@ class _Auditor:
             self._stream(stream_id, rows)
         self._shelves.finish()
         self._findings.extend(across_streams(self._read))
+        self._findings.extend(notes_within_receipts(self._read))
         self._findings.extend(
             Finding("copy_differs", stream_id, version, "is not the same in the other event store")
             for stream_id, version in differences
@@ -92,6 +94,8 @@ class _Auditor:
             self._done += sum(1 for _ in rows)
         elif stream_id.startswith(SELLER_PREFIX):
             self._read_through(stream_id, rows, SellerAudit(self._read, self._shelves).entry)
+        elif stream_id.startswith(CREDIT_NOTES_PREFIX):
+            self._read_through(stream_id, rows, CreditNoteAudit(self._read, self._shelves).entry)
         elif stream_id.startswith(GATEWAY_PREFIX):
             self._read_through(stream_id, rows, GatewayAudit(self._shelves).entry)
         else:

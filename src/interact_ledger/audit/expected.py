@@ -9,9 +9,9 @@ from interact_ledger.audit.amounts import moment
 from interact_ledger.audit.book import Book
 from interact_ledger.audit.entries import Entry
 from interact_ledger.audit.findings import Finding
-from interact_ledger.audit.tables import ROWS, Read, Walk
+from interact_ledger.audit.tables import ANSWERED, ROWS, Read, Walk
 from interact_ledger.audit.told import Signals, told
-from interact_ledger.audit.topics import TOPICS
+from interact_ledger.audit.topics import PAID_BACK, RETURNED, TOPICS
 from interact_ledger.ids import derived_id
 
 __all__ = ["Parts", "Shelves", "open_at_gateways"]
@@ -34,7 +34,8 @@ class Shelves:
     """All tables that follow from the log, walked through beside it."""
 
     def __init__(self, read: Read, report: Callable[[Finding], None]) -> None:
-        self._walks = {table: Walk(table, read, report) for table in ROWS}
+        self._walks = {table: Walk(table, rows, read, report) for table, rows in ROWS.items()}
+        self._answered = Walk("credit_notes_due", ANSWERED, read, report)
         self._snapshots = self._walks["snapshots"]
 
     def check_indexes(self, entry: Entry) -> None:
@@ -73,6 +74,8 @@ class Shelves:
         for kind, about in sorted(told(entry, book, signals)):
             place = (entry.stream_id, entry.version, kind)
             self._walks["notifications"].expect(place, entry.recorded_at, {**about, "currency": book.currency})
+        if entry.topic in PAID_BACK | RETURNED:
+            self._check_answered(entry)
         if entry.topic == "dispute-opened":
             place = (entry.stream_id, entry.version, entry.event["operation_id"])
             self._walks["disputes"].expect(place, entry.event["transaction_id"])
@@ -107,10 +110,41 @@ class Shelves:
             event["seller_tax_number"],
         )
 
+    def check_credit_note(self, entry: Entry, document_id: str, cancels: str | None) -> None:
+        """Hold the credit notes against an event of a seller's book of them, whose version is the number."""
+        event = entry.event
+        self._walks["credit_notes"].expect(
+            (entry.stream_id, entry.version, document_id),
+            cancels,
+            entry.recorded_at,
+            event["account_id"],
+            event["account_version"],
+            event["transaction_id"],
+            event["charge_reference"],
+            event["invoice_number"],
+            event["refund_id"],
+            event["refund_reference"],
+            event["currency"],
+            entry.amount("credit"),
+            event["taxes"],
+            entry.amount("total"),
+            event["seller_name"],
+            event["seller_address"],
+            event["seller_tax_number"],
+        )
+
     def finish(self) -> None:
         """Report every row that is left."""
-        for walk in self._walks.values():
+        for walk in (*self._walks.values(), self._answered):
             walk.finish()
+
+    def _check_answered(self, entry: Entry) -> None:
+        """See that a refund, or its return, has its credit note's document or is due one, if it took anything."""
+        if entry.topic != "refund-mismatched" and not entry.amount("total"):
+            return  # somebody paid back what was not left of the charge
+        place = (entry.stream_id, entry.version)
+        self._answered.expect(place)
+        self._walks["credit_notes_due"].allow(place, entry.event["operation_id"], entry.recorded_at)
 
 
 def _line(entry: Entry, book: Book, before: Parts, after: Parts) -> tuple[Any, ...]:

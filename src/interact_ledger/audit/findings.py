@@ -21,7 +21,7 @@ class Finding(NamedTuple):
     code: str
     """What kind of thing; one of `CODES`."""
     account_id: str
-    """The stream: an account, or a book: `seller_…` of invoices, `gateway_…` of a gateway's notices."""
+    """The stream: an account, or a book: `seller_…` of invoices, `credit_notes_…`, `gateway_…` of notices."""
     version: int | None
     """The event by its position in the stream, None where it is no single event's."""
     message: str
@@ -36,7 +36,7 @@ class Finding(NamedTuple):
 ATTENTION = frozenset(
     {
         *("capture_late", "capture_mismatched", "refund_late", "refund_mismatched", "refund_returned"),
-        *("notice_unexplained", "unsettled"),
+        *("credit_note_exceeds", "notice_unexplained", "unsettled"),
     }
 )
 """What is reported though nothing is wrong with the ledger: what a gateway did unasked, or leaves open."""
@@ -103,6 +103,10 @@ _LOG_CODES = {
     # Invoices
     "invoice_wrong": "an invoice number was given in another's book",
     "invoice_without_capture": "an invoice number was given to a payment that was never captured",
+    "credit_note_wrong": "a credit note was given in another's book",
+    "credit_note_without_refund": "a credit note is of no refund, or cancels that of one which did not come back",
+    "credit_note_differs": "a credit note is not what its refund gave back, or names another document than it must",
+    "credit_note_exceeds": "credit notes come to more than their receipt; the gateway paid back more than it captured",
 }
 
 _TABLES = {
@@ -116,6 +120,8 @@ _TABLES = {
     "receipts": "the receipts",
     "invoices": "the invoice numbers",
     "invoices_due": "the payments without an invoice number",
+    "credit_notes": "the credit notes",
+    "credit_notes_due": "the refunds without a credit note",
     "statement_lines": "the statements",
     "notifications": "what customers should be told of",
     "disputes": "the list of disputes",

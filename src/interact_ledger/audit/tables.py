@@ -17,7 +17,7 @@ from interact_ledger.audit.amounts import millionths
 from interact_ledger.audit.findings import Finding
 from interact_ledger.clock import iso
 
-__all__ = ["ROWS", "Place", "Read", "Rows", "Walk"]
+__all__ = ["ANSWERED", "ROWS", "Place", "Read", "Rows", "Walk", "amount"]
 
 Read: TypeAlias = Callable[[str, Sequence[object]], Iterator[Sequence[Any]]]
 """Runs a reading statement and yields its rows as they come; texts are ordered by their bytes.
@@ -53,7 +53,8 @@ def _snapshot(state: Any) -> tuple[str, int, int]:
     return snapshot["chain"], millionths(account["balance"]), millionths(account["held"])
 
 
-def _amount(value: Any) -> int:
+def amount(value: Any) -> int:
+    """Return an amount in millionths, whichever way the database keeps it."""
     return millionths(f"{value:f}" if isinstance(value, Decimal) else value)
 
 
@@ -69,7 +70,7 @@ def _said(data: str) -> dict[str, Any]:
     return {name: millionths(value) if name in _AMOUNTS_SAID else value for name, value in said.items()}
 
 
-_TEXT, _AMOUNT, _TIME, _JSON = _as_it_is, _amount, _time, json.loads
+_TEXT, _AMOUNT, _TIME, _JSON = _as_it_is, amount, _time, json.loads
 
 ROWS: Mapping[str, Rows] = MappingProxyType(
     {
@@ -153,6 +154,35 @@ ROWS: Mapping[str, Rows] = MappingProxyType(
                 "seller_tax_number": _TEXT,
             },
         ),
+        "credit_notes": Rows(
+            "SELECT 'credit_notes_' || seller_id, number, document_id, cancels, issued_at, account_id, version,"
+            " transaction_id, charge_reference, invoice_number, refund_id, refund_reference, currency, credit, taxes,"
+            " total, seller_name, seller_address, seller_tax_number FROM credit_notes ORDER BY 1, 2, 3",
+            (str, int, str),
+            {
+                "cancels": _TEXT,
+                "issued_at": _TIME,
+                "account_id": _TEXT,
+                "version": _TEXT,
+                "transaction_id": _TEXT,
+                "charge_reference": _TEXT,
+                "invoice_number": _TEXT,
+                "refund_id": _TEXT,
+                "refund_reference": _TEXT,
+                "currency": _TEXT,
+                "credit": _AMOUNT,
+                "taxes": _JSON,
+                "total": _AMOUNT,
+                "seller_name": _TEXT,
+                "seller_address": _TEXT,
+                "seller_tax_number": _TEXT,
+            },
+        ),
+        "credit_notes_due": Rows(
+            "SELECT account_id, version, refund_id, recorded_at FROM credit_notes_due ORDER BY 1, 2",
+            (str, int),
+            {"refund_id": _TEXT, "recorded_at": _TIME},
+        ),
         "statement_lines": Rows(
             "SELECT account_id, version, recorded_at, kind, operation_id, currency, amount, total, held, granted,"
             " pending FROM statement_lines ORDER BY 1, 2, 3",
@@ -183,13 +213,21 @@ ROWS: Mapping[str, Rows] = MappingProxyType(
 )
 """By table; `snapshots` are the ledger's short cuts to accounts' states, which need not be there."""
 
+ANSWERED = Rows(
+    "SELECT account_id, version FROM credit_notes UNION ALL SELECT account_id, version FROM credit_notes_due"
+    " ORDER BY 1, 2",
+    (str, int),
+    {},
+)
+"""Each refund, and each return of one, has a credit note's document or is due one; and none has two."""
+
 
 class Walk:
     """Goes through a table's rows while the audit goes through the log."""
 
-    def __init__(self, table: str, read: Read, found: Callable[[Finding], None]) -> None:
+    def __init__(self, table: str, rows: Rows, read: Read, found: Callable[[Finding], None]) -> None:
         self._table = table
-        self._rows = ROWS[table]
+        self._rows = rows
         self._read = read(self._rows.sql, ())
         self._found = found
         self._width = len(self._rows.place)

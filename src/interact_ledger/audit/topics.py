@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-__all__ = ["TOPICS", "Topic"]
+__all__ = ["PAID_BACK", "RETURNED", "TOPICS", "Topic"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +130,15 @@ TOPICS: Mapping[str, Topic] = MappingProxyType(
         "credit-expired": Topic(("lot_id",), command=True),
         # The seller's invoice book
         "invoice-issued": Topic(("invoice_id",), starts=True),
+        # The seller's book of credit notes
+        "credit-note-issued": Topic(("credit_note_id",), starts=True),
+        "credit-note-cancelled": Topic(("cancellation_id", "credit_note_id"), starts=True),
     }
 )
 """By topic."""
+
+PAID_BACK = frozenset({"refunded", "refund-mismatched", "refund-made-elsewhere"})
+"""What a credit note is of."""
+
+RETURNED = frozenset({"refund-returned", "refund-elsewhere-returned"})
+"""What cancels a credit note."""

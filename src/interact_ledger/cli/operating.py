@@ -65,7 +65,7 @@ def run_due(
         float, typer.Option("--every", metavar="SECONDS", help="How long --watch waits after each run.")
     ] = WATCH_SECONDS,
 ) -> Answer:
-    """Do all that has fallen due: charge automatic payments and numbers, expire holds and credit, number invoices.
+    """Do all that has fallen due: charge automatic payments and numbers, expire holds and credit, issue documents.
 
     May be run from cron, by several machines at once, or after days: what was done is not done again. With --watch
     only runs that did something are told, each as one document with --json, and a database that cannot be reached is

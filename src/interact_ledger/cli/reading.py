@@ -12,6 +12,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from interact_ledger import CreditNote
 from interact_ledger.cli.arguments import AccountId, Limit, TransactionId, moment
 from interact_ledger.cli.documents import as_document, fields_of, recorded_document
 from interact_ledger.cli.output import Answer
@@ -48,7 +49,10 @@ def balance(
 def receipt(session: Session, transaction_id: TransactionId) -> Answer:
     """Show the receipt of a captured top-up."""
     found = session.records.receipt(transaction_id)
-    return Answer(as_document(found), [record(found)])
+    shown = [record(found, leave_out=("credit_notes",))]
+    if found.credit_notes:
+        shown.append(_credit_notes(found.credit_notes, title="credit notes"))
+    return Answer(as_document(found), shown)
 
 
 @command(reading, "receipts", panel=PANEL)
@@ -67,10 +71,28 @@ def receipts(
             "paid_at": item.paid_at,
             "credit": item.credit,
             "total": item.total,
+            "left": item.left,
         }
         for item in found
     ]
     return Answer({"receipts": as_document(found)}, [listing(rows, none="No receipts.")])
+
+
+@command(reading, "credit-note", panel=PANEL)
+def credit_note(
+    session: Session,
+    credit_note_id: Annotated[str, typer.Argument(metavar="CREDIT_NOTE", help="The credit note's id.")],
+) -> Answer:
+    """Show the credit note of a refund."""
+    found = session.records.credit_note(credit_note_id)
+    return Answer(as_document(found), [record(found)])
+
+
+@command(reading, "credit-notes", panel=PANEL)
+def credit_notes(session: Session, account_id: AccountId, after: After = 0, limit: Limit = 100) -> Answer:
+    """List an account's credit notes."""
+    found = session.records.credit_notes(account_id, after=after, limit=limit)
+    return Answer({"credit_notes": as_document(found)}, [_credit_notes(found)])
 
 
 @command(reading, "statement", panel=PANEL)
@@ -119,6 +141,21 @@ def history(session: Session, account_id: AccountId, after: After = 0, limit: Li
     next_cursor = events[-1].version if len(events) == limit else None
     document = {"events": [recorded_document(event) for event in events], "next_cursor": next_cursor}
     return Answer(document, [_history(events), *_more(next_cursor)])
+
+
+def _credit_notes(found: Iterable[CreditNote], title: str | None = None) -> RenderableType:
+    rows = [
+        {
+            "version": item.version,
+            "credit_note": f"{item.credit_note_id} {item.credit_note_number}",
+            "of": item.invoice_number,
+            "cancelled_by": item.cancellation_number,
+            "credit": item.credit,
+            "total": item.total,
+        }
+        for item in found
+    ]
+    return listing(rows, title=title, none="No credit notes.")
 
 
 def _more(next_cursor: int | None) -> list[RenderableType]:

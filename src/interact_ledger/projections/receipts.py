@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from moneyed import Money
 from pydantic_core import to_json
 
 from interact_ledger.domain.account import Account
+from interact_ledger.domain.charges import Charge
+from interact_ledger.domain.credit_notes import invoice_number
 from interact_ledger.domain.events import InvoiceIssued, PaymentCaptured, Recorded
+from interact_ledger.gateways.protocol import DisputeStatus
 from interact_ledger.tables import ColumnType, Query, RowChange, Table
-from interact_ledger.views import Tax, taxes_from_json
+from interact_ledger.views import CreditNote, Tax, taxes_from_json
 
-__all__ = ["INVOICES", "INVOICES_DUE", "RECEIPTS", "Receipt", "invoices_due", "receipt", "receipts", "rows"]
+__all__ = [
+    "INVOICES",
+    "INVOICES_DUE",
+    "RECEIPTS",
+    "Receipt",
+    "followed_by_anything",
+    "invoices_due",
+    "receipt",
+    "receipts",
+    "rows",
+    "with_what_followed",
+]
 
 RECEIPTS = Table(
     name="receipts",
@@ -99,6 +114,14 @@ class Receipt:
     """credit, debit, prepaid or unknown."""
     gateway: str
     gateway_reference: str
+    credit_notes: tuple[CreditNote, ...]
+    """What refunds took back of it, the earliest first; a cancelled one counts for nothing."""
+    left: Money
+    """What of the total nothing took back: no refund, no dispute that was lost, no settlement that failed."""
+    dispute: str | None
+    """open while its cardholder's bank wants it back, lost if one got (part of) it; else None."""
+    is_reversed: bool
+    """Whether its settlement failed: the money never came."""
 
 
 def receipt(query: Query, transaction_id: str) -> Receipt | None:
@@ -113,6 +136,31 @@ def receipts(query: Query, account_id: str, *, after: int, limit: int) -> list[R
         f"{_SELECT} WHERE r.account_id=? AND r.version>? ORDER BY r.version LIMIT ?", [account_id, after, limit]
     )
     return [_receipt(row) for row in rows]
+
+
+def followed_by_anything(query: Query, found: Sequence[Receipt]) -> set[str]:
+    """Return the transactions of an account's receipts, given in order, of which anything was recorded since."""
+    if not found:
+        return set()
+    since = query(
+        "SELECT DISTINCT r.transaction_id FROM receipts r JOIN operation_steps s ON s.subject_id = r.transaction_id"
+        " AND s.version > r.version WHERE r.account_id=? AND r.version>=? AND r.version<=?",
+        [found[0].account_id, found[0].version, found[-1].version],
+    )
+    return {row["transaction_id"] for row in since}
+
+
+def with_what_followed(found: Receipt, charge: Charge, notes: Sequence[CreditNote]) -> Receipt:
+    """Return a receipt with what took its payment back."""
+    statuses = {dispute.status for dispute in charge.disputes.values()}
+    told = (status.value for status in (DisputeStatus.OPEN, DisputeStatus.LOST) if status in statuses)
+    return replace(
+        found,
+        credit_notes=tuple(notes),
+        left=Money(max(charge.kept.total, Decimal(0)), found.total.currency),
+        dispute=next(told, None),
+        is_reversed=charge.reversal is not None,
+    )
 
 
 def invoices_due(query: Query, account_id: str | None) -> list[tuple[str, str, str]]:
@@ -174,7 +222,7 @@ def _receipt(row: Mapping[str, Any]) -> Receipt:
     currency = read["currency"]
     return Receipt(
         transaction_id=read["transaction_id"],
-        invoice_number=f"{read['seller_id']}-{read['number']:06d}",
+        invoice_number=invoice_number(read["seller_id"], read["number"]),
         issued_at=read["issued_at"],
         seller_name=read["seller_name"],
         seller_address=tuple(read["seller_address"].split("\n")),
@@ -190,4 +238,8 @@ def _receipt(row: Mapping[str, Any]) -> Receipt:
         funding=read["funding"],
         gateway=read["gateway"],
         gateway_reference=read["reference"],
+        credit_notes=(),
+        left=Money(read["total"], currency),
+        dispute=None,
+        is_reversed=False,
     )

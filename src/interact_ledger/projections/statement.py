@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -12,6 +12,7 @@ from moneyed import Money
 
 from interact_ledger.clock import BEGINNING, END, iso
 from interact_ledger.domain.account import Account
+from interact_ledger.domain.credit_notes import credit_note_number, invoice_number
 from interact_ledger.domain.events import Recorded
 from interact_ledger.money import EXACT
 from interact_ledger.tables import ColumnType, Query, RowChange, Table
@@ -72,6 +73,8 @@ class StatementLine:
     """Negative if the balance fell."""
     balance: Money
     """The total after it."""
+    document: str | None
+    """The number of the invoice, of the credit note or of its cancellation, if it has one by now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +139,8 @@ def statement(
         [account_id, iso(start or BEGINNING), iso(end or END), after, "0", limit + 1],
     )
     rows = [STATEMENT_LINES.read(row) for row in found[:limit]]
-    lines = tuple(_line(row, currency) for row in rows)
+    documents = _documents(query, account_id, [row["version"] for row in rows if row["kind"] in _WITH_DOCUMENTS])
+    lines = tuple(_line(row, currency, documents) for row in rows)
     if rows:
         opening = EXACT.subtract(rows[0]["total"], rows[0]["amount"])
         closing = rows[-1]["total"]
@@ -175,6 +179,32 @@ def rows(recorded: Recorded, before: Account | None, after: Account | None) -> I
     )
 
 
+_WITH_DOCUMENTS = frozenset(
+    {
+        *("payment-captured", "refunded", "refund-mismatched", "refund-returned"),
+        *("refund-made-elsewhere", "refund-elsewhere-returned"),
+    }
+)
+
+
+def _documents(query: Query, account_id: str, versions: Sequence[int]) -> dict[int, str]:
+    """Return the numbers that events of an account got, by their versions, which ascend."""
+    if not versions:
+        return {}
+    between = [account_id, versions[0], versions[-1]]
+    invoices = query(
+        "SELECT r.version, i.seller_id, i.number FROM receipts r JOIN invoices i ON i.transaction_id = r.transaction_id"
+        " AND i.reference = r.reference WHERE r.account_id=? AND r.version>=? AND r.version<=?",
+        between,
+    )
+    notes = query(
+        "SELECT version, seller_id, number FROM credit_notes WHERE account_id=? AND version>=? AND version<=?", between
+    )
+    return {row["version"]: invoice_number(row["seller_id"], row["number"]) for row in invoices} | {
+        row["version"]: credit_note_number(row["seller_id"], row["number"]) for row in notes
+    }
+
+
 _ZERO = Decimal(0)
 _VERSION_MAX = 2**62
 
@@ -190,7 +220,7 @@ def _total_before(query: Query, account_id: str, start: datetime | None, after: 
     return total
 
 
-def _line(row: Mapping[str, Any], currency: str) -> StatementLine:
+def _line(row: Mapping[str, Any], currency: str, documents: Mapping[int, str]) -> StatementLine:
     return StatementLine(
         recorded_at=row["recorded_at"],
         version=row["version"],
@@ -198,4 +228,5 @@ def _line(row: Mapping[str, Any], currency: str) -> StatementLine:
         transaction_id=row["operation_id"],
         amount=Money(row["amount"], currency),
         balance=Money(row["total"], currency),
+        document=documents.get(row["version"]),
     )

@@ -214,7 +214,7 @@ class Accounts:
         with localcontext(EXACT):
             for recorded, next_link in events:
                 if account is None and not isinstance(recorded.event, e.AccountOpened):
-                    break  # a seller's invoice book
+                    break  # a book
                 account, link = evolve(account, recorded), next_link
         if account is None:
             raise AccountNotFound("there is no such account", field="account_id")

@@ -1,8 +1,8 @@
 """Books: streams that are no account's, whose entries stand alone and are each made once.
 
-A seller's book gives invoice numbers: they are its versions, which have no gaps by construction. A gateway's book
-keeps the notices that nothing explains. Entries are made behind the appends of accounts, so that writers of different
-accounts never meet there.
+A seller's book of invoices, and another of credit notes, give numbers: they are its versions, which have no gaps by
+construction. A gateway's book keeps the notices that nothing explains. Entries are made behind the appends of accounts,
+so that writers of different accounts never meet there.
 """
 
 from __future__ import annotations
@@ -57,5 +57,9 @@ class Books:
 
     def is_entered(self, event: Event) -> bool:
         """Say whether an entry was made before, in a book or in any other stream."""
-        own = event.operations()[0]
-        return bool(self._log.query("SELECT 1 FROM operations WHERE operation_id=?", (own,)))
+        return self.place(event.operations()[0]) is not None
+
+    def place(self, entry_id: str) -> tuple[str, int] | None:
+        """Return the stream of an entry and its version there, None if it was not made."""
+        found = self._log.query("SELECT stream_id, version FROM operations WHERE operation_id=?", (entry_id,))
+        return (found[0]["stream_id"], found[0]["version"]) if found else None

@@ -166,7 +166,7 @@ class FollowingLog(Log):
         if list(known) != found[: len(known)]:
             raise CorruptLog(f"stream {stream_id}, version {version}: the other event store has not what was copied")
         if is_book(stream_id) and found[len(known) :]:
-            self.follow()  # an invoice number answers a payment, which must be here first
+            self.follow()  # a number answers a payment or a refund, which must be here first
         self._take(stream_id, found)
 
     def _take(self, stream_id: str, found: Sequence[StoredEvent]) -> None:

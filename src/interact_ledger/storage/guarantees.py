@@ -24,7 +24,7 @@ class Guarantees:
     append_only: bool = True
     """The database itself refuses to change or delete an event."""
     one_invoice_per_payment: bool = True
-    """A payment gets one invoice number, also while processes with different sellers in their settings run."""
+    """A payment gets one invoice number and a refund one credit note, also while processes with two sellers run."""
 
     @property
     def off(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from interact_ledger.storage.index import agenda_rows, index_rows
 from interact_ledger.tables import RowChange
 
 __all__ = [
+    "CREDIT_NOTES_PREFIX",
     "GATEWAY_PREFIX",
     "SELLER_PREFIX",
     "Reader",
@@ -25,6 +26,9 @@ __all__ = [
 
 SELLER_PREFIX = "seller_"
 """How the sellers' invoice books are named."""
+
+CREDIT_NOTES_PREFIX = "credit_notes_"
+"""How the sellers' books of credit notes are named."""
 
 GATEWAY_PREFIX = "gateway_"
 """How the gateways' books are named, of notices that nothing explains and no account is known for."""
@@ -70,7 +74,7 @@ def rows_of_events(done: Sequence[Step], readers: Sequence[Reader]) -> Iterator[
 
 def is_book(stream_id: str) -> bool:
     """Say whether a stream is a book, whose entries stand alone, and no account's."""
-    return stream_id.startswith((SELLER_PREFIX, GATEWAY_PREFIX))
+    return stream_id.startswith((SELLER_PREFIX, CREDIT_NOTES_PREFIX, GATEWAY_PREFIX))
 
 
 def accounts_first(stream_ids: Iterable[str]) -> list[str]:

@@ -37,13 +37,13 @@ class OperationVerbs(Verbs):
         told = progress(on_progress)
         self._log.follow()
         recovered = recovery.recover(self._context, self._query, told)
-        invoicing.issue_invoices(self._context, self._books, self._query)
+        invoicing.issue_due(self._context, self._books, self._query)
         return recovered
 
     def run_due(
         self, now: datetime | None = None, *, on_progress: Callable[[int, int], None] = silently
     ) -> list[schedule.Done]:
-        """Do all that has fallen due: charge automatic payments and numbers, expire holds and credit, number invoices.
+        """Do all that has fallen due: charge automatic payments and numbers, expire holds and credit, issue documents.
 
         Harmless when repeated, late, or run by several processes at once. What a gateway or one account stands in the
         way of is told in the outcome, and tried again by the next run.
@@ -63,7 +63,7 @@ class OperationVerbs(Verbs):
             raise InvalidRequest("is in the future; nobody is charged before the time", field="now")
         self._log.follow()
         done = schedule.run_due(self._context, self._query, until, told)
-        invoicing.issue_invoices(self._context, self._books, self._query)
+        invoicing.issue_due(self._context, self._books, self._query)
         return done
 
     def look_again(
@@ -99,7 +99,9 @@ class OperationVerbs(Verbs):
                 raise InvalidRequest("is none that the ledger was opened with", field="gateway")
         untelling = [gateway_id for gateway_id, can in capabilities.items() if not can.sends_every_notice]
         self._log.follow()
-        return look_again(self._context, self._query, [gateway] if gateway else untelling, start, told)
+        looked = look_again(self._context, self._query, [gateway] if gateway else untelling, start, told)
+        invoicing.issue_due(self._context, self._books, self._query)
+        return looked
 
     def deliver_notifications(
         self,

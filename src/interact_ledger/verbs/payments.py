@@ -231,6 +231,8 @@ class PaymentVerbs(Verbs):
         written = None if amount is None else exact(amount, "amount")
         request = self._request(account_id, idempotency_key, "refund", transaction_id, written, reason, charge)
         refund = refunds.refund(self._context, account_id, request, transaction_id, gross, reason, charge)
+        if refund.paid:
+            self._give_numbers(account_id)
         return refund_result(self._account(account_id), refund)
 
     def refund_result(self, account_id: str, refund_id: str) -> RefundResult:
@@ -332,17 +334,17 @@ class PaymentVerbs(Verbs):
         named(gateway_id=gateway_id)
         received = notices.receive(self._context, self._books, self._query, gateway_id, body, headers)
         for account_id in dict.fromkeys(notice.account_id for notice in received if notice.account_id):
-            self._number_invoices(account_id)
+            self._give_numbers(account_id)
         return received
 
     def _confirmation(self, account_id: str, progress: TopUpProgress) -> TopUpResult:
         if progress.top_up.captured is not None:
-            self._number_invoices(account_id)
+            self._give_numbers(account_id)
         return top_up_result(self._account(account_id), progress.top_up, progress.client_secret)
 
-    def _number_invoices(self, account_id: str) -> None:
-        with contextlib.suppress(Busy):  # numbered when the receipt is asked for, or by the schedule
-            invoicing.issue_invoices(self._context, self._books, self._query, account_id)
+    def _give_numbers(self, account_id: str) -> None:
+        with contextlib.suppress(Busy):  # given when the receipt is asked for, or by the schedule
+            invoicing.issue_due(self._context, self._books, self._query, account_id)
 
     def _saving(self, account_id: str, progress: SavingProgress) -> CardSavingResult:
         return card_saving_result(self._account(account_id), progress.saving, progress.client_secret)

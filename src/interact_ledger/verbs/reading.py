@@ -1,13 +1,13 @@
 """Reading: balances now and then, receipts, statements, histories, lists, and the audit.
 
 All of it is current to the moment it is read. Where another event store keeps the events, this holds for what names
-an account; `accounts` and `receipt` are there as current as the last `recover()`.
+an account; `accounts`, `receipt` and `credit_note` are there as current as the last `recover()`.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import localcontext
@@ -24,8 +24,9 @@ from interact_ledger.errors import CorruptLog, InvalidRequest, TransactionNotFou
 from interact_ledger.money import EXACT
 from interact_ledger.processes import invoicing
 from interact_ledger.projections import accounts as account_list
+from interact_ledger.projections import credit_notes, receipts, statement
 from interact_ledger.projections import disputes as dispute_list
-from interact_ledger.projections import receipts, statement
+from interact_ledger.projections.receipts import Receipt
 from interact_ledger.verbs.base import (
     Verbs,
     aware,
@@ -38,6 +39,7 @@ from interact_ledger.verbs.base import (
 )
 from interact_ledger.views import (
     AccountDetails,
+    CreditNote,
     DisputeDetails,
     GrantedCredit,
     SavedCardDetails,
@@ -149,22 +151,20 @@ class ReadingVerbs(Verbs):
         }
         return [dispute_details(known[dispute_id]) for dispute_id, _ in listed]
 
-    def receipt(self, transaction_id: str) -> receipts.Receipt:
+    def receipt(self, transaction_id: str) -> Receipt:
         """Return the receipt of a captured top-up by its transaction ID.
 
         Raises:
             TransactionNotFound: if there is no such transaction, or it was not captured.
         """
         account_id = self._account_of(transaction_id)
+        self._give_due_numbers(account_id)
         found = receipts.receipt(self._query, transaction_id)
         if found is None:
-            self._issue_invoices(account_id)
-            found = receipts.receipt(self._query, transaction_id)
-        if found is None:
             raise TransactionNotFound("has no receipt: no captured payment of it is known here", field="transaction_id")
-        return found
+        return self._as_they_are_now([found])[0]
 
-    def receipts(self, account_id: str, *, after: int = 0, limit: int = 100) -> list[receipts.Receipt]:
+    def receipts(self, account_id: str, *, after: int = 0, limit: int = 100) -> list[Receipt]:
         """Return an account's receipts in order, a page at a time.
 
         Args:
@@ -178,8 +178,37 @@ class ReadingVerbs(Verbs):
         """
         behind, most = position(after, "after"), page_limit(limit)
         self._account(account_id)
-        self._issue_invoices(account_id)
-        return receipts.receipts(self._query, account_id, after=behind, limit=most)
+        self._give_due_numbers(account_id)
+        return self._as_they_are_now(receipts.receipts(self._query, account_id, after=behind, limit=most))
+
+    def credit_note(self, credit_note_id: str) -> CreditNote:
+        """Return a credit note by its own ID.
+
+        Raises:
+            TransactionNotFound: if there is no such credit note.
+        """
+        named(credit_note_id=credit_note_id)
+        found = credit_notes.credit_note(self._query, credit_note_id)
+        if found is None:
+            raise TransactionNotFound("there is no such credit note", field="credit_note_id")
+        return found
+
+    def credit_notes(self, account_id: str, *, after: int = 0, limit: int = 100) -> list[CreditNote]:
+        """Return an account's credit notes in the order of their refunds, a page at a time.
+
+        Args:
+            account_id: whose.
+            after: the `version` of the last credit note of the page before.
+            limit: how many, 1 to 1000.
+
+        Raises:
+            AccountNotFound
+            InvalidRequest: naming the argument that is of no use.
+        """
+        behind, most = position(after, "after"), page_limit(limit)
+        self._account(account_id)
+        self._give_due_numbers(account_id)
+        return credit_notes.credit_notes(self._query, account_id, after=behind, limit=most)
 
     def statement(
         self,
@@ -256,5 +285,20 @@ class ReadingVerbs(Verbs):
             raise CorruptLog("commands decide on another account than its events come to; a snapshot may be false")
         return Folded(account.balance, account.held, account.pending, account.version)
 
-    def _issue_invoices(self, account_id: str) -> None:
-        invoicing.issue_invoices(self._context, self._books, self._query, account_id)
+    def _give_due_numbers(self, account_id: str) -> None:
+        invoicing.issue_due(self._context, self._books, self._query, account_id)
+
+    def _as_they_are_now(self, found: Sequence[Receipt]) -> list[Receipt]:
+        """Return an account's receipts with what took their payments back; of most, nothing did."""
+        moved = receipts.followed_by_anything(self._query, found)
+        notes = credit_notes.credit_notes_of(self._query, sorted(moved)) if moved else []
+        return [self._with_what_followed(one, notes) if one.transaction_id in moved else one for one in found]
+
+    def _with_what_followed(self, found: Receipt, notes: Sequence[tuple[str, CreditNote]]) -> Receipt:
+        history = self._context.accounts.history(found.account_id, found.transaction_id)
+        own = [
+            note
+            for reference, note in notes
+            if (note.transaction_id, reference) == (found.transaction_id, found.gateway_reference)
+        ]
+        return receipts.with_what_followed(found, fold_charges(history)[found.gateway_reference], own)

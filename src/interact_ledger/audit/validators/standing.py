@@ -13,13 +13,13 @@ __all__ = ["AFTER", "validate_closing", "validate_currency", "validate_place", "
 
 
 def validate_place(entry: Entry, book: Book) -> Iterator[Finding]:
-    """An account's stream starts with its opening, which comes once; invoice numbers are in books."""
+    """An account's stream starts with its opening, which comes once; invoices and credit notes are in books."""
     opening = entry.topic == "account-opened"
     if opening and book.standing:
         yield entry.finding("event_misplaced", "the account was opened before")
     if not opening and not book.standing:
         yield entry.finding("event_misplaced", "stands before the account's opening")
-    if entry.topic == "invoice-issued":
+    if entry.topic in _IN_BOOKS:
         yield entry.finding("event_misplaced", "stands in an account's stream, not in a seller's")
 
 
@@ -53,5 +53,7 @@ def validate_closing(entry: Entry, book: Book) -> Iterator[Finding]:
     ):
         yield entry.finding("closing_unbalanced", "leaves something open")
 
+
+_IN_BOOKS = frozenset({"invoice-issued", "credit-note-issued", "credit-note-cancelled"})
 
 AFTER = {"account-closed": validate_closing}

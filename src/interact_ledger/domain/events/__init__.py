@@ -16,6 +16,7 @@ from interact_ledger.domain.events.accounts import *
 from interact_ledger.domain.events.automatic import *
 from interact_ledger.domain.events.cards import *
 from interact_ledger.domain.events.credit import *
+from interact_ledger.domain.events.credit_notes import *
 from interact_ledger.domain.events.disputes import *
 from interact_ledger.domain.events.event import *
 from interact_ledger.domain.events.fields import *

@@ -56,7 +56,7 @@ class Recorded:
     """An event in its place in the log."""
 
     stream_id: str
-    """The account, or a book: a seller's of invoices, or a gateway's of notices that nothing explains."""
+    """The account, or a book: a seller's of invoices or of credit notes, or a gateway's of what nothing explains."""
     version: int
     """Its position in the stream: 1, 2, 3, … without gaps."""
     recorded_at: datetime
