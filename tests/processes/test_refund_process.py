@@ -27,6 +27,7 @@ from interact_ledger.errors import (
 )
 from interact_ledger.gateways.protocol import NotAttempted, NotFound
 from interact_ledger.gateways.sandbox import Fault
+from interact_ledger.processes import refunds
 from interact_ledger.testing import LedgerKit
 from ledger_helpers import at_gateway, events_of, gbp, stored, topics
 
@@ -292,6 +293,24 @@ def test_two_processes_that_try_a_queued_refund_at_once_pay_once(kit, account_id
     with ThreadPoolExecutor(4) as pool:
         for running in [pool.submit(kit.ledger.run_due) for _ in range(4)]:
             running.result()
+    assert (paid_back(kit), *balances(kit, account_id)) == (12, 40, 0)
+
+
+def test_what_another_process_ended_while_one_was_about_to_try_it_is_not_tried(kit, account_id, unsettled, monkeypatch):
+    queued = refund(kit, account_id, unsettled)
+
+    def slow(*about):
+        waiting = load(*about)
+        monkeypatch.undo()
+        with monkeypatch.context() as broken:
+            broken.setattr(kit.gateway, "refund", not_settled)
+            assert [outcome for _ in range(100) for outcome in run_due_in(kit, 2)][-1] == "not_attempted"
+        assert refund(kit, account_id, unsettled, key="anew").status == "succeeded"
+        return waiting
+
+    load = refunds.load
+    monkeypatch.setattr(refunds, "load", slow)
+    assert refunds.try_queued(kit.ledger._context, account_id, queued.refund_id).status == "not_attempted"
     assert (paid_back(kit), *balances(kit, account_id)) == (12, 40, 0)
 
 
