@@ -89,6 +89,6 @@ def _settle(context: Context, item: DueItem) -> tuple[str, bool]:
         return saving.status.value, saving.is_over
     if item.kind is AgendaKind.REFUND:
         refund = refunds.settle_refund(context, item.account_id, item.subject)
-        return refund.status.value, refund.is_over
+        return refund.outcome.value, refund.is_over
     forgotten = cards.forget(context, item.account_id, item.subject)
     return ("removed" if forgotten else "not yet confirmed"), forgotten

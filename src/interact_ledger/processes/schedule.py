@@ -138,7 +138,7 @@ def _charge_month(context: Context, item: DueItem, due_at: datetime) -> Sequence
 
 def _queued_refund(context: Context, item: DueItem, _now: datetime) -> list[Done]:
     refund = refunds.try_queued(context, item.account_id, item.subject)
-    return [_done(item, item.due_at, refund.status.value)]
+    return [_done(item, item.due_at, refund.outcome.value)]
 
 
 def _auto_top_up(context: Context, item: DueItem, now: datetime) -> list[Done]:
