@@ -118,6 +118,11 @@ class Charge:
         """What no fact took."""
         return self.claimable.plus(self.under_way)
 
+    def tax_lines(self, parts: Parts) -> tuple[e.TaxLine, ...]:
+        """Write what parts of the charge come to of each of its taxes."""
+        lines = zip(self.captured.taxes, parts.taxes, strict=True)
+        return tuple(tax.model_copy(update={"amount": amount}) for tax, amount in lines)
+
     def takes(self, parts: Parts) -> Charge:
         """Return the charge with less left."""
         return replace(self, left=self.left.minus(parts))

@@ -170,9 +170,6 @@ def _attempted(
     captured = charge.captured
     _refuse_too_much(account, charge, total)
     parts = charge.left.at_most(total, captured.currency)
-    taxes = tuple(
-        tax.model_copy(update={"amount": amount}) for tax, amount in zip(captured.taxes, parts.taxes, strict=True)
-    )
     return e.RefundAttempted(
         operation_id=operation_id,
         transaction_id=captured.operation_id,
@@ -181,7 +178,7 @@ def _attempted(
         number=number,
         charge_reference=captured.reference,
         credit=parts.credit,
-        taxes=taxes,
+        taxes=charge.tax_lines(parts),
         total=total,
         currency=captured.currency,
         send_before=send_before,
