@@ -156,7 +156,7 @@ class _Run:
         if not isinstance(after, AfterCapture):
             return "what left it cannot be known yet"
         decide = disputes.recording(self.context, charge, after)
-        change = self.context.accounts.transact(charge.account_id, self.context.cause, decide)
+        change = self.context.transact(charge.account_id, decide)
         self._tell(change.recorded)
         return None
 
@@ -164,7 +164,7 @@ class _Run:
         decide = look_at_cards(self.context, account_id, gateway_id)
         if decide is None:
             return "its cards could not be looked up"
-        self._tell(self.context.accounts.transact(account_id, self.context.cause, decide).recorded)
+        self._tell(self.context.transact(account_id, decide).recorded)
         return None
 
     def _keeps_cards(self, gateway_id: str, account_id: str) -> bool:

@@ -63,7 +63,7 @@ def refund(
         _refuse_unsupported(context, charge, amount)
         return life.request_refund(account, request, charge, amount, reason, send_before)
 
-    change = context.accounts.once(account_id, context.cause, request, decide)
+    change = context.once(account_id, request, decide)
     if change.recorded:
         return _drive(context, account_id, request.operation_id, change)
     return _repeat(context, account_id, request.operation_id)
@@ -101,7 +101,7 @@ def try_queued(context: Context, account_id: str, operation_id: str) -> Refund:
     leave = _recording(waiting, life.leave_queue)
     try:
         again = followed_by(leave, _attempting_again(context, operation_id))
-        change = context.accounts.transact(account_id, context.cause, again)
+        change = context.transact(account_id, again)
     except NotRefundable:
         context.transact(account_id, leave)
         return load(context, account_id, operation_id)
@@ -134,17 +134,15 @@ def load(context: Context, account_id: str, operation_id: str) -> Refund:
 
 def _repeat(context: Context, account_id: str, operation_id: str) -> Refund:
     if can_replay(context, load(context, account_id, operation_id)):
-        resent = context.accounts.transact(
-            account_id,
-            context.cause,
-            lambda _, history: life.send_refund_again(_folded(history, operation_id), context.now()),
+        resent = context.transact(
+            account_id, lambda _, history: life.send_refund_again(_folded(history, operation_id), context.now())
         )
         if resent.recorded:
             return _drive(context, account_id, operation_id, resent)
     settled = settle_refund(context, account_id, operation_id)
     if settled.status is AttemptStatus.QUEUED:
         return try_queued(context, account_id, operation_id)
-    change = context.accounts.transact(account_id, context.cause, _attempting_again(context, operation_id))
+    change = context.transact(account_id, _attempting_again(context, operation_id))
     if change.recorded:
         return _drive(context, account_id, operation_id, change)
     return settled

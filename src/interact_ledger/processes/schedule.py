@@ -100,8 +100,8 @@ def _do(context: Context, item: DueItem, now: datetime) -> list[Done]:
 
 
 def _expire(context: Context, item: DueItem, _now: datetime) -> list[Done]:
-    change = context.accounts.transact(
-        item.account_id, context.cause, lambda account, _: EXPIRIES[item.kind](account, item.subject, context.now())
+    change = context.transact(
+        item.account_id, lambda account, _: EXPIRIES[item.kind](account, item.subject, context.now())
     )
     return [_done(item, item.due_at, "expired") for _ in change.recorded]
 
@@ -133,7 +133,7 @@ def _charge_month(context: Context, item: DueItem, due_at: datetime) -> Sequence
         prices = context.settings.price_list.version
         return numbers.charge_rent(account, request, item.subject, due_at, prices, context.now())
 
-    return context.accounts.once(item.account_id, context.cause, request, decide).recorded
+    return context.once(item.account_id, request, decide).recorded
 
 
 def _queued_refund(context: Context, item: DueItem, _now: datetime) -> list[Done]:
