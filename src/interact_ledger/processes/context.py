@@ -11,6 +11,7 @@ from interact_ledger.clock import Clock
 from interact_ledger.domain.account import Account
 from interact_ledger.domain.answers import REFERENCE_LENGTH_MAX
 from interact_ledger.domain.card_testing import AttemptPolicy, refuse_card_testing
+from interact_ledger.domain.customers import link_customer
 from interact_ledger.domain.operations import Request
 from interact_ledger.domain.pace import Pace
 from interact_ledger.errors import ConfigurationError
@@ -98,5 +99,5 @@ class Context:
         if known is not None:
             return known
         customer_id = storable(gateway.link_customer(account_id), REFERENCE_LENGTH_MAX)
-        self.accounts.link_customer(account_id, self.cause, gateway.gateway_id, customer_id)
+        self.transact(account_id, lambda account, _: link_customer(account, gateway.gateway_id, customer_id))
         return customer_id
