@@ -127,8 +127,8 @@ def _captured(book: Book, entry: Entry) -> None:
     if top_up is not None:
         top_up.captured.add(entry.event["reference"])
     charge = (entry.event["operation_id"], entry.event["reference"])
-    book.charges[charge] = book.kept[charge] = _parts(entry)
-    book.under_way[charge] = (0,) * len(_parts(entry))
+    book.charges[charge] = book.kept[charge] = entry.parts
+    book.under_way[charge] = (0,) * len(entry.parts)
     _payment_moved(book, entry)
 
 
@@ -150,7 +150,7 @@ def _refund_attempted(book: Book, entry: Entry) -> None:
     refund.credit = entry.amount("credit")
     book.refund_terms[event["attempt_id"]] = Terms.of(event)
     book.open_refunds[event["operation_id"]] = refund
-    intent = RefundIntent((event["transaction_id"], event["charge_reference"]), _parts(entry))
+    intent = RefundIntent((event["transaction_id"], event["charge_reference"]), entry.parts)
     book.refund_intents[event["attempt_id"]] = intent
     book.money.held += refund.credit
     _take(book, intent, 1)
@@ -224,17 +224,13 @@ def _reduce(
         charges[charge] = tuple(a - times * b for a, b in zip(charges[charge], parts, strict=True))
 
 
-def _parts(entry: Entry) -> tuple[int, ...]:
-    return entry.amount("credit"), *(millionths(tax["amount"]) for tax in entry.event["taxes"])
-
-
 # Money that was taken back without our asking ---------------------------------------------------------------------
 
 
 def _dispute_opened(book: Book, entry: Entry) -> None:
     event = entry.event
     charge = (event["transaction_id"], event["charge_reference"])
-    dispute = Dispute(charge, entry.amount("claimed"), _parts(entry), entry.amount("held"))
+    dispute = Dispute(charge, entry.amount("claimed"), entry.parts, entry.amount("held"))
     book.disputes[event["operation_id"]] = dispute
     book.money.held += dispute.held
     _reduce(book.charges, charge, dispute.parts, 1)
@@ -243,7 +239,7 @@ def _dispute_opened(book: Book, entry: Entry) -> None:
 def _dispute_decided(book: Book, entry: Entry) -> None:
     dispute = book.disputes.get(entry.event["operation_id"])
     times = 1 if entry.topic == "dispute-lost" else -1
-    credit, parts = entry.amount("credit"), _parts(entry)
+    credit, parts = entry.amount("credit"), entry.parts
     book.money.lost += times * credit
     book.money.balance -= times * credit
     if dispute is None:
@@ -262,7 +258,7 @@ def _dispute_decided(book: Book, entry: Entry) -> None:
 
 def _refunded_elsewhere(book: Book, entry: Entry) -> None:
     charge = (entry.event["transaction_id"], entry.event["charge_reference"])
-    made = Elsewhere(charge, _parts(entry))
+    made = Elsewhere(charge, entry.parts)
     book.elsewhere[entry.event["operation_id"]] = made
     _taken_elsewhere(book, entry, made, 1)
 
@@ -279,7 +275,7 @@ def _taken_elsewhere(book: Book, entry: Entry, made: Elsewhere, times: int) -> N
     book.money.refunded_elsewhere += times * credit
     book.money.balance -= times * credit
     for charges in (book.charges, book.kept):
-        _reduce(charges, made.charge, _parts(entry), times)
+        _reduce(charges, made.charge, entry.parts, times)
 
 
 def _payment_reversed(book: Book, entry: Entry) -> None:
@@ -288,7 +284,7 @@ def _payment_reversed(book: Book, entry: Entry) -> None:
     book.money.balance -= credit
     book.reversed_charges.add(charge)
     for charges in (book.charges, book.kept):
-        _reduce(charges, charge, _parts(entry), 1)
+        _reduce(charges, charge, entry.parts, 1)
 
 
 # Notices ----------------------------------------------------------------------------------------------------------
