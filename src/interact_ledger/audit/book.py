@@ -56,7 +56,7 @@ class Quote:
 
 @dataclass(slots=True)
 class Attempts:
-    """The attempts of one top-up, or of the saving of one card."""
+    """The attempts of one top-up, of the saving of one card, or of one refund."""
 
     terms: Terms | None
     """What is to be charged; None where nothing is."""
