@@ -1,4 +1,4 @@
-"""What operators and schedulers run: recovery, what is due, rebuilding."""
+"""What operators and schedulers run: recovery, what is due, looking again, notifications, rebuilding."""
 
 from __future__ import annotations
 
