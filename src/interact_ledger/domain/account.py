@@ -162,8 +162,13 @@ class Refund:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing is left to ask the gateway."""
-        return self.status not in {*UNDECIDED, AttemptStatus.QUEUED}
+        """Whether nothing is left to ask the gateway, now or once the charge has settled."""
+        return not self.is_undecided and self.status is not AttemptStatus.QUEUED
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether the gateway may yet act on the latest attempt."""
+        return self.status in UNDECIDED
 
     @property
     def reserved(self) -> Decimal:

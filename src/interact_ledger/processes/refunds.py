@@ -77,7 +77,7 @@ def settle_refund(context: Context, account_id: str, operation_id: str) -> Refun
         GatewayError: if the gateway cannot be asked.
     """
     found = load(context, account_id, operation_id)
-    if found.is_over or found.status is AttemptStatus.QUEUED:
+    if not found.is_undecided:
         return found
     result = _look_up(context, account_id, found)
     if isinstance(result, NotFound):
