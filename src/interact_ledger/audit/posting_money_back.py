@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from interact_ledger.audit.amounts import moment
-from interact_ledger.audit.book import Attempts, Book, Dispute, Elsewhere, RefundIntent, Terms
+from interact_ledger.audit.book import Attempts, Book, Dispute, RefundElsewhere, RefundIntent, Terms
 from interact_ledger.audit.entries import Entry
 from interact_ledger.audit.posting_attempts import attempted
 
@@ -134,7 +134,7 @@ def _dispute_decided(book: Book, entry: Entry) -> None:
 
 def _refunded_elsewhere(book: Book, entry: Entry) -> None:
     charge = (entry.event["transaction_id"], entry.event["charge_reference"])
-    made = Elsewhere(charge, entry.parts)
+    made = RefundElsewhere(charge, entry.parts)
     book.elsewhere[entry.event["operation_id"]] = made
     _taken_elsewhere(book, entry, made, 1)
 
@@ -146,7 +146,7 @@ def _elsewhere_returned(book: Book, entry: Entry) -> None:
         _taken_elsewhere(book, entry, made, -1)
 
 
-def _taken_elsewhere(book: Book, entry: Entry, made: Elsewhere, times: int) -> None:
+def _taken_elsewhere(book: Book, entry: Entry, made: RefundElsewhere, times: int) -> None:
     credit = entry.amount("credit")
     book.money.refunded_elsewhere += times * credit
     book.money.balance -= times * credit
