@@ -455,7 +455,7 @@ def refund_result(account: Account, refund: Refund) -> RefundResult:
     return RefundResult(
         refund_id=refund.operation_id,
         transaction_id=intent.transaction_id,
-        status=refund.status.value,
+        status=refund.outcome.value,
         credit=Money(intent.credit, intent.currency),
         taxes=tuple(_tax(tax, intent.currency) for tax in intent.taxes),
         total=Money(intent.total, intent.currency),
@@ -463,7 +463,7 @@ def refund_result(account: Account, refund: Refund) -> RefundResult:
         refunded_at=refund.paid[0].refunded_at if refund.paid else None,
         decline_reason=failure.reason.value if failure and failure.reason else None,
         gateway=intent.gateway,
-        gateway_reference=refund.reference,
+        gateway_reference=refund.paid[0].reference if refund.paid else refund.reference,
     )
 
 

@@ -81,6 +81,18 @@ def test_what_a_gateway_leaves_open_for_more_than_a_day_is_reported():
     assert kinds == ["card_removal", "card_saving", "payment", "refund"]
 
 
+def test_a_queued_refund_that_nobody_tries_again_for_more_than_a_day_is_reported():
+    with ledger_kit() as kit:
+        account_id = kit.account().account_id
+        paid = kit.top_up(account_id, Money("10.00", "GBP"), card_token="tok_settles_in_a_day")
+        kit.ledger.refund(account_id, paid.transaction_id, Money("6.00", "GBP"), "asked", idempotency_key="back")
+        kit.clock.advance(timedelta(days=1, hours=1))
+        assert kit.ledger.audit().findings == ()
+        kit.clock.advance(timedelta(minutes=1, seconds=1))
+        (finding,) = kit.ledger.audit().findings
+    assert (finding.code, finding.message.split()[0]) == ("unsettled", "queued_refund")
+
+
 def test_the_report_says_where_the_money_of_each_currency_came_from_and_went_to():
     with ledger_kit() as kit:
         account_id = kit.account().account_id

@@ -100,6 +100,14 @@ def debit_a_refund_twice(t: Tampered) -> None:
     t.append(t.event("refunded")[0], "refunded", event_of(t, "refunded") | {"late": True})
 
 
+def let_a_refund_wait_that_is_over(t: Tampered) -> None:
+    about = {
+        name: event_of(t, "refunded")[name] for name in ("operation_id", "transaction_id", "attempt_id", "gateway")
+    }
+    queued = event_of(t, "refund-queued") | about
+    t.append(t.event("refunded")[0], "refund-queued", queued)
+
+
 def return_what_was_never_refunded(t: Tampered) -> None:
     refunded = event_of(t, "refunded") | {"reference": "rfd_forged", "reason": "other", "detail": "forged"}
     event = {name: value for name, value in refunded.items() if name not in {"taxes", "refunded_at", "late"}}
@@ -243,6 +251,8 @@ FORGED = [
     (forge("refund-attempted", number=2), "attempt_misplaced"),
     (forge("refund-attempted", operation_id="txn_forged"), "attempt_differs"),
     (forge("refund-queued", attempt_id="txn_forged.1"), "attempt_unknown"),
+    (forge("refund-queued", next_try_at="2099-01-01T00:00:00Z"), "refund_wrong"),
+    (let_a_refund_wait_that_is_over, "refund_wrong"),
     (forge("refund-failed", attempt_id="txn_forged.1"), "attempt_unknown"),
     (forge("refunded", attempt_id="txn_forged.1"), "attempt_unknown"),
     (forge("refunded", late=True), "refund_differs"),

@@ -239,6 +239,24 @@ def test_a_dispute_that_is_lost_for_less_than_was_claimed_takes_that():
 # Together never more than was captured ----------------------------------------------------------------------------
 
 
+def test_a_lost_dispute_that_is_won_in_part_after_all_gives_back_that_part():
+    lost = told(PAID, dispute(LOST, decided_at=NOW))
+    in_part = told(lost, dispute(LOST, "24.00", decided_at=SOON))
+    assert amounts(*in_part) == (D(30), D(0))
+    assert told(in_part, dispute(LOST, "24.00", decided_at=SOON)) == in_part
+    assert told(in_part, dispute(LOST, decided_at=NOW)) == in_part
+    assert amounts(*told(in_part, dispute(WON, decided_at=LATER))) == (D(50), D(0))
+
+
+def test_a_lost_dispute_that_is_won_in_part_after_all_claims_no_more_than_the_rest():
+    refunding = [*PAID, *refunds.request_refund(state_after(*PAID), request(2), charge_after(*PAID), D(48), "x", SOON)]
+    in_part = told(told(refunding, dispute(LOST)), dispute(LOST, "24.00"))
+    assert amounts(*in_part) == (D(40), D(40))
+    refund = fold_refund(past(*in_part, of="txn_2"))
+    failed = [*in_part, *refunds.record_refund_result(refund, "txn_2.1", NotAttempted(why="refused"))]
+    assert amounts(*failed, *disputes.claim_again(charge_after(*failed))) == (D(30), D(0))
+
+
 def test_a_refund_and_a_dispute_of_one_charge_take_no_more_than_was_captured():
     events = told(PAID, refund_made("36.00"), dispute(LOST, opened_at=LATER))
     opened, lost = events[-2:]

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import NoReturn
 
 import pytest
 from moneyed import Money
@@ -24,8 +25,9 @@ from interact_ledger.errors import (
     NotRefundable,
     TransactionNotFound,
 )
-from interact_ledger.gateways.protocol import NotAttempted
+from interact_ledger.gateways.protocol import NotAttempted, NotFound
 from interact_ledger.gateways.sandbox import Fault
+from interact_ledger.processes import refunds
 from interact_ledger.testing import LedgerKit
 from ledger_helpers import at_gateway, events_of, gbp, stored, topics
 
@@ -190,6 +192,10 @@ def run_due_in(kit: LedgerKit, hours: float) -> list[str]:
     return [done.outcome for done in kit.ledger.run_due() if done.kind == "queued_refund"]
 
 
+def not_settled(_: object) -> NoReturn:
+    raise ChargeNotSettled("has to settle first", field="amount")
+
+
 def test_a_refund_that_comes_too_early_waits_with_its_credit_reserved_and_is_paid_once(kit, account_id, unsettled):
     queued = refund(kit, account_id, unsettled)
     assert (queued.status, queued.gateway_reference) == ("queued", None)
@@ -224,11 +230,8 @@ def test_what_waits_is_reserved_for_it_and_an_account_is_not_closed_over_it(kit,
 
 
 def test_what_does_not_settle_for_a_week_is_given_back_and_can_be_asked_for_again(kit, account_id, paid, monkeypatch):
-    def never(_):
-        raise ChargeNotSettled("has to settle first", field="amount")
-
     with monkeypatch.context() as broken:
-        broken.setattr(kit.gateway, "refund", never)
+        broken.setattr(kit.gateway, "refund", not_settled)
         refund(kit, account_id, paid)
         outcomes = [outcome for _ in range(100) for outcome in run_due_in(kit, 2)]
     assert outcomes == ["queued"] * 83 + ["not_attempted"]
@@ -263,12 +266,51 @@ def test_a_queued_refund_of_what_a_dispute_took_meanwhile_ends(kit, account_id, 
     assert kit.ledger.audit().findings == ()
 
 
+def test_a_queued_refund_of_which_an_earlier_attempt_turns_out_to_have_paid_back_is_not_tried_again(
+    kit, account_id, unsettled, monkeypatch
+):
+    queued = refund(kit, account_id, unsettled)
+    kit.gateway.fail_next("refund", Fault.AFTER)
+    assert run_due_in(kit, 25) == ["unknown"]
+    kit.clock.advance(SAFE)
+    with monkeypatch.context() as lagging:
+        lagging.setattr(kit.gateway, "find_refund", lambda _: NotFound())
+        kit.ledger.recover()
+        lagging.setattr(kit.gateway, "refund", not_settled)
+        assert run_due_in(kit, 2) == ["queued"]
+    for delivery in kit.gateway.notices_due():
+        kit.ledger.receive("sandbox", delivery.body, delivery.headers)
+    assert run_due_in(kit, 2) == []
+    assert kit.ledger.refund_result(account_id, queued.refund_id).status == "succeeded"
+    assert refund(kit, account_id, unsettled).status == "succeeded"
+    assert (paid_back(kit), *balances(kit, account_id)) == (12, 40, 0)
+    assert {finding.code for finding in kit.ledger.audit().findings} == {"refund_late"}
+
+
 def test_two_processes_that_try_a_queued_refund_at_once_pay_once(kit, account_id, unsettled):
     refund(kit, account_id, unsettled)
     kit.clock.advance(timedelta(hours=25))
     with ThreadPoolExecutor(4) as pool:
         for running in [pool.submit(kit.ledger.run_due) for _ in range(4)]:
             running.result()
+    assert (paid_back(kit), *balances(kit, account_id)) == (12, 40, 0)
+
+
+def test_what_another_process_ended_while_one_was_about_to_try_it_is_not_tried(kit, account_id, unsettled, monkeypatch):
+    queued = refund(kit, account_id, unsettled)
+
+    def slow(*about):
+        waiting = load(*about)
+        monkeypatch.undo()
+        with monkeypatch.context() as broken:
+            broken.setattr(kit.gateway, "refund", not_settled)
+            assert [outcome for _ in range(100) for outcome in run_due_in(kit, 2)][-1] == "not_attempted"
+        assert refund(kit, account_id, unsettled, key="anew").status == "succeeded"
+        return waiting
+
+    load = refunds.load
+    monkeypatch.setattr(refunds, "load", slow)
+    assert refunds.try_queued(kit.ledger._context, account_id, queued.refund_id).status == "not_attempted"
     assert (paid_back(kit), *balances(kit, account_id)) == (12, 40, 0)
 
 

@@ -200,14 +200,13 @@ def open_at_gateways(book: Book) -> Iterator[tuple[str, str, str]]:
     for operation_id, refund in book.open_refunds.items():
         if refund.queued_until is None:
             yield "refund", operation_id, refund.send_before
+        else:
+            yield "queued_refund", operation_id, refund.queued_until
 
 
 def _agenda(book: Book) -> Iterator[tuple[str, str, str]]:
     """Yield kind, subject and due time of all that is open."""
     yield from open_at_gateways(book)
-    for operation_id, refund in book.open_refunds.items():
-        if refund.queued_until is not None:
-            yield "queued_refund", operation_id, refund.queued_until
     for hold_id, hold in book.holds.items():
         yield "hold_expiry", hold_id, hold.expires_at
     for lot_id, lot in book.lots.items():

@@ -73,7 +73,7 @@ _LOG_CODES = {
     "dispute_wrong": "a dispute is of no charge of ours, or takes, gives or holds what it cannot",
     "refund_elsewhere_wrong": "a refund made at a gateway is of no charge of ours, or takes or gives what it cannot",
     "settlement_wrong": "a failed settlement is of no charge of ours, or takes what it cannot",
-    "unsettled": "something could have been decided at a gateway for a day and is not; recover, or ask the gateway",
+    "unsettled": "something could have been decided at a gateway for a day and is not; recover, run_due, or ask there",
     "card_unknown": "a fact about a card that is not on the account, or not any more",
     # Refunds
     "refund_wrong": "a refund is of no charge of this account, or more than is left of it",

@@ -173,6 +173,14 @@ class Refund:
         return self.status in UNDECIDED
 
     @property
+    def outcome(self) -> AttemptStatus:
+        """What the refund as a whole came to: what any attempt paid back beats a latest one that did not."""
+        if not self.is_over or not self.paid:
+            return self.status
+        is_as_asked = isinstance(self.paid[0], e.Refunded)
+        return AttemptStatus.SUCCEEDED if is_as_asked else AttemptStatus.MISMATCHED
+
+    @property
     def reserved(self) -> Decimal:
         """What of the balance is held back for it."""
         return Decimal(0) if self.is_over else self.intent.credit

@@ -138,17 +138,13 @@ def _opened(charge: Charge, reference: str, said: Dispute, *, hold: bool) -> e.E
 
 
 def _moved(charge: Charge, known: Known, said: Dispute) -> list[e.Event]:
-    opened = known.opened
     if known.decided_at is not None and said.decided_at is not None and said.decided_at < known.decided_at:
         return []  # an answer from before
     match said.status:
         case DisputeStatus.OPEN if known.status is DisputeStatus.OPEN:
             return _evidence_due(charge, known, said.evidence_due_by)
         case DisputeStatus.WON if known.status is not DisputeStatus.WON:
-            gives = known.takes if known.status is DisputeStatus.LOST else charge.left.nothing
-            return [
-                _event(e.DisputeWon, charge, opened.operation_id, opened.reference, gives, decided_at=said.decided_at)
-            ]
+            return [_won_event(charge, known, said.decided_at)]
         case DisputeStatus.LOST:
             return _lost(charge, known, said)
     return []
@@ -165,6 +161,8 @@ def _evidence_due(charge: Charge, known: Known, due_by: datetime | None) -> list
 
 
 def _lost(charge: Charge, known: Known, said: Dispute) -> list[e.Event]:
+    if known.status is DisputeStatus.LOST and said.amount.amount < known.claimed:
+        return _lost_for_less(charge, known, said)
     takes = _lacking(charge, said.amount.amount, known)
     if known.status is DisputeStatus.LOST and not takes.total:
         return []
@@ -172,9 +170,21 @@ def _lost(charge: Charge, known: Known, said: Dispute) -> list[e.Event]:
     return [_lost_event(charge, known, takes, claimed=claimed, fee=said.fee, decided_at=said.decided_at)]
 
 
+def _lost_for_less(charge: Charge, known: Known, said: Dispute) -> list[e.Event]:
+    """Give back all that a dispute took, and take what it is lost for since it was decided anew."""
+    won = _won_event(charge, known, said.decided_at)
+    charge = evolve_charge(charge, won)
+    return [won, *_lost(charge, charge.disputes[known.opened.reference], said)]
+
+
 def _lacking(charge: Charge, claimed: Decimal, known: Known) -> Parts:
     before = known.takes.total if known.status is DisputeStatus.LOST else Decimal(0)
     return charge.claimable.at_most(claimed - before, charge.captured.currency)
+
+
+def _won_event(charge: Charge, known: Known, decided_at: datetime | None) -> e.Event:
+    gives, opened = known.takes if known.status is DisputeStatus.LOST else charge.left.nothing, known.opened
+    return _event(e.DisputeWon, charge, opened.operation_id, opened.reference, gives, decided_at=decided_at)
 
 
 def _lost_event(

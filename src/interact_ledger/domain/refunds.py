@@ -100,8 +100,8 @@ def request_refund(
 
 
 def attempt_refund_again(account: Account, refund: Refund, charge: Charge, send_before: datetime) -> list[e.Event]:
-    """Open the next attempt of a refund whose last one surely reached nobody, if it can still be paid back."""
-    if refund.status is not AttemptStatus.NOT_ATTEMPTED:
+    """Open the next attempt of a refund of which surely none paid back, if it can still be paid back."""
+    if refund.status is not AttemptStatus.NOT_ATTEMPTED or refund.paid:
         return []
     number = refund.intent.number + 1
     return [_attempted(account, refund.operation_id, charge, refund.intent.total, number, send_before)]
@@ -145,7 +145,8 @@ def record_refund_result(refund: Refund, attempt_id: str, result: RefundResult) 
     if intent is None:
         return []
     if isinstance(result, PaidBack):
-        return _paid_back(refund, intent, result)
+        paid_back = _paid_back(refund, intent, result)
+        return [*paid_back, *leave_queue(refund)] if paid_back and intent is not refund.intent else paid_back
     paid = refund.paid_by(attempt_id)
     if paid is not None:
         return [_returned(paid, result)] if isinstance(result, Declined) else []
@@ -250,6 +251,8 @@ def _not_sent(refund: Refund, why: str) -> e.Event:
 
 def _waits(refund: Refund, why: str) -> e.Event:
     latest, first = refund.intent.send_before, refund.intents[0].send_before
+    if refund.paid:
+        return _failed(refund.intent, "not_attempted", f"{why}; an earlier attempt paid back")
     if latest - first >= QUEUED_AT_MOST:
         return _failed(refund.intent, "not_attempted", f"{why}; it was tried for {QUEUED_AT_MOST.days} days")
     return e.RefundQueued(**_fields(refund.intent), why=from_outside(why), next_try_at=latest + TRIED_EVERY)

@@ -99,13 +99,20 @@ def try_queued(context: Context, account_id: str, operation_id: str) -> Refund:
     if waiting.status is not AttemptStatus.QUEUED:
         return waiting
     leave = _recording(waiting, life.leave_queue)
+    leave_and_attempt = followed_by(leave, _attempting_again(context, operation_id))
+
+    def again(account: Account, history: History) -> Sequence[e.Event]:
+        waits = _folded(history, operation_id).status is AttemptStatus.QUEUED
+        return leave_and_attempt(account, history) if waits else ()  # another process was here and ended it
+
     try:
-        again = followed_by(leave, _attempting_again(context, operation_id))
         change = context.transact(account_id, again)
     except NotRefundable:
         context.transact(account_id, leave)
         return load(context, account_id, operation_id)
-    return _drive(context, account_id, operation_id, change) if change.recorded else waiting
+    if not change.recorded:
+        return load(context, account_id, operation_id)
+    return _drive(context, account_id, operation_id, change)
 
 
 def hear(context: Context, account_id: str, operation_id: str, reference: str, marked: Marked) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 from interact_ledger.audit.amounts import decimal
 from interact_ledger.audit.book import Book, Terms
@@ -12,7 +13,17 @@ from interact_ledger.audit.validators.attempts import is_at_its_gateway, validat
 from interact_ledger.audit.validators.purchases import validate_covered
 from interact_ledger.audit.validators.quotes import validate_breakdown
 
-__all__ = ["AFTER", "BEFORE", "validate_attempt", "validate_fact", "validate_refunded", "validate_request"]
+__all__ = [
+    "AFTER",
+    "BEFORE",
+    "validate_attempt",
+    "validate_fact",
+    "validate_queued",
+    "validate_refunded",
+    "validate_request",
+]
+
+_TRIED_WITHIN = timedelta(days=1)
 
 
 def validate_request(entry: Entry, book: Book) -> Iterator[Finding]:
@@ -46,6 +57,16 @@ def validate_fact(entry: Entry, book: Book) -> Iterator[Finding]:
     refund = book.refunds.get(entry.event["operation_id"])
     if refund is None or entry.event["attempt_id"] != refund.latest or not is_at_its_gateway(entry, refund):
         yield entry.finding("attempt_unknown", f"{entry.event['attempt_id']} is not the latest attempt of a refund")
+
+
+def validate_queued(entry: Entry, book: Book) -> Iterator[Finding]:
+    """Only a refund that is under way waits, and to be tried again soon."""
+    yield from validate_fact(entry, book)
+    refund = book.refunds.get(entry.event["operation_id"])
+    if refund is not None and not refund.undecided:
+        yield entry.finding("refund_wrong", "waits, and was over")
+    elif refund is not None and _between(refund.send_before, entry.event["next_try_at"]) > _TRIED_WITHIN:
+        yield entry.finding("refund_wrong", f"is not tried again before {entry.event['next_try_at']}")
 
 
 def validate_refunded(entry: Entry, book: Book) -> Iterator[Finding]:
@@ -82,11 +103,14 @@ def validate_returned(entry: Entry, book: Book) -> Iterator[Finding]:
     yield entry.finding("refund_returned", f"{entry.event['reference']} failed: {entry.event['detail']}")
 
 
-BEFORE = dict.fromkeys(
-    ("refund-retried", "refund-pending", "refund-queued", "refund-unknown", "refund-failed"), validate_fact
-) | {
+def _between(start: str, end: str) -> timedelta:
+    return datetime.fromisoformat(end) - datetime.fromisoformat(start)
+
+
+BEFORE = dict.fromkeys(("refund-retried", "refund-pending", "refund-unknown", "refund-failed"), validate_fact) | {
     "refund-requested": validate_request,
     "refund-attempted": validate_attempt,
+    "refund-queued": validate_queued,
     "refunded": validate_refunded,
     "refund-mismatched": validate_refunded,
     "refund-returned": validate_returned,
