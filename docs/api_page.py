@@ -19,7 +19,7 @@ from interact_ledger.gateways.protocol import Advice, DeclineReason
 from interact_ledger.pricing.campaign_file import read_campaign
 from interact_ledger.pricing.catalogue import Message, Number
 from interact_ledger.storage.elsewhere import EventsElsewhere
-from interact_ledger.verbs import accounts, automatic, operations, payments, reading, spending
+from interact_ledger.verbs import accounts, automatic, operating, payments, reading, spending
 from writing import Field, fields_of, fields_table, paragraph, rest_of, table_of
 
 __all__ = ["advice_table", "page", "reasons_table", "statuses_table"]
@@ -47,7 +47,7 @@ VERBS: tuple[tuple[str, ModuleType, type], ...] = (
     ("Automatic payments", automatic, automatic.AutomaticVerbs),
     ("Spending", spending, spending.SpendingVerbs),
     ("Reading", reading, reading.ReadingVerbs),
-    ("Operations", operations, operations.OperationVerbs),
+    ("Operating", operating, operating.OperatingVerbs),
 )
 
 ELSEWHERE = {

@@ -37,7 +37,7 @@ from interact_ledger.storage.guarantees import Guarantees
 from interact_ledger.storage.log import Log
 from interact_ledger.verbs.accounts import AccountVerbs
 from interact_ledger.verbs.automatic import AutomaticVerbs
-from interact_ledger.verbs.operations import OperationVerbs
+from interact_ledger.verbs.operating import OperatingVerbs
 from interact_ledger.verbs.payments import PaymentVerbs
 from interact_ledger.verbs.reading import ReadingVerbs
 from interact_ledger.verbs.spending import SpendingVerbs
@@ -71,7 +71,7 @@ READERS = (
 )
 
 
-class Ledger(AccountVerbs, PaymentVerbs, AutomaticVerbs, SpendingVerbs, ReadingVerbs, OperationVerbs):
+class Ledger(AccountVerbs, PaymentVerbs, AutomaticVerbs, SpendingVerbs, ReadingVerbs, OperatingVerbs):
     """Prepaid balances in one database. Safe to share between threads; open one per process.
 
     Make one with `Ledger.open` or `Ledger.from_env`, and close it, or use it as a context manager.

@@ -174,7 +174,18 @@ FORMED: dict[tuple[str, str], Call] = {
 """Every text that must have a form or be one of a few, which no card number is."""
 
 NAMING = {
-    *("account_id", "quote_id", "card_id", "transaction_id", "saving_id", "hold_id", "number", "after", "owner"),
+    *(
+        "account_id",
+        "quote_id",
+        "card_id",
+        "transaction_id",
+        "credit_note_id",
+        "saving_id",
+        "hold_id",
+        "number",
+        "after",
+        "owner",
+    ),
     *("refund_id", "charge", "gateway_id"),
 }
 """Texts that only name what is there already: nothing is found, and nothing is stored."""

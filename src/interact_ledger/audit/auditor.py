@@ -14,7 +14,7 @@ from interact_ledger.audit.account import AccountAudit, Fold
 from interact_ledger.audit.across import across_streams
 from interact_ledger.audit.amounts import decimal
 from interact_ledger.audit.book import Book, Money
-from interact_ledger.audit.books import GATEWAY_PREFIX, SELLER_PREFIX, GatewayAudit, SellerAudit
+from interact_ledger.audit.books import GATEWAY_PREFIX, INVOICES_PREFIX, GatewayAudit, InvoiceAudit
 from interact_ledger.audit.credit_notes import CREDIT_NOTES_PREFIX, CreditNoteAudit, notes_within_receipts
 from interact_ledger.audit.entries import EVENTS_SQL, MALFORMED, Entry, StreamReader, purchase_finder
 from interact_ledger.audit.expected import Shelves
@@ -92,8 +92,8 @@ class _Auditor:
         if not isinstance(stream_id, str):
             self._findings.add(Finding("event_misplaced", repr(stream_id), None, "is no stream of the ledger's"))
             self._done += sum(1 for _ in rows)
-        elif stream_id.startswith(SELLER_PREFIX):
-            self._read_through(stream_id, rows, SellerAudit(self._read, self._shelves).entry)
+        elif stream_id.startswith(INVOICES_PREFIX):
+            self._read_through(stream_id, rows, InvoiceAudit(self._read, self._shelves).entry)
         elif stream_id.startswith(CREDIT_NOTES_PREFIX):
             self._read_through(stream_id, rows, CreditNoteAudit(self._read, self._shelves).entry)
         elif stream_id.startswith(GATEWAY_PREFIX):

@@ -17,7 +17,6 @@ __all__ = [
     "AutomaticCharge",
     "Book",
     "Dispute",
-    "Elsewhere",
     "Hold",
     "Lot",
     "Money",
@@ -25,6 +24,7 @@ __all__ = [
     "Number",
     "Purchase",
     "Quote",
+    "RefundElsewhere",
     "RefundIntent",
     "Start",
     "Terms",
@@ -56,7 +56,7 @@ class Quote:
 
 @dataclass(slots=True)
 class Attempts:
-    """The attempts of one top-up, or of the saving of one card."""
+    """The attempts of one top-up, of the saving of one card, or of one refund."""
 
     terms: Terms | None
     """What is to be charged; None where nothing is."""
@@ -107,7 +107,7 @@ class Dispute:
 
 
 @dataclass(slots=True)
-class Elsewhere:
+class RefundElsewhere:
     """A refund of a charge that was made at the gateway."""
 
     charge: tuple[str, str]
@@ -277,7 +277,7 @@ class Book:
     """Those whose settlement failed."""
     disputes: dict[str, Dispute] = field(default_factory=dict)
     """By operation."""
-    elsewhere: dict[str, Elsewhere] = field(default_factory=dict)
+    elsewhere: dict[str, RefundElsewhere] = field(default_factory=dict)
     """Refunds that were made at the gateway, by operation."""
     refunds: dict[str, Attempts] = field(default_factory=dict)
     """All, by operation."""

@@ -9,14 +9,14 @@ from interact_ledger.audit.expected import Shelves
 from interact_ledger.audit.findings import Finding
 from interact_ledger.audit.tables import Read
 
-__all__ = ["GATEWAY_PREFIX", "SELLER_PREFIX", "GatewayAudit", "SellerAudit"]
+__all__ = ["GATEWAY_PREFIX", "INVOICES_PREFIX", "GatewayAudit", "InvoiceAudit"]
 
-SELLER_PREFIX = "seller_"
+INVOICES_PREFIX = "seller_"
 GATEWAY_PREFIX = "gateway_"
 
 
-class SellerAudit:
-    """The audit of one seller's book while it is read; that numbers have no gaps, its versions tell."""
+class InvoiceAudit:
+    """The audit of one seller's book of invoices while it is read; that numbers have no gaps, its versions tell."""
 
     def __init__(self, read: Read, shelves: Shelves) -> None:
         self._read = read
@@ -28,7 +28,7 @@ class SellerAudit:
             yield entry.finding("event_misplaced", "stands in a seller's invoice book")
             return
         event = entry.event
-        if SELLER_PREFIX + event["seller_id"] != entry.stream_id:
+        if INVOICES_PREFIX + event["seller_id"] != entry.stream_id:
             yield entry.finding("invoice_wrong", f"is of the seller {event['seller_id']}")
         transaction = (event["transaction_id"], event["gateway_reference"], event["account_id"])
         if not list(

@@ -56,6 +56,11 @@ class Entry(NamedTuple):
         """Return an amount of the event in millionths."""
         return millionths(self.event[field])
 
+    @property
+    def parts(self) -> tuple[int, ...]:
+        """What the event says of a charge, in millionths: the credit, then each tax."""
+        return self.amount("credit"), *(millionths(tax["amount"]) for tax in self.event["taxes"])
+
     def finding(self, code: str, message: str) -> Finding:
         """Return a finding about this event."""
         return Finding(code, self.stream_id, self.version, f"{self.topic}: {message}")

@@ -10,17 +10,16 @@ from interact_ledger.audit.amounts import millionths, moment, taxes_of
 from interact_ledger.audit.book import (
     Attempts,
     Book,
-    Dispute,
-    Elsewhere,
     Hold,
     Lot,
     Number,
     Quote,
-    RefundIntent,
     Terms,
 )
 from interact_ledger.audit.entries import Entry
+from interact_ledger.audit.posting_attempts import attempted, moved
 from interact_ledger.audit.posting_automatic import post_automatic
+from interact_ledger.audit.posting_money_back import MONEY_BACK
 
 __all__ = ["POSTINGS", "post"]
 
@@ -113,7 +112,7 @@ def _top_up_requested(book: Book, entry: Entry) -> None:
 def _payment_attempted(book: Book, entry: Entry) -> None:
     top_up = book.top_ups.setdefault(entry.event["operation_id"], Attempts(Terms.of(entry.event)))
     top_up.credit = entry.amount("credit")
-    _attempted(top_up, entry)
+    attempted(top_up, entry)
     book.open_top_ups[entry.event["operation_id"]] = top_up
 
 
@@ -127,168 +126,13 @@ def _captured(book: Book, entry: Entry) -> None:
     if top_up is not None:
         top_up.captured.add(entry.event["reference"])
     charge = (entry.event["operation_id"], entry.event["reference"])
-    book.charges[charge] = book.kept[charge] = _parts(entry)
-    book.under_way[charge] = (0,) * len(_parts(entry))
+    book.charges[charge] = book.kept[charge] = entry.parts
+    book.under_way[charge] = (0,) * len(entry.parts)
     _payment_moved(book, entry)
 
 
 def _payment_moved(book: Book, entry: Entry) -> None:
-    _move(book.open_top_ups, entry)
-
-
-# Money back -------------------------------------------------------------------------------------------------------
-
-
-def _refund_requested(book: Book, entry: Entry) -> None:
-    book.refunds[entry.event["operation_id"]] = Attempts(None)
-
-
-def _refund_attempted(book: Book, entry: Entry) -> None:
-    event = entry.event
-    refund = book.refunds.setdefault(event["operation_id"], Attempts(None))
-    _attempted(refund, entry)
-    refund.credit = entry.amount("credit")
-    book.refund_terms[event["attempt_id"]] = Terms.of(event)
-    book.open_refunds[event["operation_id"]] = refund
-    intent = RefundIntent((event["transaction_id"], event["charge_reference"]), _parts(entry))
-    book.refund_intents[event["attempt_id"]] = intent
-    book.money.held += refund.credit
-    _take(book, intent, 1)
-    _under_way(book, intent, 1)
-
-
-def _refund_queued(book: Book, entry: Entry) -> None:
-    refund = book.open_refunds.get(entry.event["operation_id"])
-    if refund is not None:
-        refund.queued_until = moment(entry.event["next_try_at"])
-
-
-def _refund_failed(book: Book, entry: Entry) -> None:
-    _end_refund(book, entry, surely_not=entry.event["outcome"] == "not_attempted")
-    intent = book.refund_intents.get(entry.event["attempt_id"])
-    _take(book, intent, -1)
-    _under_way(book, intent, -1)
-
-
-def _refunded(book: Book, entry: Entry) -> None:
-    credit = entry.amount("credit")
-    book.money.refunded += credit
-    book.money.balance -= credit
-    intent = book.refund_intents.get(entry.event["attempt_id"])
-    if entry.event["late"]:
-        _take(book, intent, 1)
-    else:
-        _under_way(book, intent, -1)
-    if intent is not None:
-        _reduce(book.kept, intent.charge, intent.parts, 1)
-    refund = book.refunds.get(entry.event["operation_id"])
-    if refund is not None:
-        refund.captured.add(entry.event["reference"])
-        if entry.event["attempt_id"] == refund.latest:
-            _end_refund(book, entry, surely_not=False)
-
-
-def _refund_returned(book: Book, entry: Entry) -> None:
-    credit = entry.amount("credit")
-    book.money.refunded -= credit
-    book.money.balance += credit
-    intent = book.refund_intents.get(entry.event["attempt_id"])
-    _take(book, intent, -1)
-    if intent is not None:
-        _reduce(book.kept, intent.charge, intent.parts, -1)
-
-
-def _end_refund(book: Book, entry: Entry, *, surely_not: bool) -> None:
-    refund = book.open_refunds.pop(entry.event["operation_id"], None)
-    if refund is not None:
-        book.money.held -= refund.credit
-        refund.undecided, refund.surely_not, refund.queued_until = False, surely_not, None
-
-
-def _take(book: Book, intent: RefundIntent | None, times: int) -> None:
-    """Take a refund's parts out of what may yet be paid back of its charge, or put them back."""
-    if intent is not None:
-        _reduce(book.charges, intent.charge, intent.parts, times)
-
-
-def _under_way(book: Book, intent: RefundIntent | None, times: int) -> None:
-    """Keep a refund's parts for it from what else may take its charge, or no longer."""
-    if intent is not None:
-        _reduce(book.under_way, intent.charge, intent.parts, -times)
-
-
-def _reduce(
-    charges: dict[tuple[str, str], tuple[int, ...]], charge: tuple[str, str], parts: tuple[int, ...], times: int
-) -> None:
-    if charge in charges:
-        charges[charge] = tuple(a - times * b for a, b in zip(charges[charge], parts, strict=True))
-
-
-def _parts(entry: Entry) -> tuple[int, ...]:
-    return entry.amount("credit"), *(millionths(tax["amount"]) for tax in entry.event["taxes"])
-
-
-# Money that was taken back without our asking ---------------------------------------------------------------------
-
-
-def _dispute_opened(book: Book, entry: Entry) -> None:
-    event = entry.event
-    charge = (event["transaction_id"], event["charge_reference"])
-    dispute = Dispute(charge, entry.amount("claimed"), _parts(entry), entry.amount("held"))
-    book.disputes[event["operation_id"]] = dispute
-    book.money.held += dispute.held
-    _reduce(book.charges, charge, dispute.parts, 1)
-
-
-def _dispute_decided(book: Book, entry: Entry) -> None:
-    dispute = book.disputes.get(entry.event["operation_id"])
-    times = 1 if entry.topic == "dispute-lost" else -1
-    credit, parts = entry.amount("credit"), _parts(entry)
-    book.money.lost += times * credit
-    book.money.balance -= times * credit
-    if dispute is None:
-        return
-    if dispute.status == "open":
-        book.money.held -= dispute.held
-        _reduce(book.charges, dispute.charge, dispute.parts, -1)
-        dispute.parts = (0,) * len(dispute.parts)
-    for charges in (book.charges, book.kept):
-        _reduce(charges, dispute.charge, parts, times)
-    dispute.parts = tuple(a + times * b for a, b in zip(dispute.parts, parts, strict=True))
-    dispute.status = entry.topic.removeprefix("dispute-")
-    if entry.event.get("claimed") is not None:
-        dispute.claimed = entry.amount("claimed")
-
-
-def _refunded_elsewhere(book: Book, entry: Entry) -> None:
-    charge = (entry.event["transaction_id"], entry.event["charge_reference"])
-    made = Elsewhere(charge, _parts(entry))
-    book.elsewhere[entry.event["operation_id"]] = made
-    _taken_elsewhere(book, entry, made, 1)
-
-
-def _elsewhere_returned(book: Book, entry: Entry) -> None:
-    made = book.elsewhere.get(entry.event["operation_id"])
-    if made is not None:
-        made.returned = True
-        _taken_elsewhere(book, entry, made, -1)
-
-
-def _taken_elsewhere(book: Book, entry: Entry, made: Elsewhere, times: int) -> None:
-    credit = entry.amount("credit")
-    book.money.refunded_elsewhere += times * credit
-    book.money.balance -= times * credit
-    for charges in (book.charges, book.kept):
-        _reduce(charges, made.charge, _parts(entry), times)
-
-
-def _payment_reversed(book: Book, entry: Entry) -> None:
-    credit, charge = entry.amount("credit"), (entry.event["operation_id"], entry.event["reference"])
-    book.money.never_settled += credit
-    book.money.balance -= credit
-    book.reversed_charges.add(charge)
-    for charges in (book.charges, book.kept):
-        _reduce(charges, charge, _parts(entry), 1)
+    moved(book.open_top_ups, entry)
 
 
 # Notices ----------------------------------------------------------------------------------------------------------
@@ -316,12 +160,12 @@ def _saving_requested(book: Book, entry: Entry) -> None:
 
 def _saving_attempted(book: Book, entry: Entry) -> None:
     saving = book.savings.setdefault(entry.event["operation_id"], Attempts(None))
-    _attempted(saving, entry)
+    attempted(saving, entry)
     book.open_savings[entry.event["operation_id"]] = saving
 
 
 def _saving_moved(book: Book, entry: Entry) -> None:
-    _move(book.open_savings, entry)
+    moved(book.open_savings, entry)
 
 
 def _card_saved(book: Book, entry: Entry) -> None:
@@ -451,65 +295,6 @@ def _lot(book: Book, lot_id: str) -> Lot:
     return book.lots.setdefault(lot_id, Lot(expires_at=book.lot_terms.get(lot_id, (0, None))[1]))
 
 
-# Attempts, of either kind -----------------------------------------------------------------------------------------
-
-_STILL_UNDECIDED = frozenset(
-    {
-        "payment-retried",
-        "payment-begun",
-        "payment-pending",
-        "payment-action-required",
-        "payment-unknown",
-        "payment-cancel-requested",
-        "card-saving-retried",
-        "card-saving-pending",
-        "card-saving-action-required",
-        "card-saving-unknown",
-        "card-saving-cancel-requested",
-    }
-)
-"""After any other fact about an attempt, the gateway will not act on it any more."""
-
-
-def _attempted(attempts: Attempts, entry: Entry) -> None:
-    event = entry.event
-    attempts.latest = event["attempt_id"]
-    attempts.known[event["attempt_id"]] = event["gateway"]
-    attempts.undecided = True
-    attempts.cancelling = attempts.awaited_until = None
-    attempts.surely_not = False
-    attempts.send_before = moment(event["send_before"])
-
-
-def _move(open_ones: dict[str, Attempts], entry: Entry) -> None:
-    """Take a fact about an attempt; what is over stays over."""
-    attempts = open_ones.get(entry.event["operation_id"])
-    if attempts is None:
-        return
-    event, topic = entry.event, entry.topic
-    if topic in {"payment-pending", "payment-unknown", "card-saving-pending", "card-saving-unknown"}:
-        attempts.awaited_until = None
-    elif topic in {"payment-action-required", "card-saving-action-required"}:
-        attempts.awaited_until = moment(event["expires_at"])
-    elif topic in {"payment-cancel-requested", "card-saving-cancel-requested"}:
-        attempts.cancelling = event["reason"]
-    captures_earlier = topic in {"payment-captured", "capture-mismatched"} and event["attempt_id"] != attempts.latest
-    if topic not in _STILL_UNDECIDED and not captures_earlier:
-        _decide(attempts, entry)
-    if not attempts.undecided and attempts.cancelling is None:
-        del open_ones[event["operation_id"]]
-
-
-def _decide(attempts: Attempts, entry: Entry) -> None:
-    attempts.undecided = False
-    attempts.awaited_until = None
-    abandoned = entry.topic == "payment-cancelled" and attempts.cancelling == "abandoned"
-    never_sent = entry.topic == "payment-not-attempted" or entry.event.get("outcome") == "not_attempted"
-    attempts.surely_not = abandoned or never_sent
-    if entry.topic not in {"payment-declined", "payment-not-attempted"}:
-        attempts.cancelling = None
-
-
 POSTINGS: Mapping[str, Posting] = MappingProxyType(
     {
         "account-opened": _opened,
@@ -533,19 +318,7 @@ POSTINGS: Mapping[str, Posting] = MappingProxyType(
         "payment-cancelled": _payment_moved,
         "payment-captured": _captured,
         "capture-mismatched": _payment_moved,
-        "refund-requested": _refund_requested,
-        "refund-attempted": _refund_attempted,
-        "refund-queued": _refund_queued,
-        "refund-failed": _refund_failed,
-        "refunded": _refunded,
-        "refund-mismatched": _refunded,
-        "refund-returned": _refund_returned,
-        "payment-reversed": _payment_reversed,
-        "dispute-opened": _dispute_opened,
-        "dispute-won": _dispute_decided,
-        "dispute-lost": _dispute_decided,
-        "refund-made-elsewhere": _refunded_elsewhere,
-        "refund-elsewhere-returned": _elsewhere_returned,
+        **MONEY_BACK,
         "notice-received": _notice_received,
         "notice-unexplained": _notice_unexplained,
         "gateway-customer-linked": _customer_linked,

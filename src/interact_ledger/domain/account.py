@@ -18,6 +18,7 @@ from interact_ledger.gateways.protocol import CardFunding, Initiator
 from interact_ledger.money import EXACT
 
 __all__ = [
+    "UNANSWERED",
     "UNDECIDED",
     "Account",
     "AttemptStatus",
@@ -64,9 +65,10 @@ class AttemptStatus(StrEnum):
     """Captured, and then its settlement failed: the money never came."""
 
 
-UNDECIDED = frozenset(
-    {AttemptStatus.REQUESTED, AttemptStatus.UNKNOWN, AttemptStatus.PENDING, AttemptStatus.ACTION_REQUIRED}
-)
+UNANSWERED = frozenset({AttemptStatus.REQUESTED, AttemptStatus.UNKNOWN})
+"""The states in which no answer of the gateway is known."""
+
+UNDECIDED = UNANSWERED | {AttemptStatus.PENDING, AttemptStatus.ACTION_REQUIRED}
 """The states in which the gateway may yet capture."""
 
 
@@ -162,8 +164,13 @@ class Refund:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing is left to ask the gateway."""
-        return self.status not in {*UNDECIDED, AttemptStatus.QUEUED}
+        """Whether nothing is left to ask the gateway, now or once the charge has settled."""
+        return not self.is_undecided and self.status is not AttemptStatus.QUEUED
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether the gateway may yet act on the latest attempt."""
+        return self.status in UNDECIDED
 
     @property
     def outcome(self) -> AttemptStatus:
@@ -188,9 +195,8 @@ def may_be_sent_again(attempt: TopUp | CardSaving | Refund, now: datetime) -> bo
 
     That it does no second thing then is the gateway's promise, within its replay window.
     """
-    undecided = attempt.status in {AttemptStatus.REQUESTED, AttemptStatus.UNKNOWN}
     unwanted = not isinstance(attempt, Refund) and attempt.cancelling is not None
-    return undecided and not unwanted and now < attempt.intent.send_before
+    return attempt.status in UNANSWERED and not unwanted and now < attempt.intent.send_before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

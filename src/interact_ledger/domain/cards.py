@@ -36,7 +36,6 @@ __all__ = [
     "record_saving_absence",
     "record_saving_result",
     "removed",
-    "replace_customer",
     "request_removal",
     "request_saving",
     "send_saving_again",
@@ -213,19 +212,6 @@ def record_card(account: Account, card_id: str, details: CardDetails | None) -> 
     )
     is_known = all(getattr(card, field) == getattr(updated, field) for field in _SHOWN)
     return [] if is_known else [updated]
-
-
-def replace_customer(account: Account, gateway: str, customer_id: str) -> list[e.Event]:
-    """Link another customer at a gateway in place of one that was deleted there.
-
-    Not while anything is open there: it is looked up among what the customer has that it was sent for.
-    """
-    open_at = [top_up.intent.gateway for top_up in account.top_ups.values()]
-    open_at += [saving.intent.gateway for saving in account.card_savings.values()]
-    if gateway in open_at:
-        return []
-    is_known = account.gateway_customers.get(gateway) == customer_id
-    return [] if is_known else [e.GatewayCustomerLinked(gateway=gateway, customer_id=customer_id)]
 
 
 def choose_default(account: Account, card_id: str, past: Sequence[e.Recorded]) -> list[e.Event]:

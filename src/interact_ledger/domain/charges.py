@@ -19,7 +19,7 @@ from interact_ledger.domain import events as e
 from interact_ledger.gateways.protocol import DisputeStatus
 from interact_ledger.money import EXACT, allocate
 
-__all__ = ["Charge", "Dispute", "Elsewhere", "Parts", "evolve_charge", "fold_charges"]
+__all__ = ["Charge", "Dispute", "Parts", "RefundElsewhere", "evolve_charge", "fold_charges"]
 
 
 class Parts(NamedTuple):
@@ -79,7 +79,7 @@ class Dispute:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Elsewhere:
+class RefundElsewhere:
     """One refund of a charge that somebody made at the gateway."""
 
     operation_id: str
@@ -102,7 +102,7 @@ class Charge:
     """What they are at the gateway, where it said so."""
     disputes: Mapping[str, Dispute] = field(default_factory=dict)
     """By the gateway's reference."""
-    elsewhere: Mapping[str, Elsewhere] = field(default_factory=dict)
+    elsewhere: Mapping[str, RefundElsewhere] = field(default_factory=dict)
     """By the gateway's reference."""
     reversal: e.PaymentReversed | None = None
     """That its settlement failed, as it was told first."""
@@ -117,6 +117,11 @@ class Charge:
     def kept(self) -> Parts:
         """What no fact took."""
         return self.claimable.plus(self.under_way)
+
+    def tax_lines(self, parts: Parts) -> tuple[e.TaxLine, ...]:
+        """Write what parts of the charge come to of each of its taxes."""
+        lines = zip(self.captured.taxes, parts.taxes, strict=True)
+        return tuple(tax.model_copy(update={"amount": amount}) for tax, amount in lines)
 
     def takes(self, parts: Parts) -> Charge:
         """Return the charge with less left."""
@@ -154,7 +159,7 @@ def evolve_charge(charge: Charge, event: e.Event) -> Charge:
         case e.PaymentReversed():
             return replace(charge.takes(Parts.of(event)), reversal=charge.reversal or event)
         case e.RefundMadeElsewhere():
-            made = Elsewhere(operation_id=event.operation_id, takes=Parts.of(event))
+            made = RefundElsewhere(operation_id=event.operation_id, takes=Parts.of(event))
             return replace(charge.takes(made.takes), elsewhere={**charge.elsewhere, event.reference: made})
         case e.RefundElsewhereReturned():
             returned = replace(charge.elsewhere[event.reference], takes=charge.left.nothing, returned=True)

@@ -12,10 +12,13 @@ from typing import Any
 from interact_ledger.domain import events as e
 from interact_ledger.ids import derived_id
 
-__all__ = ["credit_note_number", "entry", "invoice_id", "invoice_number", "is_answered_by_credit_note"]
+__all__ = ["DOCUMENTED", "credit_note_number", "entry", "invoice_id", "invoice_number", "is_answered_by_credit_note"]
 
 _PAID_BACK = (e.Refunded, e.RefundMismatched, e.RefundMadeElsewhere)
 _RETURNED = (e.RefundReturned, e.RefundElsewhereReturned)
+
+DOCUMENTED = frozenset(fact.TOPIC for fact in (e.PaymentCaptured, *_PAID_BACK, *_RETURNED))
+"""The topics of what gets an invoice, a credit note or the cancellation of one."""
 
 
 def invoice_number(seller_id: str, number: int) -> str:

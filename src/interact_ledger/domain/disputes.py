@@ -7,7 +7,6 @@ told again, late or in another order is recognised, and nothing that is missing 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -225,7 +224,7 @@ def _reversed(charge: Charge, code: str | None, reversed_at: datetime) -> list[e
         reference=captured.reference,
         code=from_outside(code or "unknown"),
         credit=takes.credit,
-        taxes=_tax_lines(charge, takes),
+        taxes=charge.tax_lines(takes),
         total=takes.total,
         currency=captured.currency,
         reversed_at=reversed_at,
@@ -247,7 +246,7 @@ def _event(
     return kind(
         **_fields(charge, operation_id, reference),
         credit=parts.credit,
-        taxes=_tax_lines(charge, parts),
+        taxes=charge.tax_lines(parts),
         total=parts.total,
         **about,
     )
@@ -263,8 +262,3 @@ def _fields(charge: Charge, operation_id: str, reference: str) -> dict[str, Any]
         "charge_reference": captured.reference,
         "currency": captured.currency,
     }
-
-
-def _tax_lines(charge: Charge, parts: Parts) -> Sequence[e.TaxLine]:
-    lines = zip(charge.captured.taxes, parts.taxes, strict=True)
-    return tuple(tax.model_copy(update={"amount": amount}) for tax, amount in lines)

@@ -109,7 +109,7 @@ def attempt_refund_again(account: Account, refund: Refund, charge: Charge, send_
 
 def queue_refund(refund: Refund, attempt_id: str, why: str) -> list[e.Event]:
     """Let a refund wait of whose latest attempt a try did nothing, since its charge has to settle first."""
-    if attempt_id != refund.intent.attempt_id or refund.is_over or refund.status is AttemptStatus.QUEUED:
+    if attempt_id != refund.intent.attempt_id or not refund.is_undecided:
         return []
     if refund.tries > 1:
         return record_refund_result(refund, attempt_id, NotAttempted(why=why))
@@ -130,7 +130,7 @@ def send_refund_again(refund: Refund, now: datetime) -> list[e.Event]:
 
 def record_refund_absence(refund: Refund, attempt_id: str) -> list[e.Event]:
     """Record that an attempt surely did nothing: the gateway knows none of it, after it could last be sent."""
-    if attempt_id != refund.intent.attempt_id or refund.is_over or refund.status is AttemptStatus.QUEUED:
+    if attempt_id != refund.intent.attempt_id or not refund.is_undecided:
         return []
     return [_not_sent(refund, "the gateway knows of no such refund")]
 
@@ -150,7 +150,7 @@ def record_refund_result(refund: Refund, attempt_id: str, result: RefundResult) 
     paid = refund.paid_by(attempt_id)
     if paid is not None:
         return [_returned(paid, result)] if isinstance(result, Declined) else []
-    if refund.is_over or refund.status is AttemptStatus.QUEUED or intent is not refund.intent:
+    if not refund.is_undecided or intent is not refund.intent:
         return []
     match result:
         case Pending(reference=reference) if refund.status is not AttemptStatus.PENDING:
@@ -171,9 +171,6 @@ def _attempted(
     captured = charge.captured
     _refuse_too_much(account, charge, total)
     parts = charge.left.at_most(total, captured.currency)
-    taxes = tuple(
-        tax.model_copy(update={"amount": amount}) for tax, amount in zip(captured.taxes, parts.taxes, strict=True)
-    )
     return e.RefundAttempted(
         operation_id=operation_id,
         transaction_id=captured.operation_id,
@@ -182,7 +179,7 @@ def _attempted(
         number=number,
         charge_reference=captured.reference,
         credit=parts.credit,
-        taxes=taxes,
+        taxes=charge.tax_lines(parts),
         total=total,
         currency=captured.currency,
         send_before=send_before,

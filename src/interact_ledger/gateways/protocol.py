@@ -12,8 +12,8 @@ the three rules on which the safety of money rests:
 3. **Nothing is sent after `send_before`.** Check it immediately before each request that can charge.
 
 Money results are values. Exceptions (`GatewayMisconfigured`, `GatewayUnsupported`, `GatewayInvalidRequest`,
-`GatewayCustomerGone`, `NoticeRejected` of `interact_ledger.errors`) are for what is not about money. Tokens never
-show in a `repr`.
+`GatewayCustomerGone`, `ChargeNotSettled`, `NoticeRejected` of `interact_ledger.errors`) are for what is not about
+money. Tokens never show in a `repr`.
 All amounts are gross `moneyed.Money` in the currency's minor unit as ISO 4217 has it; an adapter owns the
 exponent and step in which its gateway wants them. All times are aware UTC datetimes.
 """
@@ -465,7 +465,7 @@ class Capabilities:
     """Whether it tells of disputes, of refunds made elsewhere and of failed settlements: `find_after_capture`."""
     sends_every_notice: bool
     """Whether a notice follows whatever others do there to a charge or to a kept card. If not, the ledger's
-    `look_again` looks at recent ones by itself."""
+    `look_again` asks this gateway, also where it is not named."""
     replay_window: timedelta
     """How long repeating an attempt's id is safe; zero if the gateway has no such keys. An attempt is only repeated
     where this covers `send_within`, the clocks' allowed difference and the safe delay together."""
@@ -554,7 +554,11 @@ class Gateway(Protocol):
         ...
 
     def refund(self, request: RefundRequest) -> RefundResult:
-        """Pay back. Idempotent by attempt."""
+        """Pay back. Idempotent by attempt.
+
+        Raises `ChargeNotSettled`, before anything is sent, if this can be paid back only once the charge has settled;
+        the ledger then keeps the refund queued and tries it again by another attempt.
+        """
         ...
 
     def find_refund(self, request: RefundRequest) -> Found[RefundResult] | NotFound | Indeterminate:

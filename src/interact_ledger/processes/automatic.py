@@ -121,7 +121,7 @@ def start_auto_top_up(context: Context, account_id: str, now: datetime) -> Seque
         request = _request(operation_id, "auto top-up", str(policy.started + 1))
         return _with_top_up(account, started, quote, request, card, Initiator.UNSCHEDULED, send_before)
 
-    change = context.accounts.transact(account_id, context.cause, decide)
+    change = context.transact(account_id, decide)
     return _driven(context, account_id, change)
 
 
@@ -146,15 +146,13 @@ def charge_monthly_recharge(context: Context, account_id: str, now: datetime) ->
         request = _request(operation_id, "monthly recharge", due.month)
         return _with_top_up(account, started, quote, request, card, Initiator.RECURRING, send_before)
 
-    change = context.accounts.transact(account_id, context.cause, decide)
+    change = context.transact(account_id, decide)
     return _driven(context, account_id, change)
 
 
 def announce_expiry(context: Context, account_id: str, now: datetime) -> Sequence[e.Recorded]:
     """Say that a card will have expired when it is to be charged next, if that is to be said now."""
-    return context.accounts.transact(
-        account_id, context.cause, lambda account, _: monthly_recharge.announce_expiry(account, now)
-    ).recorded
+    return context.transact(account_id, lambda account, _: monthly_recharge.announce_expiry(account, now)).recorded
 
 
 def _wanted(context: Context, account: Account, terms: e.AutoTopUpEnabled) -> Decimal:

@@ -81,7 +81,7 @@ def save_card(context: Context, account_id: str, request: Request, gateway_id: s
         context.refuse_card_testing(account, "save_card", is_new_card=True)
         return life.request_saving(account, request, gateway=gateway_id, send_before=send_before)
 
-    change = context.accounts.once(account_id, context.cause, request, decide)
+    change = context.once(account_id, request, decide)
     if change.recorded:
         return _drive(context, account_id, request.operation_id, change, card)
     return _repeat(context, account_id, request.operation_id, card)
@@ -158,7 +158,7 @@ def remove_card(context: Context, account_id: str, request: Request, card_id: st
     def decide(account: Account, history: History) -> Sequence[e.Event]:
         return life.request_removal(account, request, card_id, history(card_id), context.now())
 
-    context.accounts.once(account_id, context.cause, request, decide)
+    context.once(account_id, request, decide)
     return forget(context, account_id, card_id)
 
 
@@ -187,10 +187,8 @@ def load(context: Context, account_id: str, operation_id: str) -> CardSaving:
 def _repeat(context: Context, account_id: str, operation_id: str, card: NewCard) -> Progress:
     present = load(context, account_id, operation_id)
     if can_replay(context, present):
-        resent = context.accounts.transact(
-            account_id,
-            context.cause,
-            lambda _, history: life.send_saving_again(_folded(history, operation_id), context.now()),
+        resent = context.transact(
+            account_id, lambda _, history: life.send_saving_again(_folded(history, operation_id), context.now())
         )
         if resent.recorded:
             return _drive(context, account_id, operation_id, resent, card)
@@ -200,7 +198,7 @@ def _repeat(context: Context, account_id: str, operation_id: str, card: NewCard)
     def decide(account: Account, history: History) -> Sequence[e.Event]:
         return life.attempt_saving_again(account, _folded(history, operation_id), send_before)
 
-    change = context.accounts.transact(account_id, context.cause, decide)
+    change = context.transact(account_id, decide)
     if change.recorded:
         return _drive(context, account_id, operation_id, change, card)
     return progress

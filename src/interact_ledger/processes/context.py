@@ -11,12 +11,14 @@ from interact_ledger.clock import Clock
 from interact_ledger.domain.account import Account
 from interact_ledger.domain.answers import REFERENCE_LENGTH_MAX
 from interact_ledger.domain.card_testing import AttemptPolicy, refuse_card_testing
+from interact_ledger.domain.customers import link_customer
+from interact_ledger.domain.operations import Request
 from interact_ledger.domain.pace import Pace
 from interact_ledger.errors import ConfigurationError
 from interact_ledger.free_text import from_outside, storable
 from interact_ledger.gateways.protocol import Capabilities, Gateway
 from interact_ledger.settings import Settings
-from interact_ledger.storage.accounts import Accounts, Cause, Decide
+from interact_ledger.storage.accounts import Accounts, Cause, Change, Decide
 
 __all__ = ["Context"]
 
@@ -83,9 +85,13 @@ class Context:
             expiry_notice=self.settings.card_expiry_notice,
         )
 
-    def transact(self, account_id: str, decide: Decide) -> None:
+    def transact(self, account_id: str, decide: Decide) -> Change:
         """Decide and append, on behalf of this context's cause."""
-        self.accounts.transact(account_id, self.cause, decide)
+        return self.accounts.transact(account_id, self.cause, decide)
+
+    def once(self, account_id: str, request: Request, decide: Decide) -> Change:
+        """Decide and append, or change nothing if the request was answered before."""
+        return self.accounts.once(account_id, self.cause, request, decide)
 
     def customer_at(self, account_id: str, gateway: Gateway) -> str:
         """Return the customer's id at a gateway, made and remembered before its first use."""
@@ -93,5 +99,5 @@ class Context:
         if known is not None:
             return known
         customer_id = storable(gateway.link_customer(account_id), REFERENCE_LENGTH_MAX)
-        self.accounts.link_customer(account_id, self.cause, gateway.gateway_id, customer_id)
+        self.transact(account_id, lambda account, _: link_customer(account, gateway.gateway_id, customer_id))
         return customer_id

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from interact_ledger.domain import disputes as life
 from interact_ledger.domain import events as e
-from interact_ledger.domain.account import Account, AttemptStatus
+from interact_ledger.domain.account import UNANSWERED, Account
 from interact_ledger.domain.automatic import charge_taken_back
 from interact_ledger.domain.charges import fold_charges
 from interact_ledger.gateways.protocol import AfterCapture, Found, NotFound
@@ -17,9 +17,6 @@ from interact_ledger.processes.context import Context
 from interact_ledger.storage.accounts import Decide, History
 
 __all__ = ["ChargeAt", "hear", "is_told", "look", "recording"]
-
-
-_UNANSWERED = frozenset({AttemptStatus.REQUESTED, AttemptStatus.UNKNOWN})
 
 
 class ChargeAt(NamedTuple):
@@ -71,9 +68,9 @@ def _ours_are_known(context: Context, charge: ChargeAt, after: AfterCapture, abo
     }
     for refund_id in sorted(captured.refunds) if nobodys else ():
         refund = refunds.load(context, charge.account_id, refund_id)
-        if refund.intent.total in nobodys and refund.status in _UNANSWERED:
+        if refund.intent.total in nobodys and refund.status in UNANSWERED:
             refund = refunds.settle_refund(context, charge.account_id, refund_id)
-            if refund.status in _UNANSWERED:
+            if refund.status in UNANSWERED:
                 return False
     return True
 

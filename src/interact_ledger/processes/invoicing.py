@@ -11,7 +11,7 @@ from interact_ledger.projections.credit_notes import credit_notes_due
 from interact_ledger.projections.receipts import invoices_due
 from interact_ledger.settings import Seller
 from interact_ledger.storage.books import Books
-from interact_ledger.storage.rows import CREDIT_NOTES_PREFIX, SELLER_PREFIX
+from interact_ledger.storage.rows import CREDIT_NOTES_PREFIX, INVOICES_PREFIX
 from interact_ledger.tables import Query
 
 __all__ = ["issue_credit_notes", "issue_due", "issue_invoices"]
@@ -36,7 +36,7 @@ def issue_invoices(context: Context, books: Books, query: Query, account_id: str
     for transaction_id, reference, account in invoices_due(query, account_id):
         books.enter(
             context.cause,
-            f"{SELLER_PREFIX}{seller.id}",
+            f"{INVOICES_PREFIX}{seller.id}",
             InvoiceIssued(
                 invoice_id=invoice_id(transaction_id, reference),
                 transaction_id=transaction_id,
@@ -56,8 +56,8 @@ def issue_credit_notes(context: Context, books: Books, query: Query, account_id:
         if place is None:
             return None
         stream_id, number = place
-        if stream_id.startswith(SELLER_PREFIX):
-            return invoice_number(stream_id.removeprefix(SELLER_PREFIX), number)
+        if stream_id.startswith(INVOICES_PREFIX):
+            return invoice_number(stream_id.removeprefix(INVOICES_PREFIX), number)
         return credit_note_number(stream_id.removeprefix(CREDIT_NOTES_PREFIX), number)
 
     for account, version, refund_id in credit_notes_due(query, account_id):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 
-from interact_ledger.domain import cards as life
+from interact_ledger.domain import customers
 from interact_ledger.domain import events as e
 from interact_ledger.domain.account import Account
 from interact_ledger.domain.answers import REFERENCE_LENGTH_MAX
+from interact_ledger.domain.cards import record_card
 from interact_ledger.errors import GatewayError
 from interact_ledger.free_text import storable
 from interact_ledger.gateways.protocol import CardDetails, Found, Gateway, Indeterminate, SavedCard
@@ -46,7 +47,7 @@ def look_at_cards(context: Context, account_id: str, gateway_id: str) -> Decide 
             told[card.card_id] = found.result if isinstance(found, Found) else None
 
     def decide(present: Account, _: History) -> Sequence[e.Event]:
-        return [event for card_id, details in told.items() for event in life.record_card(present, card_id, details)]
+        return [event for card_id, details in told.items() for event in record_card(present, card_id, details)]
 
     return decide
 
@@ -59,4 +60,6 @@ def replace_customer(context: Context, account_id: str, gateway: Gateway) -> Non
     with contextlib.suppress(GatewayError):
         hear_of_cards(context, account_id, gateway.gateway_id, unmarked)
         customer_id = storable(gateway.link_customer(account_id), REFERENCE_LENGTH_MAX)
-        context.transact(account_id, lambda account, _: life.replace_customer(account, gateway.gateway_id, customer_id))
+        context.transact(
+            account_id, lambda account, _: customers.replace_customer(account, gateway.gateway_id, customer_id)
+        )

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from interact_ledger.domain import events as e
-from interact_ledger.errors import LedgerError, StorageUnavailable
+from interact_ledger.errors import StorageUnavailable
 from interact_ledger.gateways.protocol import AfterCapture, NotFound
 from interact_ledger.processes import disputes
 from interact_ledger.processes.context import Context
 from interact_ledger.processes.disputes import ChargeAt
+from interact_ledger.processes.failures import what_went_wrong
 from interact_ledger.processes.kept_cards import look_at_cards
 from interact_ledger.projections.at_gateways import AtGateway, at_gateways, how_many
 from interact_ledger.tables import Query
@@ -119,8 +120,7 @@ class _Run:
 
     def look_at(self, gateway_id: str, thing: AtGateway) -> None:
         """Look at a charge, and once at the cards that its account keeps there."""
-        can = self.context.gateway(gateway_id).capabilities
-        if thing.is_charge and can.tells_after_capture:
+        if thing.is_charge and disputes.is_told(self.context, gateway_id):
             charge = ChargeAt(thing.account_id, thing.operation_id, gateway_id, thing.reference)
             if self._asked(thing.account_id, gateway_id, thing.operation_id, lambda: self._charge(charge)):
                 self.charges += 1
@@ -138,10 +138,8 @@ class _Run:
             why = look()
         except StorageUnavailable:
             raise
-        except LedgerError as error:
-            why = f"{error.code}: {error.message}"
         except Exception as error:  # noqa: BLE001 - an adapter's mistake about one charge must not hold up the others
-            why = f"failed: {type(error).__name__}"  # its text may hold what is not to be shown
+            why = what_went_wrong(error)
         if why is None:
             self.failures_in_a_row = 0
             return True
@@ -156,7 +154,7 @@ class _Run:
         if not isinstance(after, AfterCapture):
             return "what left it cannot be known yet"
         decide = disputes.recording(self.context, charge, after)
-        change = self.context.accounts.transact(charge.account_id, self.context.cause, decide)
+        change = self.context.transact(charge.account_id, decide)
         self._tell(change.recorded)
         return None
 
@@ -164,7 +162,7 @@ class _Run:
         decide = look_at_cards(self.context, account_id, gateway_id)
         if decide is None:
             return "its cards could not be looked up"
-        self._tell(self.context.accounts.transact(account_id, self.context.cause, decide).recorded)
+        self._tell(self.context.transact(account_id, decide).recorded)
         return None
 
     def _keeps_cards(self, gateway_id: str, account_id: str) -> bool:

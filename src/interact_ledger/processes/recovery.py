@@ -13,9 +13,10 @@ from datetime import datetime
 
 from interact_ledger.clock import END
 from interact_ledger.domain.agenda import AgendaKind
-from interact_ledger.errors import LedgerError, StorageUnavailable
+from interact_ledger.errors import StorageUnavailable
 from interact_ledger.processes import cards, refunds, top_up
 from interact_ledger.processes.context import Context
+from interact_ledger.processes.failures import what_went_wrong
 from interact_ledger.storage.index import DueItem, due_items
 from interact_ledger.tables import Query
 
@@ -73,10 +74,8 @@ def _recover(context: Context, item: DueItem) -> Recovered:
         outcome, is_over = _settle(context, item)
     except StorageUnavailable:
         raise
-    except LedgerError as error:
-        outcome, is_over = f"{error.code}: {error.message}", False
     except Exception as error:  # noqa: BLE001 - an adapter's mistake about one payment must not hold up the others
-        outcome, is_over = f"failed: {type(error).__name__}", False  # whose text may hold what is not to be shown
+        outcome, is_over = what_went_wrong(error), False
     return Recovered(item.account_id, item.kind.value, item.subject, outcome, is_over, item.due_at)
 
 

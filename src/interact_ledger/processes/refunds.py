@@ -63,7 +63,7 @@ def refund(
         _refuse_unsupported(context, charge, amount)
         return life.request_refund(account, request, charge, amount, reason, send_before)
 
-    change = context.accounts.once(account_id, context.cause, request, decide)
+    change = context.once(account_id, request, decide)
     if change.recorded:
         return _drive(context, account_id, request.operation_id, change)
     return _repeat(context, account_id, request.operation_id)
@@ -77,7 +77,7 @@ def settle_refund(context: Context, account_id: str, operation_id: str) -> Refun
         GatewayError: if the gateway cannot be asked.
     """
     found = load(context, account_id, operation_id)
-    if found.is_over or found.status is AttemptStatus.QUEUED:
+    if not found.is_undecided:
         return found
     result = _look_up(context, account_id, found)
     if isinstance(result, NotFound):
@@ -106,15 +106,13 @@ def try_queued(context: Context, account_id: str, operation_id: str) -> Refund:
         return leave_and_attempt(account, history) if waits else ()  # another process was here and ended it
 
     try:
-        change = context.accounts.transact(account_id, context.cause, again)
+        change = context.transact(account_id, again)
     except NotRefundable:
         context.transact(account_id, leave)
         return load(context, account_id, operation_id)
-    return (
-        _drive(context, account_id, operation_id, change)
-        if change.recorded
-        else load(context, account_id, operation_id)
-    )
+    if not change.recorded:
+        return load(context, account_id, operation_id)
+    return _drive(context, account_id, operation_id, change)
 
 
 def hear(context: Context, account_id: str, operation_id: str, reference: str, marked: Marked) -> bool:
@@ -143,17 +141,15 @@ def load(context: Context, account_id: str, operation_id: str) -> Refund:
 
 def _repeat(context: Context, account_id: str, operation_id: str) -> Refund:
     if can_replay(context, load(context, account_id, operation_id)):
-        resent = context.accounts.transact(
-            account_id,
-            context.cause,
-            lambda _, history: life.send_refund_again(_folded(history, operation_id), context.now()),
+        resent = context.transact(
+            account_id, lambda _, history: life.send_refund_again(_folded(history, operation_id), context.now())
         )
         if resent.recorded:
             return _drive(context, account_id, operation_id, resent)
     settled = settle_refund(context, account_id, operation_id)
     if settled.status is AttemptStatus.QUEUED:
         return try_queued(context, account_id, operation_id)
-    change = context.accounts.transact(account_id, context.cause, _attempting_again(context, operation_id))
+    change = context.transact(account_id, _attempting_again(context, operation_id))
     if change.recorded:
         return _drive(context, account_id, operation_id, change)
     return settled

@@ -12,10 +12,11 @@ from interact_ledger.domain import events as e
 from interact_ledger.domain.account import Account
 from interact_ledger.domain.agenda import AgendaKind
 from interact_ledger.domain.operations import Request
-from interact_ledger.errors import LedgerError, StorageUnavailable
+from interact_ledger.errors import StorageUnavailable
 from interact_ledger.ids import derived_id, request_fingerprint
 from interact_ledger.processes import automatic, refunds, top_up
 from interact_ledger.processes.context import Context
+from interact_ledger.processes.failures import what_went_wrong
 from interact_ledger.storage.accounts import History
 from interact_ledger.storage.index import DueItem, due_items
 from interact_ledger.tables import Query
@@ -91,17 +92,13 @@ def _do(context: Context, item: DueItem, now: datetime) -> list[Done]:
         return _DOERS[item.kind](context, item, now)
     except StorageUnavailable:
         raise
-    except LedgerError as error:
-        return [_done(item, item.due_at, f"{error.code}: {error.message}")]
     except Exception as error:  # noqa: BLE001 - an adapter's mistake about one payment must not hold up the others
-        return [
-            _done(item, item.due_at, f"failed: {type(error).__name__}")
-        ]  # its text may hold what is not to be shown
+        return [_done(item, item.due_at, what_went_wrong(error))]
 
 
 def _expire(context: Context, item: DueItem, _now: datetime) -> list[Done]:
-    change = context.accounts.transact(
-        item.account_id, context.cause, lambda account, _: EXPIRIES[item.kind](account, item.subject, context.now())
+    change = context.transact(
+        item.account_id, lambda account, _: EXPIRIES[item.kind](account, item.subject, context.now())
     )
     return [_done(item, item.due_at, "expired") for _ in change.recorded]
 
@@ -133,7 +130,7 @@ def _charge_month(context: Context, item: DueItem, due_at: datetime) -> Sequence
         prices = context.settings.price_list.version
         return numbers.charge_rent(account, request, item.subject, due_at, prices, context.now())
 
-    return context.accounts.once(item.account_id, context.cause, request, decide).recorded
+    return context.once(item.account_id, request, decide).recorded
 
 
 def _queued_refund(context: Context, item: DueItem, _now: datetime) -> list[Done]:

@@ -26,7 +26,7 @@ def spend(context: Context, account_id: str, request: Request, items: Sequence[I
         spent = spending.spend(account, request, lines, prices.version, context.now())
         return (spent, *_rents(context, account, request.operation_id, items, lines))
 
-    return context.accounts.once(account_id, context.cause, request, decide)
+    return context.once(account_id, request, decide)
 
 
 def settle_hold(context: Context, account_id: str, request: Request, hold_id: str, items: Sequence[Item]) -> Change:
@@ -41,7 +41,7 @@ def settle_hold(context: Context, account_id: str, request: Request, hold_id: st
         past = () if hold_id in account.holds else history(hold_id)
         return holds.settle(account, request, hold_id, past, lines, prices.version, context.now())
 
-    return context.accounts.once(account_id, context.cause, request, decide)
+    return context.once(account_id, request, decide)
 
 
 def _rents(

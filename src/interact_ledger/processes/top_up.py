@@ -115,7 +115,7 @@ def top_up(
             send_before=send_before,
         )
 
-    change = context.accounts.once(account_id, context.cause, request, decide)
+    change = context.once(account_id, request, decide)
     if change.recorded:
         return drive(context, account_id, request.operation_id, change, card)
     return _repeat(context, account_id, request.operation_id, card)
@@ -146,7 +146,7 @@ def top_up_elsewhere(context: Context, account_id: str, operation_id: str, gatew
             _refuse_unsupported(context, gateway_id, save_card=latest.intent.save_card)
         return again
 
-    change = context.accounts.transact(account_id, context.cause, decide)
+    change = context.transact(account_id, decide)
     if change.recorded:
         return drive(context, account_id, operation_id, change, card)
     return Progress(load(context, account_id, operation_id))
@@ -226,7 +226,7 @@ def _repeat(context: Context, account_id: str, operation_id: str, card: NewCard 
             is_this_cards = latest.intent.gateway == _first_attempt(history, operation_id).gateway
             return life.send_again(latest, context.now()) if is_this_cards else ()
 
-        resent = context.accounts.transact(account_id, context.cause, resend)
+        resent = context.transact(account_id, resend)
         if resent.recorded:
             return drive(context, account_id, operation_id, resent, card)
     progress = settle(context, account_id, operation_id)
@@ -243,7 +243,7 @@ def _repeat(context: Context, account_id: str, operation_id: str, card: NewCard 
             checkout.refuse_expired(quote, context.now())
         return again
 
-    change = context.accounts.transact(account_id, context.cause, decide)
+    change = context.transact(account_id, decide)
     if change.recorded:
         return drive(context, account_id, operation_id, change, card)
     return progress

@@ -25,8 +25,8 @@ DISPUTES = Table(
 
 def disputed_transactions(query: Query, account_id: str) -> list[tuple[str, str]]:
     """Return dispute and top-up of an account's disputes, the earliest first."""
-    rows = query("SELECT dispute_id, transaction_id FROM disputes WHERE account_id=? ORDER BY version", [account_id])
-    return [(row["dispute_id"], row["transaction_id"]) for row in rows]
+    found = query("SELECT dispute_id, transaction_id FROM disputes WHERE account_id=? ORDER BY version", [account_id])
+    return [(row["dispute_id"], row["transaction_id"]) for row in found]
 
 
 def rows(recorded: Recorded, before: Account | None, after: Account | None) -> Iterator[RowChange]:

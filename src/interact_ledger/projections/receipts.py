@@ -132,10 +132,10 @@ def receipt(query: Query, transaction_id: str) -> Receipt | None:
 
 def receipts(query: Query, account_id: str, *, after: int, limit: int) -> list[Receipt]:
     """Return an account's receipts in the order they were recorded, from just after a version."""
-    rows = query(
+    found = query(
         f"{_SELECT} WHERE r.account_id=? AND r.version>? ORDER BY r.version LIMIT ?", [account_id, after, limit]
     )
-    return [_receipt(row) for row in rows]
+    return [_receipt(row) for row in found]
 
 
 def followed_by_anything(query: Query, found: Sequence[Receipt]) -> set[str]:
@@ -166,8 +166,8 @@ def with_what_followed(found: Receipt, charge: Charge, notes: Sequence[CreditNot
 def invoices_due(query: Query, account_id: str | None) -> list[tuple[str, str, str]]:
     """Return transaction, charge and account of payments that have no number yet, the earliest first."""
     condition, parameters = ("WHERE account_id=?", [account_id]) if account_id else ("", [])
-    rows = query(f"SELECT * FROM invoices_due {condition} ORDER BY recorded_at, transaction_id", parameters)
-    return [(row["transaction_id"], row["reference"], row["account_id"]) for row in rows]
+    found = query(f"SELECT * FROM invoices_due {condition} ORDER BY recorded_at, transaction_id", parameters)
+    return [(row["transaction_id"], row["reference"], row["account_id"]) for row in found]
 
 
 def rows(recorded: Recorded, before: Account | None, after: Account | None) -> Iterator[RowChange]:

@@ -12,7 +12,7 @@ from moneyed import Money
 
 from interact_ledger.clock import BEGINNING, END, iso
 from interact_ledger.domain.account import Account
-from interact_ledger.domain.credit_notes import credit_note_number, invoice_number
+from interact_ledger.domain.credit_notes import DOCUMENTED, credit_note_number, invoice_number
 from interact_ledger.domain.events import Recorded
 from interact_ledger.money import EXACT
 from interact_ledger.tables import ColumnType, Query, RowChange, Table
@@ -139,7 +139,7 @@ def statement(
         [account_id, iso(start or BEGINNING), iso(end or END), after, "0", limit + 1],
     )
     rows = [STATEMENT_LINES.read(row) for row in found[:limit]]
-    documents = _documents(query, account_id, [row["version"] for row in rows if row["kind"] in _WITH_DOCUMENTS])
+    documents = _documents(query, account_id, [row["version"] for row in rows if row["kind"] in DOCUMENTED])
     lines = tuple(_line(row, currency, documents) for row in rows)
     if rows:
         opening = EXACT.subtract(rows[0]["total"], rows[0]["amount"])
@@ -177,14 +177,6 @@ def rows(recorded: Recorded, before: Account | None, after: Account | None) -> I
         granted=after.granted,
         pending=after.pending,
     )
-
-
-_WITH_DOCUMENTS = frozenset(
-    {
-        *("payment-captured", "refunded", "refund-mismatched", "refund-returned"),
-        *("refund-made-elsewhere", "refund-elsewhere-returned"),
-    }
-)
 
 
 def _documents(query: Query, account_id: str, versions: Sequence[int]) -> dict[int, str]:

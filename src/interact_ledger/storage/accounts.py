@@ -167,16 +167,6 @@ class Accounts:
         self._log.settle()
         return Change(loaded.account, ())
 
-    def link_customer(self, account_id: str, cause: Cause, gateway: str, customer_id: str) -> None:
-        """Remember the customer's id at a gateway, unless one is known."""
-
-        def decide(account: Account, _: History) -> Sequence[e.Event]:
-            if gateway in account.gateway_customers:
-                return ()
-            return (e.GatewayCustomerLinked(gateway=gateway, customer_id=customer_id),)
-
-        self.transact(account_id, cause, decide)
-
     def history(self, account_id: str, subject_id: str) -> Sequence[e.Recorded]:
         """Return the account's events about an operation, card, hold or quote, oldest first."""
         return self._history_of(self._fresh(account_id))(subject_id)

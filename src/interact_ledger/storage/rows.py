@@ -14,7 +14,7 @@ from interact_ledger.tables import RowChange
 __all__ = [
     "CREDIT_NOTES_PREFIX",
     "GATEWAY_PREFIX",
-    "SELLER_PREFIX",
+    "INVOICES_PREFIX",
     "Reader",
     "Step",
     "accounts_first",
@@ -24,7 +24,7 @@ __all__ = [
     "steps",
 ]
 
-SELLER_PREFIX = "seller_"
+INVOICES_PREFIX = "seller_"
 """How the sellers' invoice books are named."""
 
 CREDIT_NOTES_PREFIX = "credit_notes_"
@@ -74,7 +74,7 @@ def rows_of_events(done: Sequence[Step], readers: Sequence[Reader]) -> Iterator[
 
 def is_book(stream_id: str) -> bool:
     """Say whether a stream is a book, whose entries stand alone, and no account's."""
-    return stream_id.startswith((SELLER_PREFIX, CREDIT_NOTES_PREFIX, GATEWAY_PREFIX))
+    return stream_id.startswith((INVOICES_PREFIX, CREDIT_NOTES_PREFIX, GATEWAY_PREFIX))
 
 
 def accounts_first(stream_ids: Iterable[str]) -> list[str]:

@@ -70,7 +70,7 @@ class Verbs:
 
     def _once(self, account_id: str, request: Request, decide: Decide) -> Change:
         """Decide and append, or change nothing if the request was answered before."""
-        return self._context.accounts.once(account_id, self._context.cause, request, decide)
+        return self._context.once(account_id, request, decide)
 
     def _answer(self, change: Change, request: Request) -> Event:
         """Return the first event of a request's operation: what was just recorded, or was when it was first made."""
@@ -80,7 +80,7 @@ class Verbs:
 
     def _decide(self, account_id: str, decide: Decide) -> Account:
         named(account_id=account_id)
-        return self._context.accounts.transact(account_id, self._context.cause, decide).account
+        return self._context.transact(account_id, decide).account
 
     def _available(self, account: Account) -> Money:
         return Money(lots.available(account, self._context.now()), account.currency)

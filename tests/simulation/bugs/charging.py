@@ -41,7 +41,7 @@ def _no_intent_event(patch: Patch) -> None:
         gateway = context.gateway(quote.gateway)
         customer_id = context.customer_at(account_id, gateway)
         result = gateway.charge(top_up._charge_request(account_id, customer_id, attempt), how["card"])
-        context.accounts.once(account_id, context.cause, request, lambda *_: events)
+        context.once(account_id, request, lambda *_: events)
         top_up._record(context, account_id, attempt, result)
         return top_up._finish(context, account_id, request.operation_id)
 

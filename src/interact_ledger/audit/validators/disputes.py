@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from interact_ledger.audit.amounts import millionths
 from interact_ledger.audit.book import Book
 from interact_ledger.audit.entries import Entry
 from interact_ledger.audit.findings import Finding
@@ -46,7 +45,7 @@ def validate_won(entry: Entry, book: Book) -> Iterator[Finding]:
     if dispute is None or dispute.status == "won" or dispute.charge != _charge(entry):
         yield entry.finding("dispute_wrong", f"{entry.event['reference']} was not to be won")
         return
-    if _parts(entry) != (dispute.parts if dispute.status == "lost" else tuple(0 for _ in dispute.parts)):
+    if entry.parts != (dispute.parts if dispute.status == "lost" else tuple(0 for _ in dispute.parts)):
         yield entry.finding("dispute_wrong", "gives back another amount than it took")
 
 
@@ -77,7 +76,7 @@ def validate_elsewhere(entry: Entry, book: Book) -> Iterator[Finding]:
 def validate_returned(entry: Entry, book: Book) -> Iterator[Finding]:
     """What comes back was made elsewhere, in exactly this amount, and did not come back before."""
     made = book.elsewhere.get(entry.event["operation_id"])
-    if made is None or made.returned or made.charge != _charge(entry) or made.parts != _parts(entry):
+    if made is None or made.returned or made.charge != _charge(entry) or made.parts != entry.parts:
         yield entry.finding("refund_elsewhere_wrong", f"{entry.event['reference']} was not to come back so")
 
 
@@ -87,7 +86,7 @@ def validate_reversed(entry: Entry, book: Book) -> Iterator[Finding]:
     charge = (entry.event["operation_id"], entry.event["reference"])
     if charge not in book.charges or (charge in book.reversed_charges and entry.amount("total") <= 0):
         yield entry.finding("settlement_wrong", f"{charge[1]} was not captured here, or is reversed again of nothing")
-    elif _parts(entry) != tuple(max(0, part) for part in _claimable(book, charge)):
+    elif entry.parts != tuple(max(0, part) for part in _claimable(book, charge)):
         yield entry.finding("settlement_wrong", "takes another amount than is left of the charge")
 
 
@@ -110,15 +109,11 @@ def _within_claim(entry: Entry, claimed: int, code: str) -> Iterator[Finding]:
 
 
 def _exceeds(entry: Entry, left: tuple[int, ...]) -> bool:
-    return any(taken > max(0, there) for taken, there in zip(_parts(entry), left, strict=False))
+    return any(taken > max(0, there) for taken, there in zip(entry.parts, left, strict=False))
 
 
 def _charge(entry: Entry) -> tuple[str, str]:
     return entry.event["transaction_id"], entry.event["charge_reference"]
-
-
-def _parts(entry: Entry) -> tuple[int, ...]:
-    return entry.amount("credit"), *(millionths(tax["amount"]) for tax in entry.event["taxes"])
 
 
 BEFORE = {

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from interact_ledger.gateways.braintree.amounts import read_money
-from interact_ledger.gateways.braintree.calls import Absent, AnswerLost, NotSent
+from interact_ledger.gateways.braintree.calls import Absent, AnswerLost
 from interact_ledger.gateways.braintree.connection import Verbs
 from interact_ledger.gateways.braintree.requests import operation_of
 from interact_ledger.gateways.braintree.results import (
@@ -58,14 +58,7 @@ class AfterCaptures(Verbs):
 
     def find_after_capture(self, charge_reference: str) -> Found[AfterCapture] | NotFound | Indeterminate:
         """Tell all that left a sale; a part of it is no answer."""
-        try:
-            return Found(self._left(self._connection.transaction(charge_reference)))
-        except Absent:
-            return NotFound()
-        except (NotSent, AnswerLost) as error:
-            return Indeterminate(why=str(error))
-        except (ValueError, TypeError, AttributeError, KeyError) as error:
-            return Indeterminate(why=f"the answer could not be understood ({type(error).__name__})")
+        return self._connection.found(lambda: self._left(self._connection.transaction(charge_reference)))
 
     def _left(self, sale: Any) -> AfterCapture:
         if sale.type != "sale" or not _was_captured(sale):

@@ -1,4 +1,4 @@
-"""What operators and schedulers run: recovery, what is due, rebuilding."""
+"""What operators and schedulers run: recovery, what is due, looking again, notifications, rebuilding."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from interact_ledger.verbs.base import Verbs, aware, named, progress, silently
 if TYPE_CHECKING:
     from cloudevents.core.v1.event import CloudEvent
 
-__all__ = ["OperationVerbs"]
+__all__ = ["OperatingVerbs"]
 
 
-class OperationVerbs(Verbs):
+class OperatingVerbs(Verbs):
     """Verbs that services call at start-up and from a schedule."""
 
     def recover(self, on_progress: Callable[[int, int], None] = silently) -> list[recovery.Recovered]:
