@@ -12,7 +12,7 @@ from refund_rules import RefundRules
 from simple_model import DECIMALS, NOTHING, ModelAccount, Taken
 from world import START
 
-from interact_ledger.gateways.protocol import Refunded
+from interact_ledger.gateways.protocol import Pending, Refunded
 
 D = Decimal
 UNANSWERED = {"requested", "unknown"}
@@ -77,6 +77,8 @@ class DisputeRules(RefundRules):
         if isinstance(made, Refunded):
             account.taken[made.reference] = Taken("refund", transaction_id, claimed, takes, "made")
             account.change("refund-made-elsewhere", -takes.credit)
+        elif isinstance(made, Pending):
+            self.pending_elsewhere.add(transaction_id)
         self.deliver_everything()
 
     @rule(pick=PICKS)

@@ -35,6 +35,8 @@ class LedgerMachine(RuleBasedStateMachine):
         """Requests that succeeded, to be repeated, with what they answered."""
         self.tokens: dict[str, str] = {}
         """The token with which each top-up and saving was asked for."""
+        self.pending_elsewhere: set[str] = set()
+        """Top-ups of which a refund is under way in the dashboard: the gateway promises that money to nobody else."""
         self.requests_of_savings: dict[str, tuple[str, str]] = {}
         """Token and key of each saving that was answered."""
         self._keys = count(1)

@@ -7,11 +7,14 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from interact_ledger import Ledger, MovableClock
+from interact_ledger import Ledger, MovableClock, Settings
 from interact_ledger.gateways.protocol import NotAttempted
 from interact_ledger.gateways.sandbox import Fault, SandboxGateway
+from interact_ledger.settings import CardTesting
 from interact_ledger.testing import SequentialIds
 
+MANY_CARDS = Settings.default().model_copy(update={"card_testing": CardTesting(declines_max=10_000, cards_max=10_000)})
+"""The limits against card testing are not the machine's subject, and its clock hardly moves."""
 START = datetime(2027, 1, 29, 9, 30, tzinfo=UTC)
 CALLS = {"link_customer", "begin", "charge", "cancel", "save", "complete_save", "cancel_save", "forget", "refund"}
 
@@ -73,7 +76,7 @@ class World:
         self.ledger = self._opened()
 
     def _opened(self) -> Ledger:
-        return Ledger.open(self._url, gateways=[self.gateway], clock=self.clock, ids=self._ids)
+        return Ledger.open(self._url, gateways=[self.gateway], clock=self.clock, ids=self._ids, settings=MANY_CARDS)
 
     def restart(self) -> None:
         """Forget all that was in memory; a ledger that is in memory only forgets what it cached."""

@@ -245,10 +245,11 @@ def test_progress_is_told_and_what_cannot_be_called_is_refused(kit):
 
 DELIVERING = """
 import sys
+import time
 from interact_ledger.gateways.sandbox import Fault
 from interact_ledger.testing import START, ledger_kit
 with ledger_kit(sys.argv[1]) as kit:
-    kit.ledger.deliver_notifications("mailer", lambda event: print(event.get_id(), flush=True))
+    kit.ledger.deliver_notifications("mailer", lambda event: [print(event.get_id(), flush=True), time.sleep(0.05)])
 """
 
 
@@ -265,7 +266,8 @@ def test_whoever_delivers_may_be_killed_at_any_moment(tmp_path: Path):
             seen += [process.stdout.readline().strip() for _ in range(5)]
             os.kill(process.pid, signal.SIGKILL)
             seen += process.stdout.read().split()
+        assert process.returncode == -signal.SIGKILL, "it was killed before it had delivered everything"
     with ledger_kit(url) as kit:
         kit.ledger.deliver_notifications("mailer", lambda event: seen.append(event.get_id()))
-    assert {name.partition("/")[0] for name in seen if name} == set(accounts)
+    assert {name.partition("/")[0] for name in seen} == set(accounts)
     assert len(seen) <= len(accounts) + 5, "each kill repeats one at most"

@@ -228,7 +228,8 @@ class SandboxGateway(SandboxNetwork):
             ChargeNotSettled: if the payment cannot be paid back yet.
         """
         payment, now = self._paid(request), self._now()
-        if now < payment.moved_at + script_of(payment.token).settles_in:
+        settles_in = script_of(payment.token).settles_in
+        if settles_in and now < payment.moved_at + settles_in:
             raise ChargeNotSettled("the payment has to settle first", field="charge_reference")
         wanted = refund_intent(request, payment, now)
         return self._send("refund", wanted, request.send_before, self._pay_back, refund_result)
