@@ -13,7 +13,7 @@ from interact_ledger.gateways.sandbox import Fault, SandboxGateway
 from interact_ledger.settings import CardTesting
 from interact_ledger.testing import SequentialIds
 
-MANY_CARDS = Settings.default().model_copy(update={"card_testing": CardTesting(declines_max=10_000, cards_max=10_000)})
+MANY_CARDS = Settings.default().model_copy(update={"card_testing": CardTesting(declines_max=100, cards_max=100)})
 """The limits against card testing are not the machine's subject, and its clock hardly moves."""
 START = datetime(2027, 1, 29, 9, 30, tzinfo=UTC)
 CALLS = {"link_customer", "begin", "charge", "cancel", "save", "complete_save", "cancel_save", "forget", "refund"}
