@@ -13,7 +13,7 @@ from simulation.bugs import BUGS, plant
 from simulation.story import tell
 
 REPLAYED = [*range(0, 200, 20)]
-SEEDS_PER_BUG = 1_000
+SEEDS_PER_BUG = 3_000
 """Within so many seeds each planted bug is found; most are within ten."""
 TESTS = Path(__file__).parents[1]
 
