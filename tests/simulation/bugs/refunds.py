@@ -49,12 +49,6 @@ def _refund_debited_per_answer(patch: Patch) -> None:
 
 
 @bug
-def _refund_retry_masked(patch: Patch) -> None:
-    """One try of a refund that reached nobody is taken for a no, though another may have arrived."""
-    _record_of(patch, lambda present: replace(present, tries=1))
-
-
-@bug
 def _returned_refund_dropped(patch: Patch) -> None:
     """A refund that succeeded is over: that the bank sent it back is not recorded."""
     _record_of(patch, lambda present: None if present.is_over else present)
