@@ -31,18 +31,6 @@ def _safe_delay_ignored(patch: Patch) -> None:
 
 
 @bug
-def _look_up_lag_ignored(patch: Patch) -> None:
-    """Look-ups are taken for up to date."""
-
-    def proof(context: Any, attempt: Any) -> datetime:
-        settles = context.gateway(attempt.intent.gateway).capabilities.settles_within
-        return attempt.intent.send_before + context.settings.clock_difference_max + settles
-
-    patch(top_up, "proof_from", proof)
-    patch(cards, "proof_from", proof)
-
-
-@bug
 def _clock_difference_ignored(patch: Patch) -> None:
     """The clocks of two machines are taken for the same."""
 
