@@ -10,6 +10,7 @@ from moneyed import Money
 from interact_ledger import Message, Number
 from interact_ledger.clock import iso
 from interact_ledger.domain.cards import record_saving_result
+from interact_ledger.domain.charges import fold_charges
 from interact_ledger.domain.refunds import record_refund_result
 from interact_ledger.domain.top_up import record_result
 from interact_ledger.gateways.protocol import CardDetails, CardFunding, CardSaved, Refunded, Succeeded
@@ -90,8 +91,12 @@ def _odd_refunds(kit: LedgerKit, account_id: str) -> None:
             reference = "re_second"  # under the reference that failed, it would be an answer from before that
         found = refunds.load(kit.ledger._context, account_id, refund.refund_id)
         result = Refunded(reference=reference, amount=amount, refunded_at=kit.clock.now())
+        charge = fold_charges(kit.ledger._context.accounts.history(account_id, paid.transaction_id))[
+            found.intent.charge_reference
+        ]
         kit.ledger._context.transact(
-            account_id, lambda _, __, f=found, r=result: record_refund_result(f, f.intent.attempt_id, r)
+            account_id,
+            lambda _, __, f=found, c=charge, r=result: record_refund_result(f, c, f.intent.attempt_id, r),
         )
         if key == "short":
             returned = kit.top_up(account_id, pounds("10.00"))

@@ -257,6 +257,8 @@ FORGED = [
     (forge("refunded", attempt_id="txn_forged.1"), "attempt_unknown"),
     (forge("refunded", late=True), "refund_differs"),
     (forge("refunded", credit="7.01", taxes=[ZERO_VAT]), "refund_differs"),
+    (forge("refunded", claimed="12.00"), "refund_differs"),
+    (forge("refunded", credit="0.00", taxes=[ZERO_VAT], total="0.00", claimed="7.01"), "refund_differs"),
     (return_what_was_never_refunded, "refund_differs"),
     (debit_a_refund_twice, "refund_repeated"),
     (forge("card-removed", card_id="card_forged"), "card_unknown"),

@@ -9,13 +9,13 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from domain_helpers import LATER, NOW, SOON, account, balance, captured, past, request, requested, then
+from domain_helpers import LATER, NOW, SOON, account, balance, captured, declined, past, request, requested, then
 from moneyed import Money
 
 from interact_ledger.domain import disputes, refunds, standing
 from interact_ledger.domain import events as e
 from interact_ledger.domain.account import Account, AttemptStatus, Standing
-from interact_ledger.domain.charges import Charge, fold_charges
+from interact_ledger.domain.charges import Charge, Parts, fold_charges
 from interact_ledger.domain.fold import fold_refund, fold_top_up
 from interact_ledger.errors import AccountNotEmpty, AccountSuspended
 from interact_ledger.gateways.protocol import AfterCapture, Dispute, DisputeStatus, NotAttempted, Refunded, RefundMade
@@ -181,7 +181,7 @@ def test_a_refund_of_our_own_is_not_taken_for_one_made_elsewhere():
     assert told(asked, refund_made(operation_id="txn_2")) == asked
     refund = fold_refund(past(*asked, of="txn_2"))
     paid_back = Refunded(reference="re_1", amount=Money("12.00", "GBP"), refunded_at=NOW)
-    paid = [*asked, *refunds.record_refund_result(refund, "txn_2.1", paid_back)]
+    paid = [*asked, *refunds.record_refund_result(refund, charge_after(*asked), "txn_2.1", paid_back)]
     assert told(paid, refund_made()) == paid
 
 
@@ -195,7 +195,7 @@ def test_a_refund_elsewhere_is_a_fact_though_one_of_ours_reserves_the_whole_char
     made = told(asked, refund_made("60.00"))
     assert amounts(*made) == (D(0), D(50))
     refund = fold_refund(past(*made, of="txn_2"))
-    failed = [*made, *refunds.record_refund_result(refund, "txn_2.1", NotAttempted(why="refused"))]
+    failed = [*made, *refunds.record_refund_result(refund, charge_after(*made), "txn_2.1", NotAttempted(why="refused"))]
     assert amounts(*failed) == (D(0), D(0))
     assert charge_after(*failed).left.total == charge_after(*failed).kept.total == 0
 
@@ -207,14 +207,39 @@ def test_a_lost_dispute_leaves_what_a_refund_of_ours_is_about_to_take_and_takes_
     refund = fold_refund(past(*lost, of="txn_2"))
 
     paid_back = Refunded(reference="rfd_1", amount=Money("24.00", "GBP"), refunded_at=NOW)
-    settled = [*lost, *refunds.record_refund_result(refund, "txn_2.1", paid_back)]
+    settled = [*lost, *refunds.record_refund_result(refund, charge_after(*lost), "txn_2.1", paid_back)]
     assert disputes.claim_again(charge_after(*settled)) == []
     assert amounts(*told(settled, dispute(LOST))) == (D(0), D(0))
 
-    failed = [*lost, *refunds.record_refund_result(refund, "txn_2.1", NotAttempted(why="refused"))]
+    failed = [*lost, *refunds.record_refund_result(refund, charge_after(*lost), "txn_2.1", NotAttempted(why="refused"))]
     (rest,) = disputes.claim_again(charge_after(*failed))
     assert (rest.TOPIC, rest.total) == ("dispute-lost", D(24))
     assert amounts(*failed, rest) == (D(0), D(0))
+
+
+@pytest.mark.parametrize(("amount", "mismatched"), [("24.00", False), ("23.99", True)])
+def test_a_refund_that_was_made_after_all_takes_no_more_than_others_left_of_its_charge(amount, mismatched):
+    asked = [*PAID, *refunds.request_refund(state_after(*PAID), request(2), charge_after(*PAID), D(24), "asked", SOON)]
+    refund = fold_refund(past(*asked, of="txn_2"))
+    failed = [*asked, *refunds.record_refund_result(refund, charge_after(*asked), "txn_2.1", NotAttempted(why="no"))]
+    lost = told(failed, dispute(LOST, amount="48.00"))
+    assert amounts(*lost) == (D(10), D(0))
+
+    paid_back = Refunded(reference="rfd_1", amount=Money(amount, "GBP"), refunded_at=NOW)
+    refund = fold_refund(past(*lost, of="txn_2"))
+    late = [*lost, *refunds.record_refund_result(refund, charge_after(*lost), "txn_2.1", paid_back)]
+    taken = late[-1]
+    assert (taken.late, taken.credit, [tax.amount for tax in taken.taxes]) == (True, D(10), [D(2)])
+    assert isinstance(taken, e.RefundMismatched) or (taken.total, taken.claimed) == (D(12), D(24))
+    assert isinstance(taken, e.RefundMismatched) is mismatched
+    assert amounts(*late) == (D(0), D(0))
+    assert charge_after(*late).left.total == charge_after(*late).kept.total == 0
+
+    refund = fold_refund(past(*late, of="txn_2"))
+    back = [*late, *refunds.record_refund_result(refund, charge_after(*late), "txn_2.1", declined())]
+    assert (back[-1].TOPIC, back[-1].credit, back[-1].total) == ("refund-returned", D(10), D(12))
+    assert amounts(*back) == (D(10), D(0))
+    assert charge_after(*back).left == Parts(D(10), (D(2),))
 
 
 def test_a_failed_settlement_leaves_what_a_refund_of_ours_is_about_to_take_and_takes_it_if_the_refund_fails():
@@ -222,7 +247,10 @@ def test_a_failed_settlement_leaves_what_a_refund_of_ours_is_about_to_take_and_t
     reversed_ = told(asked, reversed_at=LATER, reversal_code="declined")
     assert amounts(*reversed_) == (D(20), D(20))
     refund = fold_refund(past(*reversed_, of="txn_2"))
-    failed = [*reversed_, *refunds.record_refund_result(refund, "txn_2.1", NotAttempted(why="refused"))]
+    failed = [
+        *reversed_,
+        *refunds.record_refund_result(refund, charge_after(*reversed_), "txn_2.1", NotAttempted(why="refused")),
+    ]
     (rest,) = disputes.claim_again(charge_after(*failed))
     assert (rest.TOPIC, rest.code, rest.total) == ("payment-reversed", "declined", D(24))
     assert amounts(*failed, rest) == (D(0), D(0))
@@ -253,7 +281,10 @@ def test_a_lost_dispute_that_is_won_in_part_after_all_claims_no_more_than_the_re
     in_part = told(told(refunding, dispute(LOST)), dispute(LOST, "24.00"))
     assert amounts(*in_part) == (D(40), D(40))
     refund = fold_refund(past(*in_part, of="txn_2"))
-    failed = [*in_part, *refunds.record_refund_result(refund, "txn_2.1", NotAttempted(why="refused"))]
+    failed = [
+        *in_part,
+        *refunds.record_refund_result(refund, charge_after(*in_part), "txn_2.1", NotAttempted(why="refused")),
+    ]
     assert amounts(*failed, *disputes.claim_again(charge_after(*failed))) == (D(30), D(0))
 
 

@@ -44,6 +44,7 @@ class World:
     after: AfterCapture = field(default_factory=AfterCapture)
     next: int = 2
     under_way: dict[int, Money] = field(default_factory=dict)
+    failed: dict[int, Money] = field(default_factory=dict)
     hours: int = 0
 
     def charge(self) -> Charge:
@@ -64,19 +65,32 @@ class World:
         if not self.under_way:
             return
         number = list(self.under_way)[which % len(self.under_way)]
-        amount, reference = self.under_way.pop(number), f"rfd_{number}"
-        succeeds = succeeds and self.refunded_at_gateway() + amount.amount <= self.charge().captured.total
-        if succeeds:
-            self.ours(number, Refunded(reference=reference, amount=amount, refunded_at=NOW))
-            made = RefundMade(reference=reference, amount=amount, refunded_at=NOW, operation_id=f"txn_{number}")
-            self.after = replace(self.after, refunds=(*self.after.refunds, made))
+        amount = self.under_way.pop(number)
+        if succeeds and self._can_pay_back(amount):
+            self._paid_back(number, amount)
         else:
+            self.failed[number] = amount
             self.ours(number, Declined(reason=DeclineReason.OTHER, advice=Advice.NEVER, raw_code="no"))
+
+    def make_refund_after_all(self, which: int) -> None:
+        """Have the gateway pay back what it had said it would not."""
+        number = list(self.failed)[which % len(self.failed)] if self.failed else 0
+        if number and self._can_pay_back(self.failed[number]):
+            self._paid_back(number, self.failed.pop(number))
+
+    def _can_pay_back(self, amount: Money) -> bool:
+        return self.refunded_at_gateway() + amount.amount <= self.charge().captured.total
+
+    def _paid_back(self, number: int, amount: Money) -> None:
+        reference = f"rfd_{number}"
+        self.ours(number, Refunded(reference=reference, amount=amount, refunded_at=NOW))
+        made = RefundMade(reference=reference, amount=amount, refunded_at=NOW, operation_id=f"txn_{number}")
+        self.after = replace(self.after, refunds=(*self.after.refunds, made))
 
     def ours(self, number: int, result: RefundResult) -> None:
         """Record what became of a refund of ours, and what others then take of what it gave back."""
         refund = fold_refund(past(*self.events, of=f"txn_{number}"))
-        self.events += refunds.record_refund_result(refund, f"txn_{number}.1", result)
+        self.events += refunds.record_refund_result(refund, self.charge(), f"txn_{number}.1", result)
         self.events += disputes.claim_again(self.charge())
 
     def refunded_at_gateway(self) -> Decimal:
@@ -144,6 +158,7 @@ DECIDED = st.sampled_from([DisputeStatus.WON, DisputeStatus.LOST])
 STEPS = st.one_of(
     st.tuples(st.just("ask_refund"), PENNIES),
     st.tuples(st.just("answer_refund"), st.integers(0, 3), st.booleans()),
+    st.tuples(st.just("make_refund_after_all"), st.integers(0, 3)),
     st.tuples(st.just("refund_elsewhere"), PENNIES),
     st.tuples(st.just("return_elsewhere"), st.integers(0, 3)),
     st.tuples(st.just("dispute"), PENNIES),
@@ -162,7 +177,16 @@ def play(world: World, step: tuple) -> None:
 
 
 CREDIT = st.integers(1, 6_000)
-STORY = st.lists(STEPS, min_size=8, max_size=30)
+FAILED_BEFORE_A_DISPUTE = [
+    *[("ask_refund", 1_000), ("answer_refund", 0, False)],
+    *[("dispute", 8_000), ("decide", 0, DisputeStatus.LOST), ("look",), ("make_refund_after_all", 0)],
+]
+"""Rare by chance."""
+STORY = st.builds(
+    lambda beginning, steps: [*beginning, *steps],
+    st.sampled_from([[], FAILED_BEFORE_A_DISPUTE]),
+    st.lists(STEPS, min_size=8, max_size=30),
+)
 TAXES = st.lists(st.integers(0, 1_500), max_size=2)
 
 

@@ -53,7 +53,8 @@ def paid_back(amount: str = "12.00", reference: str = "rfd_1") -> Refunded:
 def heard(given: list[e.Event], *results: Any, attempt: str = "txn_2.1", number: int = 2) -> list[e.Event]:
     events = list(given)
     for result in results:
-        events += refunds.record_refund_result(refund_after(*events, number=number), attempt, result)
+        charge = charges_after(*events)["pay_1"]
+        events += refunds.record_refund_result(refund_after(*events, number=number), charge, attempt, result)
     return events
 
 

@@ -12,7 +12,7 @@ from moneyed import Money
 
 from interact_ledger import CreditNote, Ledger, Receipt, Settings
 from interact_ledger.domain import events as e
-from interact_ledger.domain.charges import fold_charges
+from interact_ledger.domain.charges import Charge, Parts, fold_charges
 from interact_ledger.domain.disputes import record_after_capture
 from interact_ledger.domain.refunds import record_refund_result
 from interact_ledger.errors import NotRefundable, TransactionNotFound
@@ -147,7 +147,12 @@ def find_paid(kit: LedgerKit, account_id: str, reference: str, amount: Money) ->
     context, refund_id = kit.ledger._context, operation_id(account_id, "refund")
     found = refunds.load(context, account_id, refund_id)
     result = Refunded(reference=reference, amount=amount, refunded_at=kit.clock.now())
-    context.transact(account_id, lambda *_: record_refund_result(found, found.intent.attempt_id, result))
+
+    def record(_, history):
+        charge = fold_charges(history(found.intent.transaction_id))[found.intent.charge_reference]
+        return record_refund_result(found, charge, found.intent.attempt_id, result)
+
+    context.transact(account_id, record)
 
 
 def test_what_paid_nothing_back_gets_none(kit, account_id):
@@ -357,18 +362,39 @@ def test_a_note_that_is_given_during_a_rebuild_is_due_no_more_after_it(kit, acco
     assert kit.ledger.audit().clean
 
 
-def test_notes_that_come_to_more_than_their_receipt_are_for_a_person(kit, account_id):
+def test_notes_that_come_to_more_than_their_receipt_are_for_a_person(kit, account_id, monkeypatch):
     paid = pay(kit, account_id)
     kit.gateway.fail_next("refund", Fault.BEFORE)
     kit.ledger.refund(account_id, paid.transaction_id, None, "asked", idempotency_key="refund")
     kit.gateway.refund_in_dashboard(str(paid.gateway_reference), gbp("59.00"))
     deliver(kit)
     assert "credit_note_exceeds" not in kit.ledger.audit().counts
-    find_paid(kit, account_id, "rfd_paid_twice", gbp("60.00"))
+    with monkeypatch.context() as as_it_once_was:
+        as_it_once_was.setattr(Charge, "taken_by", lambda _, intent: Parts.of(intent))
+        find_paid(kit, account_id, "rfd_paid_twice", gbp("60.00"))
     kit.ledger.recover()
     assert len(kit.ledger.credit_notes(account_id)) == 2
     report = kit.ledger.audit()
     assert (report.counts["credit_note_exceeds"], report.clean) == (1, True)
+
+
+def test_a_note_is_of_no_more_than_a_refund_took_of_its_charge(kit, account_id):
+    paid = pay(kit, account_id)
+    kit.gateway.fail_next("refund", Fault.BEFORE)
+    kit.ledger.refund(account_id, paid.transaction_id, None, "asked", idempotency_key="refund")
+    kit.gateway.refund_in_dashboard(str(paid.gateway_reference), gbp("59.00"))
+    deliver(kit)
+    find_paid(kit, account_id, "rfd_paid_twice", gbp("60.00"))
+    kit.ledger.recover()
+    assert [total(note) for note in kit.ledger.credit_notes(account_id)] == [
+        ("49.17", "9.83", "59.00"),
+        ("0.83", "0.17", "1.00"),
+    ]
+    told = []
+    kit.ledger.deliver_notifications("mail", told.append)
+    assert [one.get_data()["total"] for one in told] == ["59.00", "60.00"]
+    report = kit.ledger.audit()
+    assert (report.counts, report.clean) == ({"refund_exceeds": 1}, True)
 
 
 # Any sequence -----------------------------------------------------------------------------------------------------

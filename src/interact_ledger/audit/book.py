@@ -85,13 +85,16 @@ class Attempts:
         return self.awaited_until or self.send_before
 
 
-class RefundIntent(NamedTuple):
+@dataclass(slots=True)
+class RefundIntent:
     """What one attempt of a refund pays back, and of which charge."""
 
     charge: tuple[str, str]
     """The top-up, and the gateway's reference."""
     parts: tuple[int, ...]
     """The credit, then each tax."""
+    took: tuple[int, ...] = ()
+    """What it took once it was paid back."""
 
 
 @dataclass(slots=True)

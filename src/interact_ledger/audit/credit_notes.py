@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -23,10 +23,11 @@ CREDIT_NOTES_PREFIX = "credit_notes_"
 
 _EVENT = "SELECT topic, state FROM stored_events WHERE originator_id=? AND originator_version=?"
 
-_ATTEMPTS = """
-SELECT e.state FROM operation_steps s
+_REFUND = """
+SELECT e.topic, e.state FROM operation_steps s
 JOIN stored_events e ON e.originator_id = s.stream_id AND e.originator_version = s.version
-WHERE s.subject_id=? AND s.stream_id=? AND e.topic='refund-attempted'"""
+WHERE s.subject_id=? AND s.stream_id=? AND e.topic IN ('refund-attempted', 'refunded', 'refund-mismatched')
+ORDER BY e.originator_version DESC"""
 
 _INVOICE = "SELECT seller_id, number FROM invoices WHERE transaction_id=? AND reference=?"
 
@@ -40,7 +41,7 @@ FROM credit_notes n JOIN receipts r ON r.transaction_id = n.transaction_id AND r
 WHERE n.cancels IS NULL AND NOT EXISTS (SELECT 1 FROM credit_notes c WHERE c.cancels = n.document_id)
 ORDER BY n.account_id, n.invoice_number"""
 
-_OF_THE_REFUND = ("transaction_id", "charge_reference", "credit", "taxes", "total", "currency")
+_OF_THE_REFUND = ("transaction_id", "charge_reference", "credit", "taxes", "currency")
 
 
 class CreditNoteAudit:
@@ -77,7 +78,11 @@ class CreditNoteAudit:
             yield entry.finding("credit_note_without_refund", f"{refund[1]} is not at {event['account_version']}")
             return
         share = self._share(event["account_id"], fact)
-        if share is None or any(share[field] != event[field] for field in _OF_THE_REFUND):
+        if (
+            share is None
+            or any(share[field] != event[field] for field in _OF_THE_REFUND)
+            or sum(_parts(share["credit"], share["taxes"])) != entry.amount("total")
+        ):
             yield entry.finding("credit_note_differs", f"is not what {refund[1]} gave back")
 
     def _fact(self, account_id: str, version: int, topics: frozenset[str]) -> Mapping[str, Any] | None:
@@ -87,11 +92,19 @@ class CreditNoteAudit:
         return None
 
     def _share(self, account_id: str, fact: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """Return what says how a refund was split: the attempt of ours, and one made elsewhere itself."""
+        """Return how what a refund took was split, with the charge that it is of."""
         if "charge_reference" in fact:
             return fact
-        attempts = [_event(state) for (state,) in self._read(_ATTEMPTS, (fact["operation_id"], account_id))]
-        return next((attempt for attempt in attempts if attempt["attempt_id"] == fact["attempt_id"]), None)
+        took: Mapping[str, Any] = {}
+        for topic, state in self._read(_REFUND, (fact["operation_id"], account_id)):
+            event = _event(state)
+            if event["attempt_id"] != fact["attempt_id"]:
+                continue
+            if topic == "refund-attempted":
+                return {**event, **took}
+            if event["reference"] == fact["reference"] and event.get("taxes") is not None:
+                took = {"credit": event["credit"], "taxes": event["taxes"]}
+        return None
 
     def _cancels(self, entry: Entry) -> Iterator[Finding]:
         event = entry.event
@@ -107,8 +120,9 @@ def notes_within_receipts(read: Read) -> Iterator[Finding]:
         left: list[int] = []
         try:
             for _, _, credit, taxes, given_credit, given_taxes in notes:
-                left = left or _parts(credit, taxes)
-                left = [there - given for there, given in zip(left, _parts(given_credit, given_taxes), strict=True)]
+                left = left or _parts(credit, json.loads(taxes))
+                given = _parts(given_credit, json.loads(given_taxes))
+                left = [there - part for there, part in zip(left, given, strict=True)]
         except MALFORMED:
             continue  # a row that is not what follows from the log, which was reported
         if any(part < 0 for part in left):
@@ -125,5 +139,5 @@ def _event(state: Any) -> Mapping[str, Any]:
     return event
 
 
-def _parts(credit: Any, taxes: str) -> list[int]:
-    return [amount(credit), *(millionths(tax["amount"]) for tax in json.loads(taxes))]
+def _parts(credit: Any, taxes: Sequence[Mapping[str, Any]]) -> list[int]:
+    return [amount(credit), *(millionths(tax["amount"]) for tax in taxes)]

@@ -140,11 +140,17 @@ class Shelves:
 
     def _check_answered(self, entry: Entry) -> None:
         """See that a refund, or its return, has its credit note's document or is due one, if it took anything."""
-        if entry.topic != "refund-mismatched" and not entry.amount("total"):
+        if _took_nothing(entry):
             return  # somebody paid back what was not left of the charge
         place = (entry.stream_id, entry.version)
         self._answered.expect(place)
         self._walks["credit_notes_due"].allow(place, entry.event["operation_id"], entry.recorded_at)
+
+
+def _took_nothing(entry: Entry) -> bool:
+    if "total" in entry.event:
+        return not entry.amount("total")
+    return entry.event.get("taxes") is not None and not any(entry.parts)
 
 
 def _line(entry: Entry, book: Book, before: Parts, after: Parts) -> tuple[Any, ...]:

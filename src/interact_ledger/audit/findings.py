@@ -35,7 +35,8 @@ class Finding(NamedTuple):
 
 ATTENTION = frozenset(
     {
-        *("capture_late", "capture_mismatched", "refund_late", "refund_mismatched", "refund_returned"),
+        *("capture_late", "capture_mismatched"),
+        *("refund_exceeds", "refund_late", "refund_mismatched", "refund_returned"),
         *("credit_note_exceeds", "notice_unexplained", "unsettled"),
     }
 )
@@ -79,6 +80,7 @@ _LOG_CODES = {
     "refund_wrong": "a refund is of no charge of this account, or more than is left of it",
     "refund_differs": "what was paid back is not what its attempt asked for",
     "refund_repeated": "one refund at a gateway was debited twice",
+    "refund_exceeds": "the gateway paid back more than was left of the charge; the rest is the seller's loss",
     "refund_late": "a refund was confirmed after its attempt was thought to be over; the customer may be paid twice",
     "refund_mismatched": "a gateway paid back another amount or currency than asked for; what was asked for is debited",
     "refund_returned": "a refund failed after its gateway had confirmed it; the customer is still to be paid",
@@ -106,7 +108,7 @@ _LOG_CODES = {
     "credit_note_wrong": "a credit note was given in another's book",
     "credit_note_without_refund": "a credit note is of no refund, or cancels that of one which did not come back",
     "credit_note_differs": "a credit note is not what its refund gave back, or names another document than it must",
-    "credit_note_exceeds": "credit notes come to more than their receipt; the gateway paid back more than it captured",
+    "credit_note_exceeds": "credit notes come to more than their receipt",
 }
 
 _TABLES = {

@@ -29,7 +29,6 @@ def _refund_attempted(book: Book, entry: Entry) -> None:
     intent = RefundIntent((event["transaction_id"], event["charge_reference"]), entry.parts)
     book.refund_intents[event["attempt_id"]] = intent
     book.money.held += refund.credit
-    _take(book, intent, 1)
     _under_way(book, intent, 1)
 
 
@@ -41,9 +40,7 @@ def _refund_queued(book: Book, entry: Entry) -> None:
 
 def _refund_failed(book: Book, entry: Entry) -> None:
     _end_refund(book, entry, surely_not=entry.event["outcome"] == "not_attempted")
-    intent = book.refund_intents.get(entry.event["attempt_id"])
-    _take(book, intent, -1)
-    _under_way(book, intent, -1)
+    _refund_over(book, book.refund_intents.get(entry.event["attempt_id"]))
 
 
 def _refunded(book: Book, entry: Entry) -> None:
@@ -51,12 +48,11 @@ def _refunded(book: Book, entry: Entry) -> None:
     book.money.refunded += credit
     book.money.balance -= credit
     intent = book.refund_intents.get(entry.event["attempt_id"])
-    if entry.event["late"]:
-        _take(book, intent, 1)
-    else:
-        _under_way(book, intent, -1)
+    if not entry.event["late"]:
+        _refund_over(book, intent)
     if intent is not None:
-        _reduce(book.kept, intent.charge, intent.parts, 1)
+        intent.took = intent.parts if entry.event.get("taxes") is None else entry.parts
+        _take(book, intent, 1)
     refund = book.refunds.get(entry.event["operation_id"])
     if refund is not None:
         refund.captured.add(entry.event["reference"])
@@ -69,9 +65,8 @@ def _refund_returned(book: Book, entry: Entry) -> None:
     book.money.refunded -= credit
     book.money.balance += credit
     intent = book.refund_intents.get(entry.event["attempt_id"])
-    _take(book, intent, -1)
     if intent is not None:
-        _reduce(book.kept, intent.charge, intent.parts, -1)
+        _take(book, intent, -1)
 
 
 def _end_refund(book: Book, entry: Entry, *, surely_not: bool) -> None:
@@ -81,16 +76,21 @@ def _end_refund(book: Book, entry: Entry, *, surely_not: bool) -> None:
         refund.undecided, refund.surely_not, refund.queued_until = False, surely_not, None
 
 
-def _take(book: Book, intent: RefundIntent | None, times: int) -> None:
-    """Take a refund's parts out of what may yet be paid back of its charge, or put them back."""
+def _refund_over(book: Book, intent: RefundIntent | None) -> None:
     if intent is not None:
-        _reduce(book.charges, intent.charge, intent.parts, times)
+        _under_way(book, intent, -1)
 
 
-def _under_way(book: Book, intent: RefundIntent | None, times: int) -> None:
-    """Keep a refund's parts for it from what else may take its charge, or no longer."""
-    if intent is not None:
-        _reduce(book.under_way, intent.charge, intent.parts, -times)
+def _under_way(book: Book, intent: RefundIntent, times: int) -> None:
+    """Keep a refund's parts for it from what may yet be paid back of its charge, or no longer."""
+    _reduce(book.charges, intent.charge, intent.parts, times)
+    _reduce(book.under_way, intent.charge, intent.parts, -times)
+
+
+def _take(book: Book, intent: RefundIntent, times: int) -> None:
+    """Take what a refund took out of its charge, or put it back."""
+    for charges in (book.charges, book.kept):
+        _reduce(charges, intent.charge, intent.took, times)
 
 
 def _reduce(

@@ -23,7 +23,10 @@ class Signals(NamedTuple):
 
 
 _BY_TOPIC: Mapping[str, tuple[str, Callable[[Entry], Mapping[str, Any] | None]]] = {
-    "refunded": ("refund_done", lambda entry: _refund(entry, "total")),
+    "refunded": (
+        "refund_done",
+        lambda entry: _refund(entry, "total" if entry.event.get("claimed") is None else "claimed"),
+    ),
     "refund-made-elsewhere": ("refund_done", lambda entry: _refund(entry, "claimed")),
     "auto-top-up-failed": (
         "auto_top_up_failed",

@@ -33,6 +33,11 @@ class Parts(NamedTuple):
     def of(cls, event: e.PaymentCaptured | e.RefundAttempted | e.PaymentReversed | e.ChargeShare) -> Self:
         return cls(event.credit, tuple(tax.amount for tax in event.taxes))
 
+    @classmethod
+    def paid_back(cls, intent: e.RefundAttempted, paid: e.Refunded | e.RefundMismatched) -> Self:
+        """Return what a refund of ours took of its charge."""
+        return cls(paid.credit, tuple(tax.amount for tax in (intent.taxes if paid.taxes is None else paid.taxes)))
+
     @property
     def total(self) -> Decimal:
         return reduce(EXACT.add, self.taxes, self.credit)
@@ -60,6 +65,11 @@ class Parts(NamedTuple):
         taken = max(min(total, EXACT.add(credit_left, tax_left)), Decimal(0))
         credit, tax = allocate(taken, [credit_left, tax_left], currency)
         return Parts(credit, tuple(allocate(tax, taxes_left, currency)) if taxes_left else ())
+
+    def cover(self, other: Parts) -> bool:
+        """Say whether there is as much of each as others take."""
+        rest = self.minus(other)
+        return rest.credit >= 0 and all(tax >= 0 for tax in rest.taxes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +128,11 @@ class Charge:
         """What no fact took."""
         return self.claimable.plus(self.under_way)
 
+    def taken_by(self, intent: e.RefundAttempted) -> Parts:
+        """Return what a refund of ours takes that was made: what was reserved for it, unless others took of that."""
+        parts, kept = Parts.of(intent), self.kept
+        return parts if kept.cover(parts) else kept.at_most(parts.total, intent.currency)
+
     def tax_lines(self, parts: Parts) -> tuple[e.TaxLine, ...]:
         """Write what parts of the charge come to of each of its taxes."""
         lines = zip(self.captured.taxes, parts.taxes, strict=True)
@@ -136,6 +151,7 @@ def fold_charges(top_up: Iterable[e.Recorded]) -> dict[str, Charge]:
     """Return the charges of a top-up from its operation's events, by the gateway's reference, the first one first."""
     charges: dict[str, Charge] = {}
     intents: dict[str, e.RefundAttempted] = {}
+    paid_back: dict[str, Parts] = {}
     for recorded in top_up:
         match recorded.event:
             case e.PaymentCaptured() as captured:
@@ -146,7 +162,10 @@ def fold_charges(top_up: Iterable[e.Recorded]) -> dict[str, Charge]:
                 charges[intent.charge_reference] = _refund_attempted(charges[intent.charge_reference], intent)
             case e.RefundEvent() as refund if refund.attempt_id in intents:
                 intent = intents[refund.attempt_id]
-                charges[intent.charge_reference] = _refund_moved(charges[intent.charge_reference], intent, refund)
+                if isinstance(refund, e.Refunded | e.RefundMismatched):
+                    paid_back[refund.attempt_id] = Parts.paid_back(intent, refund)
+                took = paid_back.get(refund.attempt_id, Parts.of(intent))
+                charges[intent.charge_reference] = _refund_moved(charges[intent.charge_reference], intent, refund, took)
             case e.ChargeEvent() | e.PaymentReversed() as taken:
                 reference = taken.reference if isinstance(taken, e.PaymentReversed) else taken.charge_reference
                 charges[reference] = evolve_charge(charges[reference], taken)
@@ -208,18 +227,21 @@ def _refund_attempted(charge: Charge, intent: e.RefundAttempted) -> Charge:
     )
 
 
-def _refund_moved(charge: Charge, intent: e.RefundAttempted, event: e.RefundEvent) -> Charge:
+def _refund_moved(charge: Charge, intent: e.RefundAttempted, event: e.RefundEvent, took: Parts) -> Charge:
+    """Return a charge after one more fact about a refund of ours that was to take, and took, such parts of it."""
     reference = getattr(event, "reference", None)
     if reference is not None:
         charge = replace(charge, refund_references=charge.refund_references | {reference})
-    parts = Parts.of(intent)
     match event:
         case e.RefundFailed():
-            return replace(charge.gives(parts), under_way=charge.under_way.minus(parts))
-        case e.Refunded() | e.RefundMismatched() if event.late:
-            return charge.takes(parts)
+            return _refund_over(charge, intent)
         case e.Refunded() | e.RefundMismatched():
-            return replace(charge, under_way=charge.under_way.minus(parts))
+            return (charge if event.late else _refund_over(charge, intent)).takes(took)
         case e.RefundReturned():
-            return charge.gives(parts)
+            return charge.gives(took)
     return charge
+
+
+def _refund_over(charge: Charge, intent: e.RefundAttempted) -> Charge:
+    parts = Parts.of(intent)
+    return replace(charge.gives(parts), under_way=charge.under_way.minus(parts))

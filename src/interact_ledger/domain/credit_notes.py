@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from interact_ledger.domain import events as e
+from interact_ledger.domain.charges import Parts
 from interact_ledger.ids import derived_id
 
 __all__ = ["DOCUMENTED", "credit_note_number", "entry", "invoice_id", "invoice_number", "is_answered_by_credit_note"]
@@ -38,9 +39,12 @@ def invoice_id(transaction_id: str, charge_reference: str) -> str:
 
 def is_answered_by_credit_note(event: e.Event) -> bool:
     """Say whether a fact gets a document of the series of credit notes: a note, or the cancellation of one."""
-    if isinstance(event, e.RefundMadeElsewhere | e.RefundElsewhereReturned):
-        return event.total > 0  # nothing was left of its charge to take
-    return isinstance(event, _PAID_BACK + _RETURNED)
+    match event:
+        case e.RefundMismatched(taxes=taxes):
+            return taxes is None or event.credit > 0 or any(tax.amount > 0 for tax in taxes)
+        case e.Refunded() | e.RefundMadeElsewhere() | e.RefundReturned() | e.RefundElsewhereReturned():
+            return event.total > 0  # else nothing was left of its charge to take
+    return False
 
 
 def entry(
@@ -92,15 +96,22 @@ def entry(
     )
 
 
-def _share(refund: Sequence[e.Recorded], fact: e.RefundEvent | e.ChargeShare) -> e.RefundAttempted | e.ChargeShare:
-    """Return what says how a refund was split: the intent of ours, and a refund made elsewhere itself."""
+def _share(
+    refund: Sequence[e.Recorded], fact: e.Refunded | e.RefundMismatched | e.RefundReturned | e.ChargeShare
+) -> e.RefundAttempted | e.ChargeShare:
+    """Return how what a refund took was split, with the charge that it is of."""
     if isinstance(fact, e.ChargeShare):
         return fact
-    return next(
-        recorded.event
-        for recorded in refund
-        if isinstance(recorded.event, e.RefundAttempted) and recorded.event.attempt_id == fact.attempt_id
+    of_attempt = [recorded.event for recorded in refund if getattr(recorded.event, "attempt_id", "") == fact.attempt_id]
+    intent = next(event for event in of_attempt if isinstance(event, e.RefundAttempted))
+    paid = next(
+        event
+        for event in of_attempt
+        if isinstance(event, e.Refunded | e.RefundMismatched) and event.reference == fact.reference
     )
+    took = Parts.paid_back(intent, paid)
+    taxes = intent.taxes if paid.taxes is None else paid.taxes
+    return intent.model_copy(update={"credit": took.credit, "taxes": taxes, "total": took.total})
 
 
 def _version_paid(refund: Sequence[e.Recorded], returned: e.RefundReturned | e.RefundElsewhereReturned) -> int:

@@ -15,7 +15,7 @@ from decimal import Decimal
 from interact_ledger.domain import events as e
 from interact_ledger.domain.account import Account, AttemptStatus, Refund, may_be_sent_again
 from interact_ledger.domain.answers import storable_names
-from interact_ledger.domain.charges import Charge
+from interact_ledger.domain.charges import Charge, Parts
 from interact_ledger.domain.operations import Request
 from interact_ledger.domain.standing import refuse_closed
 from interact_ledger.errors import InvalidRequest, NotRefundable, TransactionNotFound
@@ -112,7 +112,7 @@ def queue_refund(refund: Refund, attempt_id: str, why: str) -> list[e.Event]:
     if attempt_id != refund.intent.attempt_id or not refund.is_undecided:
         return []
     if refund.tries > 1:
-        return record_refund_result(refund, attempt_id, NotAttempted(why=why))
+        return _not_known(refund, why)
     return [_waits(refund, why)]
 
 
@@ -135,8 +135,8 @@ def record_refund_absence(refund: Refund, attempt_id: str) -> list[e.Event]:
     return [_not_sent(refund, "the gateway knows of no such refund")]
 
 
-def record_refund_result(refund: Refund, attempt_id: str, result: RefundResult) -> list[e.Event]:
-    """Turn what the gateway said of a refund into facts, or into none where it is known or overtaken.
+def record_refund_result(refund: Refund, charge: Charge, attempt_id: str, result: RefundResult) -> list[e.Event]:
+    """Turn what the gateway said of a refund of a charge into facts, or into none where it is known or overtaken.
 
     `NotAttempted` speaks of one try. If there was another, that one may have arrived, and nothing is known.
     """
@@ -145,11 +145,11 @@ def record_refund_result(refund: Refund, attempt_id: str, result: RefundResult) 
     if intent is None:
         return []
     if isinstance(result, PaidBack):
-        paid_back = _paid_back(refund, intent, result)
+        paid_back = _paid_back(refund, charge, intent, result)
         return [*paid_back, *leave_queue(refund)] if paid_back and intent is not refund.intent else paid_back
     paid = refund.paid_by(attempt_id)
     if paid is not None:
-        return [_returned(paid, result)] if isinstance(result, Declined) else []
+        return [_returned(intent, paid, result)] if isinstance(result, Declined) else []
     if not refund.is_undecided or intent is not refund.intent:
         return []
     match result:
@@ -159,8 +159,8 @@ def record_refund_result(refund: Refund, attempt_id: str, result: RefundResult) 
             return [_failed(intent, "declined", raw_code, reason=result.reason, reference=result.reference)]
         case NotAttempted(why=why) if refund.tries == 1:
             return [_not_sent(refund, why)]
-        case Unknown(why=why) | NotAttempted(why=why) if refund.status is AttemptStatus.REQUESTED:
-            return [e.RefundUnknown(**_fields(intent), why=from_outside(why))]
+        case Unknown(why=why) | NotAttempted(why=why):
+            return _not_known(refund, why)
     return []
 
 
@@ -197,16 +197,18 @@ def _refuse_too_much(account: Account, charge: Charge, total: Decimal) -> None:
         )
 
 
-def _paid_back(refund: Refund, intent: e.RefundAttempted, result: PaidBack) -> list[e.Event]:
+def _paid_back(refund: Refund, charge: Charge, intent: e.RefundAttempted, result: PaidBack) -> list[e.Event]:
     if result.reference in refund.told_references:
         return []  # known, or an answer from before the customer's bank sent it back
     late = refund.is_over or intent is not refund.intent
+    takes = charge.taken_by(intent)
     if (result.amount.amount, result.amount.currency.code) != (intent.total, intent.currency):
         return [
             e.RefundMismatched(
                 **_fields(intent),
                 reference=result.reference,
-                credit=intent.credit,
+                credit=takes.credit,
+                taxes=charge.tax_lines(takes),
                 expected_amount=intent.total,
                 expected_currency=intent.currency,
                 refunded_amount=result.amount.amount,
@@ -219,26 +221,24 @@ def _paid_back(refund: Refund, intent: e.RefundAttempted, result: PaidBack) -> l
         e.Refunded(
             **_fields(intent),
             reference=result.reference,
-            credit=intent.credit,
-            taxes=intent.taxes,
-            total=intent.total,
+            credit=takes.credit,
+            taxes=charge.tax_lines(takes),
+            total=takes.total,
             currency=intent.currency,
             refunded_at=result.refunded_at,
             late=late,
+            claimed=None if takes.total == intent.total else intent.total,
         )
     ]
 
 
-def _returned(paid: e.Refunded | e.RefundMismatched, declined: Declined) -> e.RefundReturned:
-    was_asked_for = (
-        (paid.total, paid.currency) if isinstance(paid, e.Refunded) else (paid.expected_amount, paid.expected_currency)
-    )
+def _returned(intent: e.RefundAttempted, paid: e.Refunded | e.RefundMismatched, declined: Declined) -> e.RefundReturned:
     return e.RefundReturned(
         **_fields(paid),
         reference=paid.reference,
         credit=paid.credit,
-        total=was_asked_for[0],
-        currency=was_asked_for[1],
+        total=Parts.paid_back(intent, paid).total,
+        currency=intent.currency,
         reason=declined.reason,
         detail=from_outside(declined.raw_code),
     )
@@ -256,6 +256,12 @@ def _waits(refund: Refund, why: str) -> e.Event:
     if latest - first >= QUEUED_AT_MOST:
         return _failed(refund.intent, "not_attempted", f"{why}; it was tried for {QUEUED_AT_MOST.days} days")
     return e.RefundQueued(**_fields(refund.intent), why=from_outside(why), next_try_at=latest + TRIED_EVERY)
+
+
+def _not_known(refund: Refund, why: str) -> list[e.Event]:
+    if refund.status is not AttemptStatus.REQUESTED:
+        return []
+    return [e.RefundUnknown(**_fields(refund.intent), why=from_outside(why))]
 
 
 def _failed(

@@ -82,7 +82,9 @@ def settle_refund(context: Context, account_id: str, operation_id: str) -> Refun
     result = _look_up(context, account_id, found)
     if isinstance(result, NotFound):
         attempt_id = found.intent.attempt_id
-        context.transact(account_id, _recording(found, lambda refund: life.record_refund_absence(refund, attempt_id)))
+        context.transact(
+            account_id, _recording(found, lambda refund, _: life.record_refund_absence(refund, attempt_id))
+        )
     elif result is not None:
         _record(context, account_id, found, result)
     return load(context, account_id, operation_id)
@@ -98,7 +100,7 @@ def try_queued(context: Context, account_id: str, operation_id: str) -> Refund:
     waiting = load(context, account_id, operation_id)
     if waiting.status is not AttemptStatus.QUEUED:
         return waiting
-    leave = _recording(waiting, life.leave_queue)
+    leave = _recording(waiting, lambda refund, _: life.leave_queue(refund))
     leave_and_attempt = followed_by(leave, _attempting_again(context, operation_id))
 
     def again(account: Account, history: History) -> Sequence[e.Event]:
@@ -175,7 +177,7 @@ def _drive(context: Context, account_id: str, operation_id: str, opened: Change)
         result = _send(context, account_id, present)
     except ChargeNotSettled as error:
         attempt_id, why = present.intent.attempt_id, error.message
-        context.transact(account_id, _recording(present, lambda found: life.queue_refund(found, attempt_id, why)))
+        context.transact(account_id, _recording(present, lambda found, _: life.queue_refund(found, attempt_id, why)))
         return load(context, account_id, operation_id)
     except GatewayError as error:
         _record(context, account_id, present, refused(error))
@@ -209,18 +211,21 @@ def _record(context: Context, account_id: str, asked: Refund, result: RefundResu
 
 def _recording_result(asked: Refund, result: RefundResult) -> Decide:
     attempt_id = asked.intent.attempt_id
-    return _recording(asked, lambda refund: life.record_refund_result(refund, attempt_id, result))
+    return _recording(asked, lambda refund, charge: life.record_refund_result(refund, charge, attempt_id, result))
 
 
-def _recording(asked: Refund, decide: Callable[[Refund], list[e.Event]]) -> Decide:
+def _recording(asked: Refund, decide: Callable[[Refund, Charge], list[e.Event]]) -> Decide:
     """Return the decision that records what became of a refund, and what others then take of what it gave back."""
     intent = asked.intent
 
     def record(_: Account, history: History) -> Sequence[e.Event]:
-        return decide(_folded(history, intent.operation_id))
+        return decide(_folded(history, intent.operation_id), charge(history))
 
     def claim(_: Account, history: History) -> Sequence[e.Event]:
-        return claim_again(fold_charges(history(intent.transaction_id))[intent.charge_reference])
+        return claim_again(charge(history))
+
+    def charge(history: History) -> Charge:
+        return fold_charges(history(intent.transaction_id))[intent.charge_reference]
 
     return followed_by(record, claim)
 

@@ -57,7 +57,11 @@ Said: TypeAlias = dict[str, Any]
 _BY_EVENT: Mapping[type[e.Event], tuple[str, Callable[[Any], Said | None]]] = {
     e.Refunded: (
         "refund_done",
-        lambda event: {"refund_id": event.operation_id, "transaction_id": event.transaction_id, "total": event.total},
+        lambda event: {
+            "refund_id": event.operation_id,
+            "transaction_id": event.transaction_id,
+            "total": event.total if event.claimed is None else event.claimed,
+        },
     ),
     e.AutoTopUpFailed: (
         "auto_top_up_failed",

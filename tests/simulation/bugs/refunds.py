@@ -18,9 +18,9 @@ def _record_of(patch: Patch, change: Callable[[Any], Any]) -> None:
     """Plant what `change` makes of a refund when the gateway's result is recorded; None drops the result."""
     original = refund_life.record_refund_result
 
-    def record(present: Any, attempt_id: str, result: Any) -> Any:
+    def record(present: Any, *about: Any) -> Any:
         changed = change(present)
-        return [] if changed is None else original(changed, attempt_id, result)
+        return [] if changed is None else original(changed, *about)
 
     patch(refund_life, "record_refund_result", record)
 

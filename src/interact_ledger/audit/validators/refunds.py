@@ -82,8 +82,12 @@ def validate_refunded(entry: Entry, book: Book) -> Iterator[Finding]:
             f"{event['gateway']} {event['reference']} paid back {event['refunded_amount']}"
             f" {event['refunded_currency']}, not {event['expected_amount']} {event['expected_currency']}",
         )
-    elif book.refund_terms[event["attempt_id"]] != Terms.of(event):
+    elif not _is_as_asked(entry, book):
         yield entry.finding("refund_differs", "is not what the attempt asked for")
+    elif event.get("claimed") is not None:
+        yield entry.finding(
+            "refund_exceeds", f"{event['reference']} is of {event['claimed']}, and takes {event['total']}"
+        )
     if event["reference"] in refund.captured:
         yield entry.finding("refund_repeated", f"{event['gateway']} {event['reference']} was debited before")
     is_late = not refund.undecided or event["attempt_id"] != refund.latest
@@ -91,6 +95,20 @@ def validate_refunded(entry: Entry, book: Book) -> Iterator[Finding]:
         yield entry.finding("refund_differs", "is marked late and is not, or the other way round")
     if is_late:
         yield entry.finding("refund_late", f"{event['reference']} came after the attempt was over")
+
+
+def _is_as_asked(entry: Entry, book: Book) -> bool:
+    """Say whether a refund takes what its attempt asked for, or just all that nothing else took of its charge."""
+    event = entry.event
+    if event.get("claimed") is None:
+        return book.refund_terms[event["attempt_id"]] == Terms.of(event)
+    intent = book.refund_intents[event["attempt_id"]]
+    left = [max(0, part) for part in book.kept.get(intent.charge, ())]
+    return (
+        entry.amount("claimed") == sum(intent.parts) > sum(left) == entry.amount("total")
+        and list(entry.parts) == left
+        and event["currency"] == book.refund_terms[event["attempt_id"]].currency
+    )
 
 
 def validate_returned(entry: Entry, book: Book) -> Iterator[Finding]:

@@ -120,11 +120,14 @@ class Refunded(RefundEvent):
     credit: Amount
     taxes: tuple[TaxLine, ...]
     total: Amount
+    """What it takes of its charge, gross."""
     currency: CurrencyCode
     refunded_at: UtcTime
     """The gateway's own time."""
     late: bool
     """It came after the attempt was thought to be over."""
+    claimed: Amount | None = None
+    """What was paid back, gross, where less than that was left of its charge."""
 
 
 class RefundMismatched(RefundEvent):
@@ -134,7 +137,9 @@ class RefundMismatched(RefundEvent):
 
     reference: str
     credit: Amount
-    """What was asked for, net; the balance is lower by it."""
+    """What was asked for, net, or as much of it as was left of its charge; the balance is lower by it."""
+    taxes: tuple[TaxLine, ...] | None = None
+    """What it takes of each tax; None in histories from before this was said: what was asked for."""
     expected_amount: Amount
     expected_currency: CurrencyCode
     refunded_amount: Amount
@@ -151,6 +156,7 @@ class RefundReturned(RefundEvent):
     reference: str
     credit: Amount
     total: Amount
+    """What its charge has again, gross."""
     currency: CurrencyCode
     reason: DeclineReason
     detail: str
