@@ -223,7 +223,7 @@ class Log:
             with storage_errors():
                 page = self.recorder.select_notifications(after, _PAGE, stop, inclusive_of_start=False)
             for notification in page:
-                yield LoggedEvent(notification.id, self._linked(notification)[0])
+                yield LoggedEvent(notification.id, self._chained(notification).recorded)
             after = page[-1].id if page else stop
 
     def position(self) -> int:
@@ -256,7 +256,7 @@ class Log:
         """Yield the events in rows of `stored_events`."""
         for row in rows:
             stored = StoredEvent(row["originator_id"], row["originator_version"], row["topic"], bytes(row["state"]))
-            yield self._linked(stored)[0]
+            yield self._chained(stored).recorded
 
     def latest_snapshot(self, stream_id: str) -> StoredEvent | None:
         """Return the latest snapshot of a stream, whatever it is worth."""

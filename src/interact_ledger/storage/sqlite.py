@@ -162,7 +162,9 @@ class LedgerSQLiteRecorder(SQLiteApplicationRecorder):
         return frozenset(row["name"] for row in self.query("SELECT name FROM sqlite_master WHERE type='table'"))
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
-        with self.transaction(write=False) as cursor:
+        # One statement sees one moment without a transaction around it.
+        with self.datastore.get_connection(commit=False) as connection:
+            cursor = _Cursor(connection.cursor())
             cursor.execute(sql, parameters)
             return cursor.rows()
 
