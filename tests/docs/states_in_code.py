@@ -26,11 +26,11 @@ from interact_ledger.domain.account import (
 )
 from interact_ledger.domain.charges import Charge, evolve_charge, fold_charges
 from interact_ledger.domain.events import TOPICS, Event
-from interact_ledger.domain.fold import (
-    _evolve_card_saving,
-    _evolve_refund,
-    _evolve_top_up,
-    evolve,
+from interact_ledger.domain.fold import evolve
+from interact_ledger.domain.fold.operations import (
+    evolve_card_saving,
+    evolve_refund,
+    evolve_top_up,
     fold_card_saving,
     fold_refund,
     fold_top_up,
@@ -212,10 +212,10 @@ def _standing(account: Account | None) -> str:
 
 
 MACHINES: Mapping[str, Machine] = {
-    "Top-up": Machine(_top_ups, _evolve_top_up, _status),
-    "Card saving": Machine(_savings, _evolve_card_saving, _status),
+    "Top-up": Machine(_top_ups, evolve_top_up, _status),
+    "Card saving": Machine(_savings, evolve_card_saving, _status),
     "Saved card": Machine(_accounts, _apply, _cards_state),
-    "Refund": Machine(_refunds, _evolve_refund, _status),
+    "Refund": Machine(_refunds, evolve_refund, _status),
     "Dispute": Machine(_charges, evolve_charge, _dispute),
     "Hold": Machine(_accounts, _apply, _hold_state),
     "Rented number": Machine(_accounts, _apply, _number_state),

@@ -18,7 +18,8 @@ from pydantic import AwareDatetime, BaseModel, ValidationError
 
 from interact_ledger.domain import events as e
 from interact_ledger.domain.events import TOPICS, Event
-from interact_ledger.domain.fold import _apply, _evolve_top_up
+from interact_ledger.domain.fold.account import _apply
+from interact_ledger.domain.fold.operations import evolve_top_up
 from interact_ledger.money import CurrencyCode
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -93,13 +94,13 @@ def test_an_event_that_cannot_be_read_does_not_repeat_what_it_holds(cls):
 def test_every_event_about_an_attempt_has_its_line_in_the_fold(cls):
     """The fold of a top-up raises for an event that it does not know; the account's knows each by its class."""
     attempted = read(EXAMPLES["events-v1-payment-attempted"])
-    top_up = _evolve_top_up(None, attempted)
+    top_up = evolve_top_up(None, attempted)
     for example in EXAMPLES.values():
         event = read(example)
         if isinstance(event, cls):
             assert _apply.dispatch(type(event)) is not _apply.dispatch(Event)
             if cls is e.PaymentEvent:
-                assert _evolve_top_up(top_up, event) != top_up
+                assert evolve_top_up(top_up, event) != top_up
 
 
 # Personal data and secrets ----------------------------------------------------------------------------------------

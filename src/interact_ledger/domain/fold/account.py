@@ -1,7 +1,4 @@
-"""The one fold: what an account, a top-up, the saving of a card and a refund are after their events.
-
-It only adds up: no price, tax, rule or clock in it, so a changed rule never rewrites history.
-"""
+"""What an account is after one more event of its stream."""
 
 from __future__ import annotations
 
@@ -10,12 +7,11 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from functools import singledispatch
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from interact_ledger.domain import events as e
 from interact_ledger.domain.account import (
     Account,
-    AttemptStatus,
     Card,
     CardSaving,
     CreditLot,
@@ -25,22 +21,11 @@ from interact_ledger.domain.account import (
     TaxNumber,
     TopUp,
 )
-from interact_ledger.domain.fold_automatic import evolve_automatic
+from interact_ledger.domain.fold.automatic import evolve_automatic
+from interact_ledger.domain.fold.operations import evolve_card_saving, evolve_refund, evolve_top_up
 from interact_ledger.gateways.protocol import Initiator
 
-__all__ = ["FOLD_VERSION", "evolve", "fold_card_saving", "fold_refund", "fold_top_up"]
-
-FOLD_VERSION = 6
-"""Raised whenever the fold's result changes for the same events, so that older snapshots are discarded."""
-
-
-_AFTER_CANCELLING = {
-    e.CancelReason.CUSTOMER: AttemptStatus.CANCELLED,
-    e.CancelReason.DECLINED: AttemptStatus.DECLINED,
-    e.CancelReason.EXPIRED: AttemptStatus.EXPIRED,
-    e.CancelReason.ABANDONED: AttemptStatus.NOT_ATTEMPTED,
-    e.CancelReason.SUPERSEDED: AttemptStatus.CANCELLED,
-}
+__all__ = ["evolve"]
 
 
 def evolve(account: Account | None, recorded: e.Recorded) -> Account:
@@ -76,30 +61,6 @@ def _card_trouble_noted(account: Account, before: Account, recorded: e.Recorded)
 
 def _declined(account: Account, recorded: e.Recorded) -> Account:
     return replace(account, declined_at=(*account.declined_at, recorded.recorded_at)[-_NOTED_MAX:])
-
-
-def fold_top_up(operation: Iterable[e.Recorded]) -> TopUp | None:
-    """Return the state of a top-up from its operation's events, None before its first attempt."""
-    top_up = None
-    for recorded in operation:
-        top_up = _evolve_top_up(top_up, recorded.event)
-    return top_up
-
-
-def fold_card_saving(operation: Iterable[e.Recorded]) -> CardSaving | None:
-    """Return the state of a card saving from its operation's events, None before its first attempt."""
-    saving = None
-    for recorded in operation:
-        saving = _evolve_card_saving(saving, recorded.event)
-    return saving
-
-
-def fold_refund(operation: Iterable[e.Recorded]) -> Refund | None:
-    """Return the state of a refund from its operation's events, None before its first attempt."""
-    refund = None
-    for recorded in operation:
-        refund = _evolve_refund(refund, recorded.event)
-    return refund
 
 
 def _opened(recorded: e.Recorded, event: e.AccountOpened) -> Account:
@@ -188,7 +149,7 @@ def _(event: e.SpendReversed, account: Account) -> Account:
 
 @_apply.register
 def _(event: e.PaymentAttempted | e.PaymentEvent, account: Account) -> Account:
-    top_up = _evolve_top_up(account.top_ups.get(event.operation_id), event)
+    top_up = evolve_top_up(account.top_ups.get(event.operation_id), event)
     credit = event.credit if isinstance(event, e.PaymentCaptured) else Decimal(0)
     return replace(account, balance=account.balance + credit, top_ups=_kept_while_open(account.top_ups, event, top_up))
 
@@ -196,7 +157,7 @@ def _(event: e.PaymentAttempted | e.PaymentEvent, account: Account) -> Account:
 @_apply.register
 def _(event: e.RefundEvent, account: Account) -> Account:
     before = account.refunds.get(event.operation_id)
-    refund = _evolve_refund(before, event)
+    refund = evolve_refund(before, event)
     reserved = (refund.reserved if refund else 0) - (before.reserved if before else 0)
     return replace(
         account,
@@ -254,7 +215,7 @@ def _(event: e.GatewayCustomerLinked, account: Account) -> Account:
 
 @_apply.register
 def _(event: e.CardSavingAttempted | e.CardSavingEvent, account: Account) -> Account:
-    saving = _evolve_card_saving(account.card_savings.get(event.operation_id), event)
+    saving = evolve_card_saving(account.card_savings.get(event.operation_id), event)
     return replace(account, card_savings=_kept_while_open(account.card_savings, event, saving))
 
 
@@ -424,133 +385,6 @@ def _lots_used(lots: _Lots, parts: Iterable[e.LotPart]) -> _Lots:
 def _lots_held(lots: _Lots, parts: Mapping[str, Decimal], times: int) -> _Lots:
     held = {lot_id: replace(lots[lot_id], held=lots[lot_id].held + times * part) for lot_id, part in parts.items()}
     return {**lots, **held} if held else lots
-
-
-# One top-up, one card saving and one refund, event by event ---------------------------------------------------------
-
-
-def _evolve_top_up(top_up: TopUp | None, event: e.Event) -> TopUp | None:
-    if isinstance(event, e.PaymentAttempted):
-        return TopUp(intent=event)
-    if top_up is None or not isinstance(event, e.PaymentEvent):
-        return top_up
-    match event:
-        case e.PaymentRetried():
-            return replace(top_up, tries=top_up.tries + 1)
-        case e.PaymentBegun():
-            return replace(top_up, reference=event.reference)
-        case e.PaymentPending():
-            return replace(top_up, status=AttemptStatus.PENDING, reference=event.reference)
-        case e.PaymentActionRequired():
-            return replace(
-                top_up,
-                status=AttemptStatus.ACTION_REQUIRED,
-                reference=event.reference,
-                action_expires_at=event.expires_at,
-            )
-        case e.PaymentUnknown():
-            return replace(top_up, status=AttemptStatus.UNKNOWN)
-        case e.PaymentNotAttempted():
-            return replace(top_up, status=AttemptStatus.NOT_ATTEMPTED)
-        case e.PaymentDeclined():
-            return replace(
-                top_up,
-                status=AttemptStatus.DECLINED,
-                reference=event.reference or top_up.reference,
-                declined=event,
-            )
-        case e.PaymentCancelRequested():
-            return replace(top_up, cancelling=event.reason)
-        case e.PaymentCancelled():
-            reason = top_up.cancelling or e.CancelReason.CUSTOMER
-            return replace(top_up, status=_AFTER_CANCELLING[reason], cancelling=None)
-        case e.PaymentCaptured():
-            known = _with_reference(top_up, event.reference)
-            return replace(_ended(known, event, AttemptStatus.SUCCEEDED), captured=top_up.captured or event)
-        case e.CaptureMismatched():
-            return _ended(_with_reference(top_up, event.reference), event, AttemptStatus.MISMATCHED)
-        case e.PaymentReversed():
-            return replace(top_up, reversed_references=top_up.reversed_references | {event.reference})
-    raise AssertionError(f"every event about a payment has its line here: {event.TOPIC}")
-
-
-def _with_reference(top_up: TopUp, reference: str) -> TopUp:
-    return replace(top_up, captured_references=(*top_up.captured_references, reference))
-
-
-def _ended(top_up: TopUp, event: e.PaymentCaptured | e.CaptureMismatched, status: AttemptStatus) -> TopUp:
-    """End the attempt that captured; a later one goes on until it is cancelled."""
-    if event.attempt_id != top_up.intent.attempt_id:
-        return top_up
-    return replace(top_up, status=status, cancelling=None, reference=event.reference)
-
-
-def _evolve_card_saving(saving: CardSaving | None, event: e.Event) -> CardSaving | None:
-    if isinstance(event, e.CardSavingAttempted):
-        return CardSaving(intent=event)
-    if saving is None:
-        return None
-    match event:
-        case e.CardSavingRetried():
-            return replace(saving, tries=saving.tries + 1)
-        case e.CardSavingPending():
-            return replace(saving, status=AttemptStatus.PENDING, reference=event.reference)
-        case e.CardSavingActionRequired():
-            return replace(
-                saving,
-                status=AttemptStatus.ACTION_REQUIRED,
-                reference=event.reference,
-                action_expires_at=event.expires_at,
-            )
-        case e.CardSavingUnknown():
-            return replace(saving, status=AttemptStatus.UNKNOWN)
-        case e.CardSavingCancelRequested():
-            return replace(saving, cancelling=event.reason)
-        case e.CardSavingFailed():
-            return replace(saving, status=AttemptStatus(event.outcome), failure=event)
-        case e.CardSaved():
-            references = (*saving.saved_references, event.reference)
-            return replace(saving, status=AttemptStatus.SUCCEEDED, saved=event, saved_references=references)
-    return saving
-
-
-def _evolve_refund(refund: Refund | None, event: e.Event) -> Refund | None:
-    if isinstance(event, e.RefundAttempted):
-        known = refund or Refund(intents=())
-        return Refund(
-            intents=(*known.intents, event),
-            queued=known.queued,
-            paid=known.paid,
-            told_references=known.told_references,
-        )
-    if refund is None:
-        return None
-    match event:
-        case e.RefundRetried():
-            return replace(refund, tries=refund.tries + 1)
-        case e.RefundPending():
-            return replace(refund, status=AttemptStatus.PENDING, reference=event.reference)
-        case e.RefundQueued():
-            return replace(refund, status=AttemptStatus.QUEUED, queued=event)
-        case e.RefundUnknown():
-            return replace(refund, status=AttemptStatus.UNKNOWN)
-        case e.RefundFailed():
-            told = (*refund.told_references, event.reference) if event.reference else refund.told_references
-            return replace(refund, status=AttemptStatus(event.outcome), failure=event, told_references=told)
-        case e.RefundReturned():
-            standing = tuple(paid for paid in refund.paid if paid.attempt_id != event.attempt_id)
-            return _with_latest(replace(refund, paid=standing), event, status=AttemptStatus.DECLINED, failure=event)
-        case e.Refunded() | e.RefundMismatched():
-            status = AttemptStatus.SUCCEEDED if isinstance(event, e.Refunded) else AttemptStatus.MISMATCHED
-            paid = (*refund.paid, event)
-            known = replace(refund, paid=paid, told_references=(*refund.told_references, event.reference))
-            return _with_latest(known, event, status=status, reference=event.reference)
-    return refund
-
-
-def _with_latest(refund: Refund, event: e.RefundEvent, **changes: Any) -> Refund:
-    """Move the latest attempt if it is the one that the event is about; an earlier one is over."""
-    return replace(refund, **changes) if event.attempt_id == refund.intent.attempt_id else refund
 
 
 # Small maps that are never changed in place -----------------------------------------------------------------------
