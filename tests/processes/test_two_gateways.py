@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from automatic_helpers import AGREED, MONTHLY, at, due, spend, with_card
 from interact_ledger import Ledger, TopUpResult
 from interact_ledger.clock import MovableClock
 from interact_ledger.domain import events as e
@@ -232,6 +233,24 @@ def test_a_gateway_is_refused_that_does_not_serve_the_payment(kit, account_id):
     with pytest.raises(QuoteExpired):
         kit.elsewhere(first, account_id)
     assert stored(kit) == before
+
+
+@pytest.mark.parametrize("policy", ["auto top-up", "monthly recharge"])
+def test_an_automatic_payment_charges_the_card_that_was_agreed_to_and_goes_nowhere_else(kit, policy):
+    account_id, card_id = with_card(kit)
+    if policy == "auto top-up":
+        kit.ledger.enable_auto_top_up(account_id, card_id=card_id, **AGREED)
+        spend(kit, account_id, "6.00")
+    else:
+        kit.ledger.enable_monthly_recharge(account_id, card_id=card_id, **MONTHLY)
+        kit.clock.set(at("2026-12-01"))
+    kit.gateway.fail_next("begin", Fault.REFUSED)
+    assert due(kit) == ["not_attempted"]
+    unsent = events_of(kit, account_id, e.PaymentAttempted)[-1].operation_id
+    before = stored(kit)
+    with pytest.raises(InvalidRequest) as error:
+        kit.ledger.top_up_elsewhere(account_id, unsent, gateway="second", card_token="tok_mastercard")
+    assert (error.value.field, stored(kit), kit.captured) == ("transaction_id", before, (0, 0))
 
 
 def test_a_card_is_saved_where_it_paid(kit, account_id):

@@ -135,7 +135,10 @@ def top_up_elsewhere(context: Context, account_id: str, operation_id: str, gatew
     send_before = context.now() + context.settings.send_within
 
     def decide(account: Account, history: History) -> Sequence[e.Event]:
-        if gateway_id == _first_attempt(history, operation_id).gateway:
+        first = _first_attempt(history, operation_id)
+        if first.initiator is not Initiator.CUSTOMER:
+            raise InvalidRequest("is an automatic payment; the ledger goes on with it itself", field="transaction_id")
+        if gateway_id == first.gateway:
             raise InvalidRequest("is the gateway that it began with; repeat the request for it", field="gateway")
         latest = _folded(history, operation_id)
         again = life.attempt_again(account, latest, gateway=gateway_id, card_id=None, send_before=send_before)
