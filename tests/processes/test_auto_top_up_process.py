@@ -224,6 +224,20 @@ def test_credit_that_expires_makes_it_due_in_the_same_run(kit):
     assert due(kit, over_at) == ["expired", "succeeded"]
 
 
+def test_credit_that_a_hold_kept_past_its_expiry_makes_it_due_in_the_run_that_ends_the_hold(kit):
+    account_id, card_id = with_card(kit, balance="2.50")
+    kit.ledger.spend(account_id, NUMBER, idempotency_key="n")
+    over_at = START + timedelta(days=1)
+    kit.ledger.grant_credit(account_id, gbp("20.00"), "welcome", idempotency_key="g", expires_at=over_at)
+    kit.ledger.hold(account_id, gbp("20.00"), "campaign", idempotency_key="h", expires_in=timedelta(days=2))
+    kit.ledger.enable_auto_top_up(account_id, card_id=card_id, **AGREED)
+    kit.ledger.suspend(account_id, "under review")
+    kit.clock.set(at("2026-12-24"))
+    kit.ledger.reinstate(account_id, "reviewed")
+    assert due(kit) == ["expired", "expired", "succeeded", "charged"]
+    assert events_of(kit, account_id, e.NumberRentalUnpaid) == []
+
+
 # Caps -------------------------------------------------------------------------------------------------------------
 
 
