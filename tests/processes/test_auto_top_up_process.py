@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -25,7 +27,7 @@ from interact_ledger.errors import (
     GatewayMisconfigured,
     InvalidRequest,
 )
-from interact_ledger.gateways.sandbox import Fault
+from interact_ledger.gateways.sandbox import Fault, SandboxGateway
 from interact_ledger.testing import START, ledger_kit
 from ledger_helpers import NUMBER, ONE_SEGMENT, at_gateway, available, events_of, gbp, pay, stored, topics
 
@@ -181,6 +183,18 @@ def test_up_to_a_target_it_charges_what_is_missing_and_never_less_than_the_minim
     spend(kit, other, "5.10")
     assert due(kit) == ["succeeded"]
     assert available(kit, other) == gbp("24.9300")
+
+
+def test_up_to_a_target_it_charges_in_the_steps_that_its_gateway_takes(kit, monkeypatch):
+    able = kit.gateway.capabilities
+    pounds = replace(able.currencies["GBP"], step=Decimal("0.25"))
+    monkeypatch.setattr(SandboxGateway, "capabilities", replace(able, currencies={**able.currencies, "GBP": pounds}))
+    account_id, _ = with_auto_top_up(kit, amount=None, target=gbp("40.00"))
+    spend(kit, account_id, "6.00")
+    assert due(kit) == ["succeeded"]
+    (charged,) = attempts(kit, account_id)
+    assert charged.total % pounds.step == 0
+    assert gbp("40.00") <= available(kit, account_id) < gbp("41.25")
 
 
 def test_nothing_happens_when_it_is_run_again(kit):
