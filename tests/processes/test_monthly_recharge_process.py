@@ -373,6 +373,18 @@ def test_it_is_announced_two_weeks_before_and_not_for_a_card_that_is_good_on_the
     assert len(events_of(kit, account_id, e.CardExpiryAnnounced)) == 1
 
 
+def test_of_a_card_that_its_network_renewed_counts_what_it_is_good_for_now(kit):
+    account_id = with_monthly_recharge(kit)
+    card = kit.ledger._account(account_id).cards[monthly(kit, account_id).card_id]
+    for year, outcomes in ((2026, ["announced"]), (2041, []), (2025, ["announced"])):
+        kit.gateway.update_card(card.token, expiry_month=11, expiry_year=year)
+        for told in kit.gateway.notices_due():
+            kit.ledger.receive(kit.gateway.gateway_id, told.body, told.headers)
+        assert kit.ledger.audit().findings == ()
+        assert due(kit) == outcomes
+    assert kit.ledger.audit().findings == ()
+
+
 # Agreeing ---------------------------------------------------------------------------------------------------------
 
 

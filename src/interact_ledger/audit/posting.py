@@ -170,10 +170,14 @@ def _saving_moved(book: Book, entry: Entry) -> None:
 
 def _card_saved(book: Book, entry: Entry) -> None:
     book.cards[entry.event["card_id"]] = None
-    book.card_months[entry.event["card_id"]] = f"{entry.event['expiry_year']:04d}-{entry.event['expiry_month']:02d}"
+    _card_updated(book, entry)
     saving = book.open_savings.pop(entry.event["operation_id"], None)
     if saving is not None:
         saving.undecided = False
+
+
+def _card_updated(book: Book, entry: Entry) -> None:
+    book.card_months[entry.event["card_id"]] = f"{entry.event['expiry_year']:04d}-{entry.event['expiry_month']:02d}"
 
 
 def _removal_requested(book: Book, entry: Entry) -> None:
@@ -335,6 +339,7 @@ POSTINGS: Mapping[str, Posting] = MappingProxyType(
         "card-removal-requested": _removal_requested,
         "card-removed": _card_removed,
         "card-detached": _card_removed,
+        "card-updated": _card_updated,
         "spent": _spent,
         "spend-reversed": _given_back,
         "number-rented": _rented,
