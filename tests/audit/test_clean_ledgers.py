@@ -93,6 +93,22 @@ def test_a_queued_refund_that_nobody_tries_again_for_more_than_a_day_is_reported
     assert (finding.code, finding.message.split()[0]) == ("unsettled", "queued_refund")
 
 
+def test_granted_credit_that_a_hold_used_up_is_gone_for_the_audit_too():
+    with ledger_kit() as kit:
+        account_id = kit.account().account_id
+        kit.top_up(account_id, Money("10.00", "GBP"))
+        over_at = START + timedelta(days=1)
+        gift = Money("0.26", "GBP")
+        kit.ledger.grant_credit(account_id, gift, "welcome", idempotency_key="g", expires_at=over_at)
+        held = kit.ledger.hold(account_id, Money("2", "GBP"), "campaign", idempotency_key="h")
+        for key in ("a", "b"):
+            four = Message(key, "GB", text="hi", quantity=4)
+            kit.ledger.settle(account_id, held.hold_id, [four], idempotency_key=key)
+        kit.ledger.spend(account_id, Message("m", "GB", text="hi"), idempotency_key="m")
+        assert kit.ledger.granted_credit(account_id) == ()
+        assert kit.ledger.audit().findings == ()
+
+
 def test_the_report_says_where_the_money_of_each_currency_came_from_and_went_to():
     with ledger_kit() as kit:
         account_id = kit.account().account_id

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -25,7 +27,7 @@ from interact_ledger.errors import (
     GatewayMisconfigured,
     InvalidRequest,
 )
-from interact_ledger.gateways.sandbox import Fault
+from interact_ledger.gateways.sandbox import Fault, SandboxGateway
 from interact_ledger.testing import START, ledger_kit
 from ledger_helpers import NUMBER, ONE_SEGMENT, at_gateway, available, events_of, gbp, pay, stored, topics
 
@@ -183,6 +185,18 @@ def test_up_to_a_target_it_charges_what_is_missing_and_never_less_than_the_minim
     assert available(kit, other) == gbp("24.9300")
 
 
+def test_up_to_a_target_it_charges_in_the_steps_that_its_gateway_takes(kit, monkeypatch):
+    able = kit.gateway.capabilities
+    pounds = replace(able.currencies["GBP"], step=Decimal("0.25"))
+    monkeypatch.setattr(SandboxGateway, "capabilities", replace(able, currencies={**able.currencies, "GBP": pounds}))
+    account_id, _ = with_auto_top_up(kit, amount=None, target=gbp("40.00"))
+    spend(kit, account_id, "6.00")
+    assert due(kit) == ["succeeded"]
+    (charged,) = attempts(kit, account_id)
+    assert charged.total % pounds.step == 0
+    assert gbp("40.00") <= available(kit, account_id) < gbp("41.25")
+
+
 def test_nothing_happens_when_it_is_run_again(kit):
     account_id, _ = with_auto_top_up(kit)
     spend(kit, account_id, "6.00")
@@ -222,6 +236,20 @@ def test_credit_that_expires_makes_it_due_in_the_same_run(kit):
     kit.ledger.enable_auto_top_up(account_id, card_id=card_id, **AGREED)
     assert due(kit) == []
     assert due(kit, over_at) == ["expired", "succeeded"]
+
+
+def test_credit_that_a_hold_kept_past_its_expiry_makes_it_due_in_the_run_that_ends_the_hold(kit):
+    account_id, card_id = with_card(kit, balance="2.50")
+    kit.ledger.spend(account_id, NUMBER, idempotency_key="n")
+    over_at = START + timedelta(days=1)
+    kit.ledger.grant_credit(account_id, gbp("20.00"), "welcome", idempotency_key="g", expires_at=over_at)
+    kit.ledger.hold(account_id, gbp("20.00"), "campaign", idempotency_key="h", expires_in=timedelta(days=2))
+    kit.ledger.enable_auto_top_up(account_id, card_id=card_id, **AGREED)
+    kit.ledger.suspend(account_id, "under review")
+    kit.clock.set(at("2026-12-24"))
+    kit.ledger.reinstate(account_id, "reviewed")
+    assert due(kit) == ["expired", "expired", "succeeded", "charged"]
+    assert events_of(kit, account_id, e.NumberRentalUnpaid) == []
 
 
 # Caps -------------------------------------------------------------------------------------------------------------

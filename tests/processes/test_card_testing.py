@@ -10,6 +10,7 @@ import pytest
 
 from interact_ledger import CardAttempt, Ledger, Settings
 from interact_ledger.errors import CardAttemptRefused, ConfigurationError
+from interact_ledger.gateways.sandbox import Fault
 from interact_ledger.settings import CardTesting
 from interact_ledger.testing import LedgerKit, ledger_kit
 from ledger_helpers import at_gateway, funded, gbp, stored
@@ -87,6 +88,37 @@ def test_a_repeat_is_answered_although_new_attempts_are_refused(kit):
     attempts = [pay(kit, account_id, DECLINED) for _ in range(3)]
     first = [attempt() for attempt in attempts]
     assert [attempt() for attempt in attempts] == first
+
+
+def unsent(kit, account_id, number):
+    """Return so many payments that surely reached no gateway."""
+    payments = [pay(kit, account_id, DECLINED) for _ in range(number)]
+    for payment in payments:
+        kit.gateway.fail_next("begin", Fault.REFUSED)
+        assert payment().status == "not_attempted"
+    return payments
+
+
+def test_who_is_locked_out_cannot_go_on_with_what_was_not_attempted_before(kit):
+    account_id = kit.account().account_id
+    payments = unsent(kit, account_id, 4)
+    kit.gateway.fail_next("save", Fault.REFUSED)
+    assert kit.ledger.save_card(account_id, DECLINED, idempotency_key="save").status == "not_attempted"
+    assert [payment().status for payment in payments[:3]] == ["declined"] * 3
+    with refused(kit, "declined 3 times"):
+        payments[3]()
+    with refused(kit, "declined 3 times"):
+        kit.ledger.save_card(account_id, DECLINED, idempotency_key="save")
+    kit.clock.advance(HOUR)
+    assert kit.ledger.save_card(account_id, DECLINED, idempotency_key="save").status == "declined"
+
+
+def test_a_card_to_keep_is_counted_when_it_is_asked_for_and_not_with_each_of_its_attempts(kit):
+    account_id = kit.account().account_id
+    for key in ("one", "two", "three"):
+        kit.gateway.fail_next("save", Fault.REFUSED)
+        kit.ledger.save_card(account_id, "tok_visa", idempotency_key=key)
+    assert kit.ledger.save_card(account_id, "tok_visa", idempotency_key="three").status == "succeeded"
 
 
 def test_what_was_counted_survives_a_snapshot_and_a_restart(tmp_path):

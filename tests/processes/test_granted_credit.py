@@ -63,6 +63,19 @@ def test_the_schedule_expires_a_lot_and_nobody_can_use_it_before_it_does(kit):
     assert kit.ledger.audit().findings == ()
 
 
+def test_what_is_told_of_lots_is_what_the_balance_says_is_granted(kit):
+    account_id, over_at = funded(kit, "10.00"), kit.clock.now() + WEEK
+    granted(kit, account_id, amount="5.00", expires_at=over_at)
+    kit.ledger.hold(account_id, gbp("2.00"), "campaign", idempotency_key="h", expires_in=2 * WEEK)
+    kit.clock.advance(WEEK)
+    for is_recorded in (False, True):
+        if is_recorded:
+            assert [done.outcome for done in kit.ledger.run_due()] == ["expired"]
+        (lot,) = kit.ledger.granted_credit(account_id)
+        again = granted(kit, account_id, amount="5.00", expires_at=over_at)
+        assert lot.remaining == again.remaining == lot.held == kit.ledger.balance(account_id).granted == gbp("2.00")
+
+
 def test_a_rent_takes_the_lot_that_is_not_over(kit):
     account_id = funded(kit, "10.00")
     granted(kit, account_id, key="a", amount="0.50", expires_at=kit.clock.now() + WEEK)

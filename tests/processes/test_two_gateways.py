@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
-from interact_ledger import Ledger, TopUpResult
+from automatic_helpers import AGREED, MONTHLY, at, due, spend, with_card, with_other
+from interact_ledger import Ledger, Settings, TopUpResult
 from interact_ledger.clock import MovableClock
 from interact_ledger.domain import events as e
 from interact_ledger.domain.account import TopUp
 from interact_ledger.errors import (
+    CardAttemptRefused,
     ConfigurationError,
     GatewayUnsupported,
     InvalidAmount,
@@ -27,6 +29,7 @@ from interact_ledger.errors import (
 from interact_ledger.gateways.protocol import Capabilities, CurrencyTerms, NewCard, Succeeded
 from interact_ledger.gateways.sandbox import Fault, SandboxGateway
 from interact_ledger.processes import top_up as process
+from interact_ledger.settings import CardTesting
 from interact_ledger.testing import START, LedgerKit, SequentialIds
 from ledger_helpers import available, events_of, gbp, pay, stored
 
@@ -231,6 +234,36 @@ def test_a_gateway_is_refused_that_does_not_serve_the_payment(kit, account_id):
     kit.clock.advance(timedelta(days=1))
     with pytest.raises(QuoteExpired):
         kit.elsewhere(first, account_id)
+    assert stored(kit) == before
+
+
+@pytest.mark.parametrize("policy", ["auto top-up", "monthly recharge"])
+def test_an_automatic_payment_charges_the_card_that_was_agreed_to_and_goes_nowhere_else(kit, policy):
+    account_id, card_id = with_card(kit)
+    if policy == "auto top-up":
+        kit.ledger.enable_auto_top_up(account_id, card_id=card_id, **AGREED)
+        spend(kit, account_id, "6.00")
+    else:
+        kit.ledger.enable_monthly_recharge(account_id, card_id=card_id, **MONTHLY)
+        kit.clock.set(at("2026-12-01"))
+    kit.gateway.fail_next("begin", Fault.REFUSED)
+    assert due(kit) == ["not_attempted"]
+    unsent = events_of(kit, account_id, e.PaymentAttempted)[-1].operation_id
+    before = stored(kit)
+    with pytest.raises(InvalidRequest) as error:
+        kit.ledger.top_up_elsewhere(account_id, unsent, gateway="second", card_token="tok_mastercard")
+    assert (error.value.field, stored(kit), kit.captured) == ("transaction_id", before, (0, 0))
+
+
+def test_who_was_declined_too_often_cannot_go_on_elsewhere_either(kit, account_id):
+    limits = CardTesting(declines_max=1)
+    strict = with_other(kit, settings=Settings.default().model_copy(update={"card_testing": limits}))
+    one, other = (unreachable(kit, account_id, key=key) for key in ("one", "other"))
+    stolen = {"gateway": "second", "card_token": "tok_declined_fraud"}
+    assert strict.top_up_elsewhere(account_id, one.transaction_id, **stolen).status == "declined"
+    before = stored(kit)
+    with pytest.raises(CardAttemptRefused):
+        strict.top_up_elsewhere(account_id, other.transaction_id, **stolen)
     assert stored(kit) == before
 
 

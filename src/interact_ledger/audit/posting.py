@@ -237,8 +237,9 @@ def _held(book: Book, entry: Entry) -> None:
 
 
 def _settled(book: Book, entry: Entry) -> None:
-    _spent(book, entry)
+    # The hold first: a lot that is used up is gone, with what was held of it.
     _reduce_hold(book, entry, {lot_id: millionths(part) for lot_id, part in entry.event.get("lots", ())})
+    _spent(book, entry)
 
 
 def _hold_ended(book: Book, entry: Entry) -> None:

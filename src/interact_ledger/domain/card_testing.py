@@ -31,7 +31,8 @@ class CardAttempt:
     declined_at: tuple[datetime, ...]
     """When the account's latest declines were recorded, the oldest first; at most a hundred."""
     cards_added_at: tuple[datetime, ...]
-    """When new cards were last asked to be kept, alone or with a payment; at most a hundred."""
+    """When new cards were last asked to be kept, alone or with a payment; at most a hundred. What is attempted once
+    more has its own among them."""
 
 
 AttemptPolicy: TypeAlias = Callable[[CardAttempt], str | None]
@@ -47,7 +48,7 @@ def refuse_card_testing(
     *,
     is_new_card: bool,
     declines_max: int,
-    cards_max: int,
+    cards_max: int | None,
     window: timedelta,
     policy: AttemptPolicy | None,
     now: datetime,
@@ -59,7 +60,8 @@ def refuse_card_testing(
         kind: what the card is for.
         is_new_card: whether it was just typed in.
         declines_max: how many declines there may be within the window before the next attempt is refused.
-        cards_max: how many new cards may be asked to be kept within the window.
+        cards_max: how many new cards may be asked to be kept within the window; None for a further attempt, whose card
+            was counted when it was asked for.
         window: how long a decline or a card counts.
         policy: the service's own, if it has one.
         now: what time it is.
@@ -71,7 +73,7 @@ def refuse_card_testing(
         ("declined", account.declined_at, declines_max),
         ("given new cards to keep", account.cards_added_at, cards_max),
     ):
-        if len(moments) >= most and now < (free_at := moments[-most] + window):
+        if most is not None and len(moments) >= most and now < (free_at := moments[-most] + window):
             raise CardAttemptRefused(
                 f"was {what} {most} times within {window}; try again after {free_at:%Y-%m-%d %H:%M} UTC",
                 field="account_id",

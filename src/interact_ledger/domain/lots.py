@@ -8,6 +8,7 @@ where it came from, what was taken last first. Only purchased credit is ever pai
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -36,8 +37,10 @@ def lapsed(account: Account, now: datetime) -> Decimal:
 
 
 def live(account: Account, now: datetime) -> list[CreditLot]:
-    """Return the lots whose time is not over, in the order in which they pay."""
-    return [lot for lot in sorted(account.lots.values(), key=_order) if not _is_over(lot, account, now)]
+    """Return lots as they are at a moment, in the order in which they pay: of one that is over, what holds reserve."""
+    ordered = sorted(account.lots.values(), key=_order)
+    left = (replace(lot, remaining=lot.held) if _is_over(lot, account, now) else lot for lot in ordered)
+    return [lot for lot in left if lot.remaining]
 
 
 def available(account: Account, now: datetime) -> Decimal:

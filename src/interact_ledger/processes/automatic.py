@@ -49,8 +49,9 @@ def refuse_auto_top_up(context: Context, account: Account, history: History, ter
     """
     if terms.target is not None and terms.target <= terms.threshold:
         raise InvalidAmount("must be above the threshold", field="target")
-    recharge, field = _most(context, account, terms)
-    total = _quote_to_see(context, account, history, terms, recharge, field)
+    card = usable_card(account, terms.card_id, history(terms.card_id))
+    recharge, field = _most(context, account, terms, card)
+    total = _quote_to_see(context, account, terms, card, recharge, field)
     for name, most in (
         ("max_value_per_day", terms.max_value_per_day),
         ("max_value_per_month", terms.max_value_per_month),
@@ -67,25 +68,25 @@ def refuse_monthly_recharge(
     Raises:
         CardNotFound, CardRemoved, BelowMinimum, AboveMaximum, InvalidAmount, MethodNotOffered, ConfigurationError
     """
-    _quote_to_see(context, account, history, terms, terms.amount, "amount")
+    card = usable_card(account, terms.card_id, history(terms.card_id))
+    _quote_to_see(context, account, terms, card, terms.amount, "amount")
 
 
 def _quote_to_see(
-    context: Context, account: Account, history: History, terms: e.ConsentGiven, recharge: Decimal, field: str
+    context: Context, account: Account, terms: e.ConsentGiven, card: Card, recharge: Decimal, field: str
 ) -> Decimal:
-    card = usable_card(account, terms.card_id, history(terms.card_id))
     total = checkout.quote_for_card(context, account, ANY_QUOTE, recharge, card, field).total
     if total > terms.ceiling:
         raise InvalidAmount(f"is less than the {_written(total, terms)} that a charge may come to", field="ceiling")
     return total
 
 
-def _most(context: Context, account: Account, terms: e.AutoTopUpEnabled) -> tuple[Decimal, str]:
+def _most(context: Context, account: Account, terms: e.AutoTopUpEnabled, card: Card) -> tuple[Decimal, str]:
     """Return the most that one charge may be asked to recharge, and what says so."""
     if terms.amount is not None:
         return terms.amount, "amount"
     assert terms.target is not None, "it is an amount or a target"
-    return checkout.recharge_for(context, account, terms.target), "target"
+    return checkout.recharge_for(context, account, terms.target, card), "target"
 
 
 def _written(amount: Decimal, terms: e.ConsentGiven) -> str:
@@ -115,7 +116,7 @@ def start_auto_top_up(context: Context, account_id: str, now: datetime) -> Seque
         assert policy is not None, "what is due was enabled"
         card = account.cards[policy.terms.card_id]
         operation_id = auto_top_up.next_operation(account)
-        recharge = _wanted(context, account, policy.terms)
+        recharge = _wanted(context, account, policy.terms, card)
         quote = checkout.quote_for_card(context, account, _quote_id(operation_id), recharge, card)
         started = auto_top_up.start(account, quote, context.pace, context.now())
         request = _request(operation_id, "auto top-up", str(policy.started + 1))
@@ -155,11 +156,11 @@ def announce_expiry(context: Context, account_id: str, now: datetime) -> Sequenc
     return context.transact(account_id, lambda account, _: monthly_recharge.announce_expiry(account, now)).recorded
 
 
-def _wanted(context: Context, account: Account, terms: e.AutoTopUpEnabled) -> Decimal:
+def _wanted(context: Context, account: Account, terms: e.AutoTopUpEnabled, card: Card) -> Decimal:
     if terms.amount is not None:
         return terms.amount
     assert terms.target is not None, "it is an amount or a target"
-    return checkout.recharge_for(context, account, auto_top_up.shortfall(account, terms.target))
+    return checkout.recharge_for(context, account, auto_top_up.shortfall(account, terms.target), card)
 
 
 def _quote_id(operation_id: str) -> str:

@@ -196,7 +196,10 @@ def _repeat(context: Context, account_id: str, operation_id: str, card: NewCard)
     send_before = context.now() + context.settings.send_within
 
     def decide(account: Account, history: History) -> Sequence[e.Event]:
-        return life.attempt_saving_again(account, _folded(history, operation_id), send_before)
+        again = life.attempt_saving_again(account, _folded(history, operation_id), send_before)
+        if again:
+            context.refuse_card_testing(account, "save_card", is_new_card=True, is_further=True)
+        return again
 
     change = context.transact(account_id, decide)
     if change.recorded:

@@ -10,7 +10,7 @@ from interact_ledger.domain.account import Account, Card
 from interact_ledger.domain.standing import refuse_closed
 from interact_ledger.errors import InvalidAmount
 from interact_ledger.gateways.protocol import CurrencyTerms
-from interact_ledger.money import card_amount_in, plain
+from interact_ledger.money import card_amount_in, minor_unit, plain
 from interact_ledger.pricing.availability import PaymentMethod, choose_gateway, payment_methods
 from interact_ledger.pricing.limits import check_recharge, limits_for
 from interact_ledger.pricing.taxes import Breakdown, recharge_for_credit, tax_breakdown
@@ -18,6 +18,9 @@ from interact_ledger.processes.context import Context
 from interact_ledger.storage.accounts import History
 
 __all__ = ["breakdown", "offered_methods", "quote", "quote_for_card", "recharge_for", "refuse_gateway"]
+
+AMOUNTS_TRIED_MAX = 1000
+"""A gateway's steps are of some ten minor units, and totals with taxes pass over some of their multiples."""
 
 
 def quote(context: Context, account_id: str, quote_id: str, amount: object, method: str | None) -> None:
@@ -78,12 +81,24 @@ def _quoted(
     )
 
 
-def recharge_for(context: Context, account: Account, credit: Decimal) -> Decimal:
-    """Return the recharge amount that brings an account at least this credit, and no less than the minimum."""
+def recharge_for(context: Context, account: Account, credit: Decimal, card: Card) -> Decimal:
+    """Return the recharge amount that brings an account at least this credit, and no less than the minimum.
+
+    With taxes it comes to what the card's gateway charges, if that is in steps wider than the minor unit.
+    """
     least = limits_for(context.settings.top_up, account.currency).minimum
-    if credit <= 0:
+    if credit > 0:
+        least = max(least, _bringing(context, account, credit))
+    terms = context.gateway(card.gateway).capabilities.currencies.get(account.currency)
+    if terms is None:
         return least
-    recharge = recharge_for_credit(
+    unit = minor_unit(account.currency)
+    amounts = (least + number * unit for number in range(AMOUNTS_TRIED_MAX))
+    return next((amount for amount in amounts if not breakdown(context, account, amount).total % terms.step), least)
+
+
+def _bringing(context: Context, account: Account, credit: Decimal) -> Decimal:
+    return recharge_for_credit(
         credit,
         account.currency,
         context.settings.taxes,
@@ -92,7 +107,6 @@ def recharge_for(context: Context, account: Account, credit: Decimal) -> Decimal
         tax_status=account.tax_status,
         tax_number_verified=account.tax_number is not None,
     )
-    return max(recharge, least)
 
 
 def breakdown(context: Context, account: Account, recharge: Decimal) -> Breakdown:

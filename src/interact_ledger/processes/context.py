@@ -35,8 +35,16 @@ class Context:
     attempt_policy: AttemptPolicy | None = None
     """The service's own rule about customers' attempts with cards."""
 
-    def refuse_card_testing(self, account: Account, kind: Literal["top_up", "save_card"], *, is_new_card: bool) -> None:
+    def refuse_card_testing(
+        self, account: Account, kind: Literal["top_up", "save_card"], *, is_new_card: bool, is_further: bool = False
+    ) -> None:
         """Refuse a customer's attempt with a card as the settings and the service's own policy say.
+
+        Args:
+            account: whose.
+            kind: what the card is for.
+            is_new_card: whether it was just typed in.
+            is_further: whether it is not the first attempt of what was asked for.
 
         Raises:
             CardAttemptRefused
@@ -47,7 +55,7 @@ class Context:
             kind,
             is_new_card=is_new_card,
             declines_max=limits.declines_max,
-            cards_max=limits.cards_max,
+            cards_max=None if is_further else limits.cards_max,
             window=limits.window,
             policy=self.attempt_policy,
             now=self.now(),

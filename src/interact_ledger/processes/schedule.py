@@ -60,12 +60,12 @@ def run_due(
 ) -> list[Done]:
     """Do all that is due at a moment, which is not after the clock's; costs what is due, not what exists.
 
-    What expires goes first, as it may leave a balance low. Money comes in before rents are charged, so that none goes
-    unpaid for want of it, and once more after them.
+    What expires goes first, as it may leave a balance low: holds before credit, which they kept from expiring. Money
+    comes in before rents are charged, so that none goes unpaid for want of it, and once more after them.
     """
     done: list[Done] = []
     tried: set[DueItem] = set()
-    for kinds in (tuple(EXPIRIES), AUTOMATIC, RENTS, AUTOMATIC, QUEUED):
+    for kinds in (*((kind,) for kind in EXPIRIES), AUTOMATIC, RENTS, AUTOMATIC, QUEUED):
         due = [item for item in due_items(query, kinds, now) if item not in tried]
         for count, item in enumerate(due, start=len(tried) + 1):
             done.extend(_do(context, item, now))

@@ -135,7 +135,10 @@ def top_up_elsewhere(context: Context, account_id: str, operation_id: str, gatew
     send_before = context.now() + context.settings.send_within
 
     def decide(account: Account, history: History) -> Sequence[e.Event]:
-        if gateway_id == _first_attempt(history, operation_id).gateway:
+        first = _first_attempt(history, operation_id)
+        if first.initiator is not Initiator.CUSTOMER:
+            raise InvalidRequest("is an automatic payment; the ledger goes on with it itself", field="transaction_id")
+        if gateway_id == first.gateway:
             raise InvalidRequest("is the gateway that it began with; repeat the request for it", field="gateway")
         latest = _folded(history, operation_id)
         again = life.attempt_again(account, latest, gateway=gateway_id, card_id=None, send_before=send_before)
@@ -144,6 +147,7 @@ def top_up_elsewhere(context: Context, account_id: str, operation_id: str, gatew
             checkout.refuse_expired(quote, context.now())
             refuse_gateway(context, account, quote, gateway_id, quote.method)
             _refuse_unsupported(context, gateway_id, save_card=latest.intent.save_card)
+            context.refuse_card_testing(account, "top_up", is_new_card=True, is_further=True)
         return again
 
     change = context.transact(account_id, decide)
@@ -239,8 +243,9 @@ def _repeat(context: Context, account_id: str, operation_id: str, card: NewCard 
         )
         if again:
             quote = _quote(history, operation_id)
-            _usable_saved_card(context, account, history, quote, card)
+            saved = _usable_saved_card(context, account, history, quote, card)
             checkout.refuse_expired(quote, context.now())
+            context.refuse_card_testing(account, "top_up", is_new_card=saved is None, is_further=True)
         return again
 
     change = context.transact(account_id, decide)

@@ -295,7 +295,8 @@ class AccountVerbs(Verbs):
         used_up = CreditLot(
             lot_id=event.operation_id, remaining=Decimal(0), priority=event.priority, expires_at=event.expires_at
         )
-        lot = change.account.lots.get(event.operation_id, used_up)
+        live = lots.live(change.account, self._context.now())
+        lot = next((lot for lot in live if lot.lot_id == event.operation_id), used_up)
         return granted_credit(change.account, lot, self._available(change.account))
 
     def _details(self, country: str, region: str | None, tax_status: str, time_zone: str) -> e.AccountDetailsChanged:

@@ -64,7 +64,8 @@ class AutomaticVerbs(Verbs):
             account_id: the account.
             threshold: a charge is due when what is available and under way is less than this.
             amount: the recharge amount of each charge, as at `checkout`; or
-            target: what the balance is brought up to, above the threshold.
+            target: what the balance is brought up to, above the threshold; a little more where the gateway charges in
+                wide steps.
             card_id: the saved card; no other one is ever charged instead.
             max_per_month: how many charges there may be in a calendar month where the account is, 1 to 1000.
             max_value_per_day: what the charges of one day may come to, taxes included, if that is bounded.

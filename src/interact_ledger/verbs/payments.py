@@ -131,6 +131,8 @@ class PaymentVerbs(Verbs):
         whose fields the card was typed into, and a saved card stays at its gateway, so the customer types a card
         into the other gateway's fields. The top-up is charged once, at whichever gateway.
 
+        An automatic payment goes nowhere else: the ledger goes on with it by itself, with the card that was agreed to.
+
         Args:
             account_id: the account to top up.
             transaction_id: the top-up.
