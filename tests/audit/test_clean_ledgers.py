@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal, localcontext
 
@@ -106,6 +107,17 @@ def test_granted_credit_that_a_hold_used_up_is_gone_for_the_audit_too():
             kit.ledger.settle(account_id, held.hold_id, [four], idempotency_key=key)
         kit.ledger.spend(account_id, Message("m", "GB", text="hi"), idempotency_key="m")
         assert kit.ledger.granted_credit(account_id) == ()
+        assert kit.ledger.audit().findings == ()
+
+
+def test_a_card_that_its_gateway_keeps_under_one_token_may_be_saved_again(monkeypatch):
+    with ledger_kit() as kit:
+        account_id = kit.account().account_id
+        save = kit.gateway.save
+        monkeypatch.setattr(kit.gateway, "save", lambda request, card: replace(save(request, card), token="card_one"))
+        for key in ("a", "b"):
+            kit.ledger.save_card(account_id, "tok_visa", idempotency_key=key)
+        assert len(kit.ledger.cards(account_id)) == 1
         assert kit.ledger.audit().findings == ()
 
 

@@ -301,6 +301,8 @@ class Book:
     """The last month in which each card is good, as 2026-11."""
     cards: dict[str, str | None] = field(default_factory=dict)
     """The cards that are kept; those being removed with the moment that was asked for."""
+    saved: set[tuple[str, str]] = field(default_factory=set)
+    """The operation and the gateway's reference of each saving whose card is known."""
     holds: dict[str, Hold] = field(default_factory=dict)
     lots: dict[str, Lot] = field(default_factory=dict)
     lot_terms: dict[str, tuple[int, str | None]] = field(default_factory=dict)

@@ -169,7 +169,8 @@ def _saving_moved(book: Book, entry: Entry) -> None:
 
 
 def _card_saved(book: Book, entry: Entry) -> None:
-    book.cards[entry.event["card_id"]] = None
+    book.cards.setdefault(entry.event["card_id"], None)
+    book.saved.add((entry.event["operation_id"], entry.event["reference"]))
     _card_updated(book, entry)
     saving = book.open_savings.pop(entry.event["operation_id"], None)
     if saving is not None:

@@ -37,11 +37,11 @@ def validate_saving_fact(entry: Entry, book: Book) -> Iterator[Finding]:
 
 
 def validate_saved(entry: Entry, book: Book) -> Iterator[Finding]:
-    """A card is saved by a saving, or with a top-up, and once."""
+    """A card is saved by a saving, or with a top-up, once by each; a gateway may keep it under the token it had."""
     operation_id = entry.event["operation_id"]
     if operation_id not in book.savings and operation_id not in book.top_ups:
         yield entry.finding("attempt_unknown", f"{operation_id} saves no card")
-    if entry.event["card_id"] in book.cards:
+    if (operation_id, entry.event["reference"]) in book.saved:
         yield entry.finding("card_unknown", "the card is kept already")
 
 
