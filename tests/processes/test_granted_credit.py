@@ -63,6 +63,17 @@ def test_the_schedule_expires_a_lot_and_nobody_can_use_it_before_it_does(kit):
     assert kit.ledger.audit().findings == ()
 
 
+def test_a_confirmation_says_the_balance_without_what_is_over(kit):
+    account_id = funded(kit, "10.00")
+    granted(kit, account_id, amount="5.00", expires_at=kit.clock.now() + WEEK)
+    kit.clock.advance(WEEK)
+    paid = kit.top_up(account_id, gbp("10.00"))
+    assert paid.balance == kit.ledger.balance(account_id).total == gbp("20.00")
+    assert kit.ledger.top_up_result(account_id, paid.transaction_id).balance == gbp("20.00")
+    back = kit.ledger.refund(account_id, paid.transaction_id, None, "asked", idempotency_key="back")
+    assert back.balance == kit.ledger.refund_result(account_id, back.refund_id).balance == gbp("10.00")
+
+
 def test_what_is_told_of_lots_is_what_the_balance_says_is_granted(kit):
     account_id, over_at = funded(kit, "10.00"), kit.clock.now() + WEEK
     granted(kit, account_id, amount="5.00", expires_at=over_at)

@@ -26,6 +26,7 @@ __all__ = [
     "returned",
     "split",
     "split_hold",
+    "total",
 ]
 
 PURCHASED_PRIORITY = 50
@@ -46,6 +47,11 @@ def live(account: Account, now: datetime) -> list[CreditLot]:
 def available(account: Account, now: datetime) -> Decimal:
     """Return what can be spent or held at a moment."""
     return account.available - lapsed(account, now) if account.lots else account.available
+
+
+def total(account: Account, now: datetime) -> Decimal:
+    """Return all that is on the account at a moment, held or not."""
+    return account.balance - lapsed(account, now) if account.lots else account.balance
 
 
 def expire(account: Account, lot_id: str, now: datetime) -> list[e.Event]:

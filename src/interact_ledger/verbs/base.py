@@ -85,6 +85,9 @@ class Verbs:
     def _available(self, account: Account) -> Money:
         return Money(lots.available(account, self._context.now()), account.currency)
 
+    def _total(self, account: Account) -> Money:
+        return Money(lots.total(account, self._context.now()), account.currency)
+
     def _account_of(self, transaction_id: str) -> str:
         named(transaction_id=transaction_id)
         account_id = self._context.accounts.account_of(transaction_id)

@@ -177,7 +177,8 @@ class PaymentVerbs(Verbs):
         """
         named(account_id=account_id, transaction_id=transaction_id)
         found = top_up.load(self._context, account_id, transaction_id)
-        return top_up_result(self._account(account_id), found, None)
+        account = self._account(account_id)
+        return top_up_result(account, found, self._total(account), None)
 
     def refundable(self, account_id: str, transaction_id: str, *, charge: str | None = None) -> Money:
         """Return the most that can be paid back of a top-up now, gross: what is left of it and the balance covers.
@@ -235,7 +236,7 @@ class PaymentVerbs(Verbs):
         refund = refunds.refund(self._context, account_id, request, transaction_id, gross, reason, charge)
         if refund.paid:
             self._give_numbers(account_id)
-        return refund_result(self._account(account_id), refund)
+        return refund_result(refund, self._total(self._account(account_id)))
 
     def refund_result(self, account_id: str, refund_id: str) -> RefundResult:
         """Return where a refund stands, as far as the ledger knows, without asking the gateway.
@@ -244,7 +245,8 @@ class PaymentVerbs(Verbs):
             TransactionNotFound: if the account has no such refund.
         """
         named(refund_id=refund_id)
-        return refund_result(self._account(account_id), refunds.load(self._context, account_id, refund_id))
+        refund = refunds.load(self._context, account_id, refund_id)
+        return refund_result(refund, self._total(self._account(account_id)))
 
     def save_card(
         self, account_id: str, card_token: str, *, idempotency_key: str, method: str | None = None
@@ -342,7 +344,8 @@ class PaymentVerbs(Verbs):
     def _confirmation(self, account_id: str, progress: TopUpProgress) -> TopUpResult:
         if progress.top_up.captured is not None:
             self._give_numbers(account_id)
-        return top_up_result(self._account(account_id), progress.top_up, progress.client_secret)
+        account = self._account(account_id)
+        return top_up_result(account, progress.top_up, self._total(account), progress.client_secret)
 
     def _give_numbers(self, account_id: str) -> None:
         with contextlib.suppress(Busy):  # given when the receipt is asked for, or by the schedule

@@ -110,7 +110,7 @@ class ReadingVerbs(Verbs):
             return statement.balance_at(self._query, account_id, account.currency, aware(at, "at"))
         over = lots.lapsed(account, self._context.now())
         return statement.Balance(
-            available=self._available(account),
+            available=Money(account.available - over, account.currency),
             held=Money(account.held, account.currency),
             total=Money(account.balance - over, account.currency),
             granted=Money(account.granted - over, account.currency),

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from moneyed import Money
 
-from interact_ledger.domain.account import Account, Refund
+from interact_ledger.domain.account import Refund
 from interact_ledger.domain.charges import Dispute
 from interact_ledger.gateways.protocol import DisputeStatus
 from interact_ledger.views.amounts import Tax, tax_of
@@ -107,7 +107,7 @@ class CreditNote:
     """The gateway's id of the refund."""
 
 
-def refund_result(account: Account, refund: Refund) -> RefundResult:
+def refund_result(refund: Refund, balance: Money) -> RefundResult:
     intent, failure = refund.intent, refund.failure
     return RefundResult(
         refund_id=refund.operation_id,
@@ -116,7 +116,7 @@ def refund_result(account: Account, refund: Refund) -> RefundResult:
         credit=Money(intent.credit, intent.currency),
         taxes=tuple(tax_of(tax, intent.currency) for tax in intent.taxes),
         total=Money(intent.total, intent.currency),
-        balance=Money(account.balance, account.currency),
+        balance=balance,
         refunded_at=refund.paid[0].refunded_at if refund.paid else None,
         decline_reason=failure.reason.value if failure and failure.reason else None,
         gateway=intent.gateway,

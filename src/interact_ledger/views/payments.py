@@ -48,7 +48,7 @@ class TopUpResult:
     """For the gateway's own code in the browser. Never stored; `complete` fetches it again."""
 
 
-def top_up_result(account: Account, top_up: TopUp, client_secret: str | None) -> TopUpResult:
+def top_up_result(account: Account, top_up: TopUp, balance: Money, client_secret: str | None) -> TopUpResult:
     intent, captured, declined = top_up.intent, top_up.captured, top_up.declined
     kept = next((c for c in account.cards.values() if c.saved_by == top_up.operation_id and not c.removal_id), None)
     return TopUpResult(
@@ -57,7 +57,7 @@ def top_up_result(account: Account, top_up: TopUp, client_secret: str | None) ->
         credit=Money(intent.credit, intent.currency),
         taxes=tuple(tax_of(tax, intent.currency) for tax in intent.taxes),
         total=Money(intent.total, intent.currency),
-        balance=Money(account.balance, account.currency),
+        balance=balance,
         paid_at=captured.captured_at if captured else None,
         brand=captured.brand if captured else None,
         last_four=captured.last_four if captured else None,
