@@ -55,7 +55,8 @@ class UmaServer:
 
     def pause(self) -> None:
         """Keep connections open and answer nothing."""
-        self._signal(signal.SIGSTOP)
+        stopping = self._signal(signal.SIGSTOP)
+        os.waitpid(stopping.pid, os.WUNTRACED)  # until then its threads may go on answering
 
     def resume(self) -> None:
         self._signal(signal.SIGCONT)
