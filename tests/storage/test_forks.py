@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import traceback
 from collections.abc import Callable
@@ -17,8 +18,10 @@ from interact_ledger.testing import ledger_kit
 
 def in_a_fork(work: Callable[[], None]) -> bool:
     """Work in a child process that shares nothing but what it inherits; return whether that went well."""
+    gc.collect()
     child = os.fork()
     if child == 0:
+        gc.disable()  # what earlier tests left may wait for threads that are not here
         try:
             work()
         except BaseException:  # noqa: BLE001 - whatever it is, the child must not go on as its parent

@@ -244,7 +244,7 @@ class PaymentVerbs(Verbs):
         Raises:
             TransactionNotFound: if the account has no such refund.
         """
-        named(refund_id=refund_id)
+        named(account_id=account_id, refund_id=refund_id)
         refund = refunds.load(self._context, account_id, refund_id)
         return refund_result(refund, self._total(self._account(account_id)))
 
