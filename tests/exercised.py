@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from unittest.mock import patch
 
 from moneyed import Money
 
@@ -13,7 +14,17 @@ from interact_ledger.domain.cards import record_saving_result
 from interact_ledger.domain.charges import fold_charges
 from interact_ledger.domain.refunds import record_refund_result
 from interact_ledger.domain.top_up import record_result
-from interact_ledger.gateways.protocol import CardDetails, CardFunding, CardSaved, Refunded, Succeeded
+from interact_ledger.gateways.protocol import (
+    CardDetails,
+    CardFunding,
+    CardSaved,
+    ChargeRequest,
+    ChargeResult,
+    NotAttempted,
+    PaymentSource,
+    Refunded,
+    Succeeded,
+)
 from interact_ledger.gateways.sandbox import Fault
 from interact_ledger.processes import cards, refunds
 from interact_ledger.processes import top_up as process
@@ -246,6 +257,7 @@ def _spending(kit: LedgerKit, spends: int) -> None:
 
 def _automatic_payments(kit: LedgerKit) -> None:
     """Let both automatic payments happen, fail, wait, stop and go on; accounts are left with all of it due."""
+    _call_off_a_month(kit)
     for token in ("tok_visa", "tok_later_insufficient_funds", "tok_later_action_required", "tok_expiring"):
         account_id = kit.account().account_id
         kit.ledger.adjust(account_id, pounds("20"), "a start", idempotency_key="start")
@@ -262,6 +274,27 @@ def _automatic_payments(kit: LedgerKit) -> None:
         if token == "tok_visa":
             kit.ledger.remove_card(account_id, card_id, idempotency_key="gone")
     kit.clock.advance(timedelta(days=20))
+
+
+def _call_off_a_month(kit: LedgerKit) -> None:
+    account_id = kit.account().account_id
+    card_id = _card(kit, account_id, "tok_visa")
+    tomorrow = (kit.clock.now() + timedelta(days=1)).day
+    agreed = {"card_id": card_id, "ceiling": pounds("60"), "amount": pounds("20"), **_consent(kit)}
+    kit.ledger.enable_monthly_recharge(account_id, day=tomorrow, **agreed)
+    kit.clock.advance(timedelta(days=1))
+    working = kit.gateway.charge
+
+    def charge(request: ChargeRequest, source: PaymentSource) -> ChargeResult:
+        return NotAttempted(why="refused") if request.account_id == account_id else working(request, source)
+
+    with patch.object(kit.gateway, "charge", charge):
+        kit.ledger.run_due()
+    waiting = kit.ledger.automatic_payments(account_id).monthly_recharge
+    assert waiting is not None
+    assert waiting.retry_at is not None
+    assert waiting.transaction_id is not None
+    kit.ledger.cancel(account_id, waiting.transaction_id)
 
 
 def _weeks(kit: LedgerKit, weeks: int) -> None:

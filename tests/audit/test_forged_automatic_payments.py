@@ -104,6 +104,7 @@ FORGED = [
     (forge("auto-top-up-failed", failures=2), "agreement_unknown", "counted wrongly"),
     (forge("auto-top-up-failed", operation_id="txn_forged"), "agreement_unknown", "no failure of the latest"),
     (forge("monthly-recharge-enabled", ceiling="1.00"), "automatic_forbidden", "above the ceiling"),
+    (forge("monthly-recharge-called-off", operation_id="txn_forged"), "recharge_wrong", "does not wait"),
     (agree_to_a_month_again, "recharge_wrong", "was charged before"),
     (pass_a_month_over_in_silence, "recharge_wrong", "not the month that was due"),
     (recharge_a_month_twice, "recharge_wrong", "not the month that was due"),

@@ -269,6 +269,20 @@ def test_a_gateway_that_is_not_reached_is_asked_again_for_the_same_month_by_the_
     assert kit.ledger.audit().clean
 
 
+def test_a_month_that_waits_to_be_attempted_again_can_be_called_off(kit):
+    account_id = with_monthly_recharge(kit)
+    kit.gateway.fail_next("charge", Fault.REFUSED)
+    assert due(kit, at("2026-12-01")) == ["not_attempted"]
+    (attempt,) = attempts(kit, account_id)
+    for _ in range(2):
+        assert kit.ledger.cancel(account_id, attempt.operation_id).status == "not_attempted"
+    assert kit.ledger.automatic_payments(account_id).monthly_recharge.retry_at is None
+    assert due(kit, at("2026-12-20")) == []
+    assert due(kit, at("2027-01-01")) == ["succeeded"]
+    assert len(attempts(kit, account_id)) == 2
+    assert kit.ledger.audit().findings == ()
+
+
 def test_a_month_that_never_reached_the_gateway_gives_way_to_the_next(kit):
     account_id = with_monthly_recharge(kit)
     kit.gateway.fail_next("charge", Fault.REFUSED)

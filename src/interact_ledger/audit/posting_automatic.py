@@ -100,6 +100,11 @@ def _monthly_postponed(book: Book, entry: Entry) -> None:
         book.monthly_recharge.retry_at = moment(entry.event["next_try_at"])
 
 
+def _called_off(book: Book, _entry: Entry) -> None:
+    if book.monthly_recharge is not None:
+        book.monthly_recharge.retry_at = None
+
+
 def _monthly_disabled(book: Book, _entry: Entry) -> None:
     if book.monthly_recharge is not None:
         book.monthly_recharge.enabled, book.monthly_recharge.retry_at = False, None
@@ -144,6 +149,7 @@ POSTINGS: Mapping[str, Callable[[Book, Entry], None]] = MappingProxyType(
         "monthly-recharge-enabled": _monthly_enabled,
         "monthly-recharge-started": _monthly_started,
         "monthly-recharge-postponed": _monthly_postponed,
+        "monthly-recharge-called-off": _called_off,
         "monthly-recharge-disabled": _monthly_disabled,
         "card-expiry-announced": _announced,
         "payment-attempted": _attempted,

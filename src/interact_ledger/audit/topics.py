@@ -121,6 +121,7 @@ TOPICS: Mapping[str, Topic] = MappingProxyType(
         "monthly-recharge-enabled": _COMMAND,
         "monthly-recharge-started": Topic(("quote_id",), command=True),
         "monthly-recharge-postponed": _STEP,
+        "monthly-recharge-called-off": _STEP,
         "monthly-recharge-disabled": _FACT,
         "card-expiry-announced": _COMMAND,
         # Adjustments

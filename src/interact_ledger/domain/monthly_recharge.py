@@ -23,6 +23,7 @@ __all__ = [
     "FirstDue",
     "after_payment",
     "announce_expiry",
+    "call_off",
     "card_removed",
     "disable",
     "due_at",
@@ -79,6 +80,13 @@ def disable(account: Account, reason: e.StopReason) -> list[e.Event]:
     """Charge no more. What is under way goes on. Repeating it changes nothing."""
     policy = account.monthly_recharge
     return [_disabled(reason, None)] if policy is not None and policy.enabled else []
+
+
+def call_off(account: Account, top_up: TopUp) -> list[e.Event]:
+    """Attempt a month no more that did not reach the gateway, as its owner asks; nothing if none waits for that."""
+    policy = account.monthly_recharge
+    waits = policy is not None and policy.retry_at is not None and policy.latest == top_up.operation_id
+    return [e.MonthlyRechargeCalledOff(operation_id=top_up.operation_id)] if waits else []
 
 
 def card_removed(account: Account, card_id: str) -> list[e.Event]:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from moneyed import Money
 
-from interact_ledger.domain import checkout
+from interact_ledger.domain import checkout, monthly_recharge
 from interact_ledger.domain import events as e
 from interact_ledger.domain import top_up as life
 from interact_ledger.domain.account import Account, Card, TopUp
@@ -207,8 +207,16 @@ def hear(context: Context, account_id: str, operation_id: str, reference: str, m
 
 
 def cancel(context: Context, account_id: str, operation_id: str) -> Progress:
-    """Call a top-up off, unless it is over; one that was paid meanwhile is credited."""
-    context.transact(account_id, lambda _, history: life.cancel(_folded(history, operation_id)))
+    """Call a top-up off, unless it is over; one that was paid meanwhile is credited.
+
+    A month's that did not reach the gateway would be attempted again, and is not.
+    """
+
+    def decide(account: Account, history: History) -> Sequence[e.Event]:
+        present = _folded(history, operation_id)
+        return life.cancel(present) or monthly_recharge.call_off(account, present)
+
+    context.transact(account_id, decide)
     return settle(context, account_id, operation_id)
 
 

@@ -162,6 +162,9 @@ class PaymentVerbs(Verbs):
     def cancel(self, account_id: str, transaction_id: str) -> TopUpResult:
         """Call a top-up off. One that is over stays as it is; one that was paid meanwhile is credited.
 
+        A monthly recharge that did not reach the gateway would be attempted again: it is not, and the month passes
+        without a charge. The agreement stays.
+
         Raises:
             TransactionNotFound: if the account has no such top-up.
             GatewayError: if the gateway cannot be asked; recovery goes on.

@@ -17,6 +17,7 @@ __all__ = [
     "validate_attempt",
     "validate_auto_top_up",
     "validate_auto_top_up_start",
+    "validate_called_off",
     "validate_expiry",
     "validate_failure",
     "validate_followed",
@@ -150,6 +151,14 @@ def validate_monthly_recharge(entry: Entry, book: Book) -> Iterator[Finding]:
         yield entry.finding("agreement_unknown", "the account has no monthly recharge")
 
 
+def validate_called_off(entry: Entry, book: Book) -> Iterator[Finding]:
+    """Only the month that waits to be attempted again is called off."""
+    yield from validate_monthly_recharge(entry, book)
+    known = book.monthly_recharge
+    if known is not None and (known.retry_at is None or known.latest != entry.event["operation_id"]):
+        yield entry.finding("recharge_wrong", f"{entry.event['operation_id']} does not wait to be attempted again")
+
+
 def validate_monthly_recharge_agreed(entry: Entry, book: Book) -> Iterator[Finding]:
     """A new agreement charges no month again."""
     known = book.monthly_recharge
@@ -218,6 +227,7 @@ BEFORE = {
     "monthly-recharge-enabled": validate_monthly_recharge_agreed,
     "monthly-recharge-started": validate_monthly_recharge_start,
     "monthly-recharge-postponed": validate_monthly_recharge,
+    "monthly-recharge-called-off": validate_called_off,
     "monthly-recharge-disabled": validate_monthly_recharge,
     "card-expiry-announced": validate_expiry,
 }

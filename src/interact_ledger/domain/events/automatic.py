@@ -18,6 +18,7 @@ __all__ = [
     "AutoTopUpStarted",
     "CardExpiryAnnounced",
     "ConsentGiven",
+    "MonthlyRechargeCalledOff",
     "MonthlyRechargeDisabled",
     "MonthlyRechargeEnabled",
     "MonthlyRechargePostponed",
@@ -197,6 +198,12 @@ class MonthlyRechargePostponed(OperationEvent):
     TOPIC = "monthly-recharge-postponed"
 
     next_try_at: UtcTime
+
+
+class MonthlyRechargeCalledOff(OperationEvent):
+    """The owner wants the top-up attempted no more that waits for it; its month passes without a charge."""
+
+    TOPIC = "monthly-recharge-called-off"
 
 
 class MonthlyRechargeDisabled(Event):

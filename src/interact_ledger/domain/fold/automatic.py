@@ -130,6 +130,11 @@ def _(event: e.MonthlyRechargePostponed, account: Account) -> Account:
 
 
 @_apply.register
+def _(_event: e.MonthlyRechargeCalledOff, account: Account) -> Account:
+    return replace(account, monthly_recharge=replace(_monthly_recharge(account), retry_at=None))
+
+
+@_apply.register
 def _(event: e.MonthlyRechargeDisabled, account: Account) -> Account:
     disabled = replace(_monthly_recharge(account), disabled=event.reason, retry_at=None)
     return replace(account, monthly_recharge=disabled)
