@@ -215,11 +215,18 @@ def test_equal_amounts_are_one_request_however_they_are_written(kit):
 
 def test_figures_stay_exact_whatever_arithmetic_the_service_has_set(kit):
     account_id = funded(kit, "5000.00")
+    for lot in ("11.1111", "22.2222"):
+        ends = kit.clock.now() + timedelta(hours=1)
+        kit.ledger.grant_credit(account_id, gbp(lot), "welcome", expires_at=ends, idempotency_key=lot)
+    kit.ledger.grant_credit(account_id, gbp("1000.0001"), "welcome", expires_at=None, idempotency_key="stays")
+    kit.clock.advance(timedelta(hours=2))
     with localcontext() as context:
         context.prec = 3
         spent = kit.ledger.spend(account_id, ONE_SEGMENT, idempotency_key="k")
-        assert str(spent.balance.amount) == "4999.9675"
-        assert str(kit.ledger.balance(account_id).available.amount) == "4999.9675"
+        assert str(spent.balance.amount) == "5999.9676"
+        balance = kit.ledger.balance(account_id)
+        shown = [str(part.amount) for part in (balance.available, balance.total, balance.granted)]
+        assert shown == ["5999.9676", "5999.9676", "999.9676"]
 
 
 # Closing ----------------------------------------------------------------------------------------------------------

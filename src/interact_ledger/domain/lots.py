@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from functools import reduce
 
 from interact_ledger.clock import END
 from interact_ledger.domain import events as e
 from interact_ledger.domain.account import Account, CreditLot, Hold
+from interact_ledger.money import EXACT
 
 __all__ = [
     "PURCHASED_PRIORITY",
@@ -34,7 +36,8 @@ PURCHASED_PRIORITY = 50
 
 def lapsed(account: Account, now: datetime) -> Decimal:
     """Return how much granted credit is over by the clock, though its expiry is not recorded yet."""
-    return sum((lot.free for lot in account.lots.values() if _is_over(lot, account, now)), Decimal(0))
+    over = (lot.free for lot in account.lots.values() if _is_over(lot, account, now))
+    return reduce(EXACT.add, over, Decimal(0))
 
 
 def live(account: Account, now: datetime) -> list[CreditLot]:
@@ -46,12 +49,12 @@ def live(account: Account, now: datetime) -> list[CreditLot]:
 
 def available(account: Account, now: datetime) -> Decimal:
     """Return what can be spent or held at a moment."""
-    return account.available - lapsed(account, now) if account.lots else account.available
+    return EXACT.subtract(account.available, lapsed(account, now)) if account.lots else account.available
 
 
 def total(account: Account, now: datetime) -> Decimal:
     """Return all that is on the account at a moment, held or not."""
-    return account.balance - lapsed(account, now) if account.lots else account.balance
+    return EXACT.subtract(account.balance, lapsed(account, now)) if account.lots else account.balance
 
 
 def expire(account: Account, lot_id: str, now: datetime) -> list[e.Event]:

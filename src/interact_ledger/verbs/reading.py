@@ -110,10 +110,10 @@ class ReadingVerbs(Verbs):
             return statement.balance_at(self._query, account_id, account.currency, aware(at, "at"))
         over = lots.lapsed(account, self._context.now())
         return statement.Balance(
-            available=Money(account.available - over, account.currency),
+            available=Money(EXACT.subtract(account.available, over), account.currency),
             held=Money(account.held, account.currency),
-            total=Money(account.balance - over, account.currency),
-            granted=Money(account.granted - over, account.currency),
+            total=Money(EXACT.subtract(account.balance, over), account.currency),
+            granted=Money(EXACT.subtract(account.granted, over), account.currency),
             pending=Money(account.pending, account.currency),
         )
 
