@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import NoReturn
 
 import pytest
@@ -75,6 +75,13 @@ def test_a_refund_pays_back_credit_and_tax_in_proportion(kit, account_id, paid):
     assert paid_back(kit) == 12
     assert kit.ledger.refundable(account_id, paid) == gbp("48.00")
     assert kit.ledger.audit().findings == ()
+
+
+def test_what_can_be_paid_back_is_exact_whatever_arithmetic_the_service_has_set(kit, account_id):
+    paid = kit.top_up(account_id, gbp("1234.56")).transaction_id
+    with localcontext(prec=3):
+        refundable = kit.ledger.refundable(account_id, paid)
+    assert refundable == gbp("1481.47")
 
 
 def test_its_intent_is_written_before_the_gateway_is_asked_and_its_outcome_after(kit, account_id, paid):

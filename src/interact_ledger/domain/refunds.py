@@ -22,7 +22,7 @@ from interact_ledger.errors import InvalidRequest, NotRefundable, TransactionNot
 from interact_ledger.free_text import from_outside
 from interact_ledger.gateways.protocol import Declined, DeclineReason, NotAttempted, Pending, RefundResult, Unknown
 from interact_ledger.gateways.protocol import Refunded as PaidBack
-from interact_ledger.money import minor_unit, minor_units, plain, round_card
+from interact_ledger.money import EXACT, minor_unit, minor_units, plain, round_card
 
 __all__ = [
     "attempt_refund_again",
@@ -61,11 +61,14 @@ def charge_to_refund(charges: Mapping[str, Charge], reference: str | None) -> Ch
 
 def refundable(account: Account, charge: Charge) -> Decimal:
     """Return the most that can be paid back of a charge now: what is left of it, within what is purchased."""
-    unit = minor_unit(account.currency)
     left, currency = charge.left, account.currency
+
+    def amount(units: int) -> Decimal:
+        return EXACT.multiply(minor_unit(currency), units)
+
     amounts = range(minor_units(max(left.total, Decimal(0)), currency) + 1)
-    covered = bisect_right(amounts, account.purchased, key=lambda n: left.at_most(n * unit, currency).credit) - 1
-    return max(covered, 0) * unit
+    covered = bisect_right(amounts, account.purchased, key=lambda units: left.at_most(amount(units), currency).credit)
+    return amount(max(covered - 1, 0))
 
 
 def request_refund(
