@@ -22,6 +22,7 @@ from automatic_helpers import (
     with_other,
 )
 from interact_ledger import Ledger
+from interact_ledger.clock import MovableClock
 from interact_ledger.domain import events as e
 from interact_ledger.errors import BelowMinimum, CardNotFound, InvalidAmount, InvalidRequest
 from interact_ledger.gateways.protocol import CardDetails, CardFunding
@@ -32,6 +33,19 @@ from ledger_helpers import at_gateway, available, events_of, gbp, pay, saved, st
 
 def months(kit: LedgerKit, account_id: str) -> list[str]:
     return [started.month for started in events_of(kit, account_id, e.MonthlyRechargeStarted)]
+
+
+class MovedOnce:
+    """A clock that comes to a moment when it has told the time so often."""
+
+    def __init__(self, clock: MovableClock, told: int, moment: datetime) -> None:
+        self._clock, self._left, self._moment = clock, told, moment
+
+    def now(self) -> datetime:
+        if self._left == 0:
+            self._clock.set(self._moment)
+        self._left -= 1
+        return self._clock.now()
 
 
 # When it is due ---------------------------------------------------------------------------------------------------
@@ -49,6 +63,16 @@ def test_it_is_charged_on_the_day_of_each_month_and_once(kit):
     assert due(kit, at("2027-01-01")) == ["succeeded"]
     assert available(kit, account_id) == gbp("60.00")
     assert [attempt.initiator for attempt in attempts(kit, account_id)] == ["recurring"] * 2
+    assert kit.ledger.audit().clean
+
+
+@pytest.mark.parametrize("told", range(10))
+def test_a_month_that_falls_due_while_one_before_it_is_charged_changes_nothing_of_that(kit, told):
+    account_id = with_monthly_recharge(kit)
+    kit.clock.set(at("2027-01-01") - timedelta(microseconds=1))
+    with_other(kit, clock=MovedOnce(kit.clock, told, at("2027-01-01"))).run_due()
+    (started,) = events_of(kit, account_id, e.MonthlyRechargeStarted)
+    assert [attempt.operation_id for attempt in attempts(kit, account_id)] == [started.operation_id]
     assert kit.ledger.audit().clean
 
 

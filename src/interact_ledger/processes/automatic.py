@@ -109,8 +109,8 @@ def start_auto_top_up(context: Context, account_id: str, now: datetime) -> Seque
     send_before = context.now() + context.settings.send_within
 
     def decide(account: Account, _: History) -> Sequence[e.Event]:
-        due_at = auto_top_up.due_at(account)
-        if due_at is None or due_at > min(now, context.now()):
+        due_at, present = auto_top_up.due_at(account), context.now()
+        if due_at is None or due_at > min(now, present):
             return ()
         policy = account.auto_top_up
         assert policy is not None, "what is due was enabled"
@@ -118,7 +118,7 @@ def start_auto_top_up(context: Context, account_id: str, now: datetime) -> Seque
         operation_id = auto_top_up.next_operation(account)
         recharge = _wanted(context, account, policy.terms, card)
         quote = checkout.quote_for_card(context, account, _quote_id(operation_id), recharge, card)
-        started = auto_top_up.start(account, quote, context.pace, context.now())
+        started = auto_top_up.start(account, quote, context.pace, present)
         request = _request(operation_id, "auto top-up", str(policy.started + 1))
         return _with_top_up(account, started, quote, request, card, Initiator.UNSCHEDULED, send_before)
 
@@ -134,16 +134,16 @@ def charge_monthly_recharge(context: Context, account_id: str, now: datetime) ->
     send_before = context.now() + context.settings.send_within
 
     def decide(account: Account, history: History) -> Sequence[e.Event]:
-        due_at, policy = monthly_recharge.due_at(account), account.monthly_recharge
-        if policy is None or due_at is None or due_at > min(now, context.now()):
+        due_at, policy, present = monthly_recharge.due_at(account), account.monthly_recharge, context.now()
+        if policy is None or due_at is None or due_at > min(now, present):
             return ()
         card = account.cards[policy.terms.card_id]
-        if policy.next_due_at > min(now, context.now()):
+        if policy.next_due_at > min(now, present):
             return _attempt_again(account, history, str(policy.latest), card, send_before)
-        due, _ = monthly_recharge.month_due(policy, account.time_zone, context.now())
+        due, _ = monthly_recharge.month_due(policy, account.time_zone, present)
         operation_id = monthly_recharge.operation_of(account, due.month)
         quote = checkout.quote_for_card(context, account, _quote_id(operation_id), policy.terms.amount, card)
-        started = monthly_recharge.start(account, quote, context.pace, context.now())
+        started = monthly_recharge.start(account, quote, context.pace, present)
         request = _request(operation_id, "monthly recharge", due.month)
         return _with_top_up(account, started, quote, request, card, Initiator.RECURRING, send_before)
 
