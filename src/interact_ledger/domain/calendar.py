@@ -20,9 +20,7 @@ def local_date(moment: datetime, time_zone: str) -> date:
 def next_monthly_due(anchor_day: int, after: datetime, time_zone: str) -> datetime:
     """Return when the month after the one that was paid at `after` falls due, as UTC.
 
-    Due is the first moment of the anchor day, or of the month's last day where the month is shorter. Each month is
-    reckoned from the anchor day itself, so a 31st falls on 28 February and again on 31 March. Where daylight
-    saving skips midnight, the day starts when the clocks have moved; where it repeats midnight, the first counts.
+    Each month is reckoned from the anchor day itself, so a 31st falls on 28 February and again on 31 March.
 
     Args:
         anchor_day: 1 to 31.
@@ -31,15 +29,10 @@ def next_monthly_due(anchor_day: int, after: datetime, time_zone: str) -> dateti
             a month later is that very month once more, and passed over.
         time_zone: IANA name.
     """
-    month = local_date(after, time_zone).replace(day=1)
-    while (due := _due_in(month, anchor_day, time_zone)) - after < _HALF_A_MONTH:
-        month = date(month.year + month.month // _MONTHS, month.month % _MONTHS + 1, 1)
+    month = month_of(after, time_zone)
+    while (due := due_in_month(month, anchor_day, time_zone)) - after < _HALF_A_MONTH:
+        month = month_after(month)
     return due
-
-
-def _due_in(month: date, anchor_day: int, time_zone: str) -> datetime:
-    day = min(anchor_day, calendar.monthrange(month.year, month.month)[1])
-    return start_of_day(month.replace(day=day), time_zone)
 
 
 def month_of(moment: datetime, time_zone: str) -> str:
@@ -59,7 +52,9 @@ def due_in_month(month: str, day: int, time_zone: str) -> datetime:
     Where daylight saving skips midnight, the day starts when the clocks have moved; where it repeats midnight, the
     first counts.
     """
-    return _due_in(_first_of(month), day, time_zone)
+    first = _first_of(month)
+    last_day = calendar.monthrange(first.year, first.month)[1]
+    return start_of_day(first.replace(day=min(day, last_day)), time_zone)
 
 
 def start_of_day(day: date, time_zone: str) -> datetime:
