@@ -183,7 +183,7 @@ def _with_top_up(
     """Return quote, start and top-up for one append, or why it was not started."""
     if not isinstance(started[0], e.AutoTopUpStarted | e.MonthlyRechargeStarted):
         return started
-    top_up = life.request_top_up(
+    requested = life.request_top_up(
         account,
         request,
         quote,
@@ -193,7 +193,7 @@ def _with_top_up(
         initiator=initiator,
         send_before=send_before,
     )
-    return [quote, *started, *top_up]
+    return [quote, *started, *requested]
 
 
 def _attempt_again(
