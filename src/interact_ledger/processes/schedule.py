@@ -27,7 +27,11 @@ MONTHS_PER_RUN_MAX = 24
 """How many months of one number one run charges; the next run goes on. A clock that is decades ahead shows early."""
 
 EXPIRIES = {AgendaKind.HOLD_EXPIRY: holds.expire, AgendaKind.CREDIT_EXPIRY: lots.expire}
-AUTOMATIC = (AgendaKind.AUTO_TOP_UP, AgendaKind.MONTHLY_RECHARGE, AgendaKind.CARD_EXPIRY)
+AUTOMATIC = {
+    AgendaKind.AUTO_TOP_UP: automatic.start_auto_top_up,
+    AgendaKind.MONTHLY_RECHARGE: automatic.charge_monthly_recharge,
+    AgendaKind.CARD_EXPIRY: automatic.announce_expiry,
+}
 RENTS = (AgendaKind.NUMBER_RENT,)
 QUEUED = (AgendaKind.QUEUED_REFUND,)
 
@@ -65,7 +69,7 @@ def run_due(
     """
     done: list[Done] = []
     tried: set[DueItem] = set()
-    for kinds in (*((kind,) for kind in EXPIRIES), AUTOMATIC, RENTS, AUTOMATIC, QUEUED):
+    for kinds in (*((kind,) for kind in EXPIRIES), tuple(AUTOMATIC), RENTS, tuple(AUTOMATIC), QUEUED):
         due = [item for item in due_items(query, kinds, now) if item not in tried]
         for count, item in enumerate(due, start=len(tried) + 1):
             done.extend(_do(context, item, now))
@@ -138,20 +142,9 @@ def _queued_refund(context: Context, item: DueItem, _now: datetime) -> list[Done
     return [_done(item, item.due_at, refund.outcome.value)]
 
 
-def _auto_top_up(context: Context, item: DueItem, now: datetime) -> list[Done]:
-    return _automatic(context, item, automatic.start_auto_top_up(context, item.account_id, now))
-
-
-def _monthly_recharge(context: Context, item: DueItem, now: datetime) -> list[Done]:
-    return _automatic(context, item, automatic.charge_monthly_recharge(context, item.account_id, now))
-
-
-def _card_expiry(context: Context, item: DueItem, now: datetime) -> list[Done]:
-    return _automatic(context, item, automatic.announce_expiry(context, item.account_id, now))
-
-
-def _automatic(context: Context, item: DueItem, recorded: Sequence[e.Recorded]) -> list[Done]:
-    """Say what became of an automatic payment: the status of what was started, or why nothing was."""
+def _automatic(context: Context, item: DueItem, now: datetime) -> list[Done]:
+    """Charge or announce, and say what came of it: the status of what was started, or why nothing was."""
+    recorded = AUTOMATIC[item.kind](context, item.account_id, now)
     done = [_done(item, item.due_at, _SAID[type(r.event)]) for r in recorded if type(r.event) in _SAID]
     for started in recorded:
         if isinstance(started.event, e.PaymentAttempted):
@@ -161,12 +154,9 @@ def _automatic(context: Context, item: DueItem, recorded: Sequence[e.Recorded]) 
 
 
 _DOERS: Mapping[AgendaKind, Callable[[Context, DueItem, datetime], list[Done]]] = {
-    AgendaKind.HOLD_EXPIRY: _expire,
-    AgendaKind.CREDIT_EXPIRY: _expire,
+    **dict.fromkeys(EXPIRIES, _expire),
+    **dict.fromkeys(AUTOMATIC, _automatic),
     AgendaKind.NUMBER_RENT: _rent,
-    AgendaKind.AUTO_TOP_UP: _auto_top_up,
-    AgendaKind.MONTHLY_RECHARGE: _monthly_recharge,
-    AgendaKind.CARD_EXPIRY: _card_expiry,
     AgendaKind.QUEUED_REFUND: _queued_refund,
 }
 
