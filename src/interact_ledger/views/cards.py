@@ -7,7 +7,7 @@ from datetime import datetime
 
 from interact_ledger.domain.account import Account, Card, CardSaving
 
-__all__ = ["CardSavingResult", "SavedCardDetails", "card_details", "card_saving_result", "saved_cards"]
+__all__ = ["CardSavingResult", "SavedCardDetails", "card_details", "card_saved_by", "card_saving_result", "saved_cards"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,18 +53,23 @@ def card_details(account: Account, card: Card) -> SavedCardDetails:
     )
 
 
+def card_saved_by(account: Account, operation_id: str) -> SavedCardDetails | None:
+    """Return the card that a saving or a top-up brought, if it is still there."""
+    saved = next((c for c in account.cards.values() if c.saved_by == operation_id and c.removal_id is None), None)
+    return card_details(account, saved) if saved else None
+
+
 def saved_cards(account: Account) -> tuple[SavedCardDetails, ...]:
     """Return the cards that can be charged, oldest first."""
     return tuple(card_details(account, card) for card in account.cards.values() if card.removal_id is None)
 
 
 def card_saving_result(account: Account, saving: CardSaving, client_secret: str | None) -> CardSavingResult:
-    kept = next((c for c in account.cards.values() if c.saved_by == saving.operation_id and not c.removal_id), None)
     reason, advice = (saving.failure.reason, saving.failure.advice) if saving.failure else (None, None)
     return CardSavingResult(
         saving_id=saving.operation_id,
         status=saving.status.value,
-        card=card_details(account, kept) if kept else None,
+        card=card_saved_by(account, saving.operation_id),
         decline_reason=reason.value if reason else None,
         decline_advice=advice.value if advice else None,
         gateway=saving.intent.gateway,

@@ -9,7 +9,7 @@ from moneyed import Money
 
 from interact_ledger.domain.account import Account, TopUp
 from interact_ledger.views.amounts import Tax, tax_of
-from interact_ledger.views.cards import SavedCardDetails, card_details
+from interact_ledger.views.cards import SavedCardDetails, card_saved_by
 
 __all__ = ["TopUpResult", "top_up_result"]
 
@@ -50,7 +50,6 @@ class TopUpResult:
 
 def top_up_result(account: Account, top_up: TopUp, balance: Money, client_secret: str | None) -> TopUpResult:
     intent, captured, declined = top_up.intent, top_up.captured, top_up.declined
-    kept = next((c for c in account.cards.values() if c.saved_by == top_up.operation_id and not c.removal_id), None)
     return TopUpResult(
         transaction_id=top_up.operation_id,
         status=top_up.outcome.value,
@@ -61,7 +60,7 @@ def top_up_result(account: Account, top_up: TopUp, balance: Money, client_secret
         paid_at=captured.captured_at if captured else None,
         brand=captured.brand if captured else None,
         last_four=captured.last_four if captured else None,
-        saved_card=card_details(account, kept) if kept else None,
+        saved_card=card_saved_by(account, top_up.operation_id),
         decline_reason=declined.reason.value if declined else None,
         decline_advice=declined.advice.value if declined else None,
         gateway=intent.gateway,
