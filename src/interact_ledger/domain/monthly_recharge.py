@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from interact_ledger.domain import events as e
 from interact_ledger.domain.account import UNDECIDED, Account, Card, MonthlyRecharge, Standing, TopUp
@@ -20,7 +20,7 @@ from interact_ledger.gateways.protocol import Advice
 from interact_ledger.ids import derived_id
 
 __all__ = [
-    "FirstDue",
+    "DueMonth",
     "after_payment",
     "announce_expiry",
     "call_off",
@@ -37,20 +37,24 @@ __all__ = [
 ]
 
 
-class FirstDue(NamedTuple):
+class DueMonth(NamedTuple):
     """A month, and when it falls due."""
 
     month: str
     due_at: datetime
 
+    @classmethod
+    def of(cls, month: str, day: int, time_zone: str) -> Self:
+        return cls(month, due_in_month(month, day, time_zone))
 
-def first_due(account: Account, day: int, now: datetime) -> FirstDue:
+
+def first_due(account: Account, day: int, now: datetime) -> DueMonth:
     """Return the first month that an agreement made now is charged for: due after now, and not charged before."""
     latest = account.monthly_recharge.latest_month if account.monthly_recharge else ""
-    month = month_of(now, account.time_zone)
-    while month <= latest or due_in_month(month, day, account.time_zone) <= now:
-        month = month_after(month)
-    return FirstDue(month, due_in_month(month, day, account.time_zone))
+    due = DueMonth.of(month_of(now, account.time_zone), day, account.time_zone)
+    while due.month <= latest or due.due_at <= now:
+        due = DueMonth.of(month_after(due.month), day, account.time_zone)
+    return due
 
 
 def enable(account: Account, terms: e.MonthlyRechargeEnabled) -> list[e.Event]:
@@ -110,18 +114,17 @@ def due_at(account: Account) -> datetime | None:
     return min(policy.next_due_at, policy.retry_at or policy.next_due_at)
 
 
-def month_due(policy: MonthlyRecharge, time_zone: str, now: datetime) -> tuple[FirstDue, Sequence[str]]:
+def month_due(policy: MonthlyRecharge, time_zone: str, now: datetime) -> tuple[DueMonth, Sequence[str]]:
     """Return the latest month that has fallen due, and those before it that are passed over."""
-    due, passed_over = FirstDue(policy.next_month, policy.next_due_at), []
+    due, passed_over = DueMonth(policy.next_month, policy.next_due_at), []
     while (later := _month_after(due, policy, time_zone)).due_at <= now:
         passed_over.append(due.month)
         due = later
     return due, passed_over
 
 
-def _month_after(due: FirstDue, policy: MonthlyRecharge, time_zone: str) -> FirstDue:
-    month = month_after(due.month)
-    return FirstDue(month, due_in_month(month, policy.terms.day, time_zone))
+def _month_after(due: DueMonth, policy: MonthlyRecharge, time_zone: str) -> DueMonth:
+    return DueMonth.of(month_after(due.month), policy.terms.day, time_zone)
 
 
 def operation_of(account: Account, month: str) -> str:
