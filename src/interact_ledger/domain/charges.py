@@ -19,7 +19,7 @@ from interact_ledger.domain import events as e
 from interact_ledger.gateways.protocol import DisputeStatus
 from interact_ledger.money import EXACT, allocate
 
-__all__ = ["Charge", "Dispute", "Parts", "RefundElsewhere", "evolve_charge", "fold_charges"]
+__all__ = ["Charge", "Dispute", "Parts", "RefundElsewhere", "evolve_charge", "fold_charges", "taxes_paid_back"]
 
 
 class Parts(NamedTuple):
@@ -36,7 +36,7 @@ class Parts(NamedTuple):
     @classmethod
     def paid_back(cls, intent: e.RefundAttempted, paid: e.Refunded | e.RefundMismatched) -> Self:
         """Return what a refund of ours took of its charge."""
-        return cls(paid.credit, tuple(tax.amount for tax in (intent.taxes if paid.taxes is None else paid.taxes)))
+        return cls(paid.credit, tuple(tax.amount for tax in taxes_paid_back(intent, paid)))
 
     @property
     def total(self) -> Decimal:
@@ -70,6 +70,11 @@ class Parts(NamedTuple):
         """Say whether there is as much of each as others take."""
         rest = self.minus(other)
         return rest.credit >= 0 and all(tax >= 0 for tax in rest.taxes)
+
+
+def taxes_paid_back(intent: e.RefundAttempted, paid: e.Refunded | e.RefundMismatched) -> tuple[e.TaxLine, ...]:
+    """Return what a refund of ours took of each tax."""
+    return intent.taxes if paid.taxes is None else paid.taxes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

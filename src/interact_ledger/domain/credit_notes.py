@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from interact_ledger.domain import events as e
-from interact_ledger.domain.charges import Parts
+from interact_ledger.domain.charges import Parts, taxes_paid_back
 from interact_ledger.ids import derived_id
 
 __all__ = ["DOCUMENTED", "credit_note_number", "entry", "invoice_id", "invoice_number", "is_answered_by_credit_note"]
@@ -109,8 +109,7 @@ def _share(
         for event in of_attempt
         if isinstance(event, e.Refunded | e.RefundMismatched) and event.reference == fact.reference
     )
-    took = Parts.paid_back(intent, paid)
-    taxes = intent.taxes if paid.taxes is None else paid.taxes
+    took, taxes = Parts.paid_back(intent, paid), taxes_paid_back(intent, paid)
     return intent.model_copy(update={"credit": took.credit, "taxes": taxes, "total": took.total})
 
 
