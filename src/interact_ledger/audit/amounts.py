@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
 from interact_ledger.clock import iso
 
-__all__ = ["MILLION", "decimal", "is_canonical", "millionths", "moment", "taxes_of"]
+__all__ = ["MILLION", "between", "decimal", "is_canonical", "millionths", "moment", "taxes_of"]
 
 MILLION = 10**6
 
@@ -53,6 +53,11 @@ def moment(text: str) -> str:
         ValueError: if it is none, or has no time zone.
     """
     return iso(datetime.fromisoformat(text))
+
+
+def between(start: str, end: str) -> timedelta:
+    """Return how long it is from one written moment to another."""
+    return datetime.fromisoformat(end) - datetime.fromisoformat(start)
 
 
 def is_canonical(text: Any) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import pairwise
 
-from interact_ledger.audit.amounts import millionths, moment
+from interact_ledger.audit.amounts import between, millionths, moment
 from interact_ledger.audit.book import AutoTopUp, Book, MonthlyRecharge
 from interact_ledger.audit.entries import Entry
 from interact_ledger.audit.findings import Finding
@@ -197,7 +197,7 @@ def _is_the_month_due(entry: Entry, policy: MonthlyRecharge) -> bool:
     follow_on = all(_month_after(month) == later for month, later in pairwise(months))
     is_next = months[0] == policy.next_month and months[0] > policy.latest_month
     is_due = policy.next_due_at <= due_at <= entry.recorded_at
-    is_latest = _between(next_due_at, entry.recorded_at) < _SLACK
+    is_latest = between(next_due_at, entry.recorded_at) < _SLACK
     is_exact = bool(event["passed_over"]) or due_at == policy.next_due_at
     return (
         follow_on
@@ -205,16 +205,12 @@ def _is_the_month_due(entry: Entry, policy: MonthlyRecharge) -> bool:
         and is_due
         and is_latest
         and is_exact
-        and _MONTH_MIN <= _between(due_at, next_due_at) <= _MONTH_MAX
+        and _MONTH_MIN <= between(due_at, next_due_at) <= _MONTH_MAX
     )
 
 
 def _month_after(month: str) -> str:
     return f"{date.fromisoformat(f'{month}-15') + timedelta(days=28):%Y-%m}"
-
-
-def _between(start: str, end: str) -> timedelta:
-    return datetime.fromisoformat(end) - datetime.fromisoformat(start)
 
 
 BEFORE = {

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from interact_ledger.audit.amounts import millionths, moment
+from interact_ledger.audit.amounts import between, millionths, moment
 from interact_ledger.audit.book import Book
 from interact_ledger.audit.entries import Entry
 from interact_ledger.audit.findings import Finding
@@ -43,12 +43,8 @@ def validate_rent(entry: Entry, book: Book) -> Iterator[Finding]:
     if (entry.amount("amount"), moment(entry.event["due_at"])) != (rented.monthly_price, rented.next_due_at):
         yield entry.finding("rent_wrong", "is not the rent that was agreed, or not of the month that was due")
     next_due_at = entry.event.get("next_due_at")
-    if next_due_at is not None and not _MONTH_MIN <= _between(rented.next_due_at, next_due_at) <= _MONTH_MAX:
+    if next_due_at is not None and not _MONTH_MIN <= between(rented.next_due_at, next_due_at) <= _MONTH_MAX:
         yield entry.finding("rent_wrong", f"due at {rented.next_due_at}, and next at {next_due_at}: that is no month")
-
-
-def _between(start: str, end: str) -> timedelta:
-    return datetime.fromisoformat(end) - datetime.fromisoformat(start)
 
 
 BEFORE = {

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from interact_ledger.audit.amounts import decimal
+from interact_ledger.audit.amounts import between, decimal
 from interact_ledger.audit.book import Book, Terms
 from interact_ledger.audit.entries import Entry
 from interact_ledger.audit.findings import Finding
@@ -65,7 +65,7 @@ def validate_queued(entry: Entry, book: Book) -> Iterator[Finding]:
     refund = book.refunds.get(entry.event["operation_id"])
     if refund is not None and not refund.undecided:
         yield entry.finding("refund_wrong", "waits, and was over")
-    elif refund is not None and _between(refund.send_before, entry.event["next_try_at"]) > _TRIED_WITHIN:
+    elif refund is not None and between(refund.send_before, entry.event["next_try_at"]) > _TRIED_WITHIN:
         yield entry.finding("refund_wrong", f"is not tried again before {entry.event['next_try_at']}")
 
 
@@ -119,10 +119,6 @@ def validate_returned(entry: Entry, book: Book) -> Iterator[Finding]:
     elif entry.event["reference"] not in refund.captured:
         yield entry.finding("refund_differs", f"{entry.event['reference']} was never debited")
     yield entry.finding("refund_returned", f"{entry.event['reference']} failed: {entry.event['detail']}")
-
-
-def _between(start: str, end: str) -> timedelta:
-    return datetime.fromisoformat(end) - datetime.fromisoformat(start)
 
 
 BEFORE = dict.fromkeys(("refund-retried", "refund-pending", "refund-unknown", "refund-failed"), validate_fact) | {
