@@ -52,7 +52,7 @@ def _refunded(book: Book, entry: Entry) -> None:
         _refund_over(book, intent)
     if intent is not None:
         intent.took = intent.parts if entry.event.get("taxes") is None else entry.parts
-        _take(book, intent, 1)
+        _take(book, intent.charge, intent.took, 1)
     refund = book.refunds.get(entry.event["operation_id"])
     if refund is not None:
         refund.captured.add(entry.event["reference"])
@@ -66,7 +66,7 @@ def _refund_returned(book: Book, entry: Entry) -> None:
     book.money.balance += credit
     intent = book.refund_intents.get(entry.event["attempt_id"])
     if intent is not None:
-        _take(book, intent, -1)
+        _take(book, intent.charge, intent.took, -1)
 
 
 def _end_refund(book: Book, entry: Entry, *, surely_not: bool) -> None:
@@ -87,10 +87,10 @@ def _under_way(book: Book, intent: RefundIntent, times: int) -> None:
     _reduce(book.under_way, intent.charge, intent.parts, -times)
 
 
-def _take(book: Book, intent: RefundIntent, times: int) -> None:
-    """Take what a refund took out of its charge, or put it back."""
+def _take(book: Book, charge: tuple[str, str], parts: tuple[int, ...], times: int) -> None:
+    """Take what a fact took out of a charge, or put it back."""
     for charges in (book.charges, book.kept):
-        _reduce(charges, intent.charge, intent.took, times)
+        _reduce(charges, charge, parts, times)
 
 
 def _reduce(
@@ -124,8 +124,7 @@ def _dispute_decided(book: Book, entry: Entry) -> None:
         book.money.held -= dispute.held
         _reduce(book.charges, dispute.charge, dispute.parts, -1)
         dispute.parts = (0,) * len(dispute.parts)
-    for charges in (book.charges, book.kept):
-        _reduce(charges, dispute.charge, parts, times)
+    _take(book, dispute.charge, parts, times)
     dispute.parts = tuple(a + times * b for a, b in zip(dispute.parts, parts, strict=True))
     dispute.status = entry.topic.removeprefix("dispute-")
     if entry.event.get("claimed") is not None:
@@ -150,8 +149,7 @@ def _taken_elsewhere(book: Book, entry: Entry, made: RefundElsewhere, times: int
     credit = entry.amount("credit")
     book.money.refunded_elsewhere += times * credit
     book.money.balance -= times * credit
-    for charges in (book.charges, book.kept):
-        _reduce(charges, made.charge, entry.parts, times)
+    _take(book, made.charge, entry.parts, times)
 
 
 def _payment_reversed(book: Book, entry: Entry) -> None:
@@ -159,8 +157,7 @@ def _payment_reversed(book: Book, entry: Entry) -> None:
     book.money.never_settled += credit
     book.money.balance -= credit
     book.reversed_charges.add(charge)
-    for charges in (book.charges, book.kept):
-        _reduce(charges, charge, entry.parts, 1)
+    _take(book, charge, entry.parts, 1)
 
 
 MONEY_BACK: Mapping[str, Callable[[Book, Entry], None]] = MappingProxyType(
