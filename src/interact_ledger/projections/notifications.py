@@ -158,13 +158,13 @@ def _to_be_told(event: e.Event, before: Account, after: Account) -> Iterator[tup
 
 
 def _is_told_otherwise(event: e.Event, after: Account) -> bool:
-    """Tell of the first failure in a row, if there is going to be another try; else the pause is told, and says why."""
+    """Say whether a failure is not told: it is not the first in a row, or it paused what was agreed, which is told."""
     policy = after.auto_top_up
     is_paused = policy is not None and policy.paused is not None
     return isinstance(event, e.AutoTopUpFailed) and (event.failures > 1 or is_paused)
 
 
 def _is_monthly(operation_id: str, after: Account) -> bool:
-    """Say whether nobody was there when a payment was set off. An auto top-up that waits is told of as a pause."""
+    """Say whether a payment is a month's. An auto top-up that waits for its customer is told of as a pause."""
     top_up = after.top_ups.get(operation_id)
     return top_up is not None and top_up.intent.initiator is Initiator.RECURRING
