@@ -31,7 +31,7 @@ UNDECIDED = {"requested", "unknown", "pending", "action_required"}
 ANY = UNDECIDED | {"not_attempted", "declined", "cancelled", "expired", "succeeded", "mismatched", "reversed"}
 MAY_BECOME = {
     "requested": ANY,
-    "unknown": ANY - {"requested"},
+    "unknown": ANY,
     "pending": {"pending", "succeeded", "mismatched", "declined", "cancelled"},
     "action_required": ANY - {"requested", "unknown", "not_attempted"},
     "not_attempted": ANY - {"expired"},
