@@ -253,6 +253,18 @@ def test_a_late_confirmation_of_an_attempt_given_up_is_debited_and_marked():
     assert charges_after(*late)["pay_1"].left.total == D(36)
 
 
+def test_a_late_refund_takes_a_part_of_which_less_is_left_from_the_others_and_says_so():
+    events = heard(asked(PAID, "0.03"), NOBODY)
+    asked_for = events[-2]
+    charge = charges_after(*events)["pay_1"]
+    left = Parts(D("0.00"), (D("10.00"),))
+    (paid,) = refunds.record_refund_result(
+        refund_after(*events), replace(charge, left=left), "txn_2.1", paid_back("0.03")
+    )
+    assert (paid.credit, paid.total, paid.claimed) == (D("0.00"), D("0.03"), D("0.03"))
+    assert paid.credit != asked_for.credit
+
+
 def test_a_late_refund_of_an_earlier_attempt_may_return_and_leaves_the_latest_as_it_is():
     events = heard(asked(PAID), NOBODY)
     events += heard(asked(PAID, "30.00", 3), paid_back("30.00", "rfd_3"), number=3, attempt="txn_3.1")[len(PAID) :]

@@ -235,7 +235,7 @@ class Witness:
             self.paid_back[event["reference"]] = event["operation_id"]
             book.balance -= Decimal(event["credit"])
             self.unasked["refund_late"] += event["late"]
-            self.unasked["refund_exceeds"] += event.get("claimed") is not None
+            self.unasked["refund_exceeds"] += event.get("claimed") not in {None, event.get("total")}
             if event["late"]:
                 self.late_refunds.add(event["reference"])
         if topic == "refund-returned":

@@ -230,7 +230,7 @@ def _paid_back(refund: Refund, charge: Charge, intent: e.RefundAttempted, result
             currency=intent.currency,
             refunded_at=result.refunded_at,
             late=late,
-            claimed=None if takes.total == intent.total else intent.total,
+            claimed=None if takes == Parts.of(intent) else intent.total,
         )
     ]
 

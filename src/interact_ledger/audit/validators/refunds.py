@@ -84,7 +84,7 @@ def validate_refunded(entry: Entry, book: Book) -> Iterator[Finding]:
         )
     elif not _is_as_asked(entry, book):
         yield entry.finding("refund_differs", "is not what the attempt asked for")
-    elif event.get("claimed") is not None:
+    elif event.get("claimed") not in {None, event["total"]}:
         yield entry.finding(
             "refund_exceeds", f"{event['reference']} is of {event['claimed']}, and takes {event['total']}"
         )
@@ -105,8 +105,10 @@ def _is_as_asked(entry: Entry, book: Book) -> bool:
     intent = book.refund_intents[event["attempt_id"]]
     left = [max(0, part) for part in book.kept.get(intent.charge, ())]
     return (
-        entry.amount("claimed") == sum(intent.parts) > sum(left) == entry.amount("total")
-        and list(entry.parts) == left
+        any(asked > there for asked, there in zip(intent.parts, left, strict=False))
+        and entry.amount("claimed") == sum(intent.parts)
+        and entry.amount("total") == sum(entry.parts) == min(sum(intent.parts), sum(left))
+        and all(taken <= there for taken, there in zip(entry.parts, left, strict=False))
         and event["currency"] == book.refund_terms[event["attempt_id"]].currency
     )
 

@@ -127,7 +127,7 @@ class Refunded(RefundEvent):
     late: bool
     """It came after the attempt was thought to be over."""
     claimed: Amount | None = None
-    """What was paid back, gross, where less than that was left of its charge."""
+    """What was paid back, gross, where less than that was left of its charge, or of a part of it."""
 
 
 class RefundMismatched(RefundEvent):
